@@ -1,0 +1,146 @@
+import { z } from 'zod';
+
+/*
+ * What a daemon does for the command line beside it, over the unix socket in its --dir: the schemas are the wire
+ * form, `HostControl` what the daemon implements and the client gives back.
+ */
+
+export const getRequestSchema = z.object({
+  /** URL, digest or task id. */
+  resource: z.string().min(1).max(8192),
+  digest: z.string().max(200).optional(),
+  /** Sent to the origin, and to nobody else. */
+  headers: z.record(z.string(), z.string()).default({}),
+  noOrigin: z.boolean().default(false),
+  maxStaleMs: z.int().min(0).default(0),
+});
+export type GetRequest = z.infer<typeof getRequestSchema>;
+
+const bytesBySource = z.object({ origin: z.number(), peers: z.number(), local: z.number() });
+export type BytesBySource = z.infer<typeof bytesBySource>;
+
+/** Why bytes came from the origin and not from a host. */
+export const originReasonSchema = z.enum(['no-holder', 'adrift', 'credentials', 'lone-host']);
+export type OriginReason = z.infer<typeof originReasonSchema>;
+
+export const getProgressSchema = z.object({
+  taskId: z.string().optional(),
+  /** Unknown for a stream without a length. */
+  length: z.number().optional(),
+  /** Verified bytes. */
+  doneBytes: z.number(),
+  bytes: bytesBySource,
+  /** Hosts bytes are coming from, or came from. */
+  parents: z.number(),
+  state: z.enum(['resolving', 'waiting', 'transferring', 'adrift', 'verifying']),
+});
+export type GetProgress = z.infer<typeof getProgressSchema>;
+
+export const getResultSchema = z.object({
+  taskId: z.string(),
+  length: z.number(),
+  /** The cached file; absent for private content, which is only streamed. */
+  path: z.string().optional(),
+  /** Verified digest of the whole, where one was given; else absent. */
+  digest: z.string().optional(),
+  bytes: bytesBySource,
+  originReasons: z.partialRecord(originReasonSchema, z.number()),
+  parents: z.number(),
+  durationMs: z.number(),
+  /** The longest time without a byte, ms. */
+  longestGapMs: z.number(),
+});
+export type GetResult = z.infer<typeof getResultSchema>;
+
+export const hostStatusSchema = z.object({
+  hostId: z.string(),
+  version: z.string(),
+  role: z.string(),
+  zone: z.string().optional(),
+  swarm: z.string(),
+  nats: z.object({ url: z.string().optional(), state: z.string() }),
+  state: z.string(),
+  ip: z.string(),
+  dataPort: z.number(),
+  uptimeMs: z.number(),
+  cache: z.object({ bytes: z.number(), tasks: z.number(), quotaBytes: z.number() }),
+  transfers: z.object({ up: z.number(), down: z.number(), slotsUp: z.number(), slotsDown: z.number() }),
+  bytes: bytesBySource.extend({ sent: z.number() }),
+  pid: z.number(),
+});
+export type HostStatus = z.infer<typeof hostStatusSchema>;
+
+export const taskRowSchema = z.object({
+  taskId: z.string(),
+  state: z.string(),
+  length: z.number().optional(),
+  pieceLength: z.number().optional(),
+  sources: z.array(z.string()),
+  /** Hosts that hold all of it, and hosts that are fetching it. */
+  holders: z.number(),
+  fetching: z.number(),
+  audience: z.string(),
+});
+export type TaskRow = z.infer<typeof taskRowSchema>;
+
+export const taskDetailSchema = taskRowSchema.extend({
+  peers: z.array(
+    z.object({
+      hostId: z.string(),
+      have: z.number(),
+      pieces: z.number(),
+      bytes: bytesBySource,
+      state: z.string(),
+    }),
+  ),
+  /** Bytes read from the origin by this swarm, by reason. */
+  originReasons: z.record(z.string(), z.number()),
+  error: z.object({ code: z.string(), message: z.string() }).optional(),
+});
+export type TaskDetail = z.infer<typeof taskDetailSchema>;
+
+export const hostRowSchema = z.object({
+  hostId: z.string(),
+  ip: z.string(),
+  port: z.number(),
+  role: z.string(),
+  zone: z.string().optional(),
+  version: z.string(),
+  aliveAgoMs: z.number(),
+  uploading: z.number(),
+  downloading: z.number(),
+  cachedBytes: z.number(),
+  cachedTasks: z.number(),
+});
+export type HostRow = z.infer<typeof hostRowSchema>;
+
+/** What a host daemon can be asked. Errors are ShoalErrors. */
+export interface HostControl {
+  /**
+   * Fetches a resource into the cache. `onProgress` is called a few times a second and when the state changes.
+   * @throws any ShoalError
+   */
+  get(
+    request: GetRequest,
+    onProgress: (progress: GetProgress) => void,
+    signal: AbortSignal,
+  ): Promise<GetResult>;
+  /**
+   * The content in order while it arrives; the first value tells task and length. Reading drives which piece is
+   * urgent, and a slow reader is waited for.
+   * @throws any ShoalError, also in the middle
+   */
+  stream(
+    request: GetRequest,
+    onResult: (result: GetResult) => void,
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array>;
+  status(): HostStatus;
+  /** Asks all schedulers. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_NO_RESPONDERS */
+  tasks(): Promise<TaskRow[]>;
+  /** @throws ERR_TASK_NOT_FOUND, ERR_BUS_UNAVAILABLE, ERR_BUS_NO_RESPONDERS */
+  task(taskId: string): Promise<TaskDetail>;
+  /** Removes a task from every cache of the swarm. @throws as `task` */
+  removeTask(taskId: string): Promise<{ hosts: number }>;
+  hosts(): Promise<HostRow[]>;
+}

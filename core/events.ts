@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import { failureReasonSchema } from './messages.ts';
+
+const bytesBySource = z.object({
+  origin: z.int().describe('bytes read from an origin'),
+  peers: z.int().describe('bytes received from other hosts'),
+  local: z.int().describe('bytes that were on this host already'),
+});
+const taskId = z.string().describe('task id');
+const hostId = z.string().describe('host id');
+const error = z.object({ code: z.string(), message: z.string() });
+
+/**
+ * Every event, by type; the public face of Shoal. `id` names what it happened to (last token of its subject).
+ * docs/EVENTS.md is generated from this table.
+ */
+export const EVENTS = {
+  'task.created': {
+    about: 'A scheduler learnt of a task and its length.',
+    data: z.object({ taskId, length: z.int().optional(), sources: z.array(z.string()) }),
+  },
+  'task.failed': {
+    about: 'No source of a task can be read, or none agrees with its digest.',
+    data: z.object({ taskId, error }),
+  },
+  'task.retired': {
+    about: 'Nobody has asked for a task for a while; its scheduler forgot all but the log.',
+    data: z.object({ taskId }),
+  },
+  'task.evicted': {
+    about: 'A host removed a task from its cache, to make room or because it was told to.',
+    data: z.object({ taskId, hostId }),
+  },
+  'source.banned': {
+    about: 'A source gave content that contradicts the digest; it is not read again for it.',
+    data: z.object({ taskId, source: z.string() }),
+  },
+  'peer.joined': {
+    about: 'A host began to fetch a task.',
+    data: z.object({ taskId, hostId }),
+  },
+  'peer.completed': {
+    about: 'A host has all of a task, verified.',
+    data: z.object({
+      taskId,
+      hostId,
+      length: z.int(),
+      bytes: bytesBySource,
+      durationMs: z.number(),
+      originReasons: z.record(z.string(), z.int()).describe('bytes from the origin, by reason'),
+    }),
+  },
+  'peer.failed': {
+    about: 'A host gave a task up.',
+    data: z.object({ taskId, hostId, error }),
+  },
+  'peer.adrift': {
+    about: 'No scheduler answers a host; it carries on with the parents it knows, then the origin.',
+    data: z.object({ taskId, hostId }),
+  },
+  'peer.recovered': {
+    about: 'A scheduler answers a host again.',
+    data: z.object({ taskId, hostId }),
+  },
+  'piece.rejected': {
+    about:
+      'Bytes from a parent did not have the hash they should; they were not kept, and the parent is avoided.',
+    data: z.object({ taskId, hostId, parent: z.string(), piece: z.int() }),
+  },
+  'piece.failed': {
+    about: 'A transfer of pieces failed and is tried elsewhere. Off unless piece events are asked for.',
+    data: z.object({ taskId, hostId, parent: z.string(), piece: z.int(), reason: failureReasonSchema }),
+  },
+  'piece.verified': {
+    about: 'A piece arrived and has its hash. Off unless piece events are asked for.',
+    data: z.object({ taskId, hostId, parent: z.string(), piece: z.int() }),
+  },
+  'host.announced': {
+    about: 'A host joined the swarm, or came back with a new incarnation.',
+    data: z.object({ hostId, ip: z.string(), port: z.int(), role: z.string(), zone: z.string().optional() }),
+  },
+  'host.isolated': {
+    about: 'A host lost NATS; it carries on alone. Published when NATS is back.',
+    data: z.object({ hostId, isolatedMs: z.number() }),
+  },
+  'host.lost': {
+    about: 'A host has not been heard of for several seconds.',
+    data: z.object({ hostId }),
+  },
+  'host.drained': {
+    about: 'A host left in good order.',
+    data: z.object({ hostId }),
+  },
+} as const;
+
+export type EventType = keyof typeof EVENTS;
+export type EventData<T extends EventType> = z.infer<(typeof EVENTS)[T]['data']>;
+
+/** Something that happened, on its way out. `hostId` is the host or scheduler that says so. */
+export interface ShoalEvent<T extends EventType = EventType> {
+  readonly type: T;
+  /** What it happened to: a task id or a host id; the last token of the subject. */
+  readonly id: string;
+  readonly data: EventData<T>;
+}
+
+/** Publishes events; never throws, and drops them while disconnected. */
+export type Emit = <T extends EventType>(type: T, id: string, data: EventData<T>) => void;

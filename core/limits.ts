@@ -1,0 +1,52 @@
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** Every bound and time limit of Shoal that is not a setting, in one place. */
+export const LIMITS = {
+  /** No message on the bus exceeds this. */
+  messageBytes: 256 * KIB,
+  /** Piece hashes in one message: 36 bytes each, so that a page stays well under a message. */
+  hashesPerPage: 4096,
+  pieceMinBytes: 128 * KIB,
+  pieceMaxBytes: 16 * MIB,
+  /** Piece length where the content's length is unknown. */
+  pieceUnknownLengthBytes: 4 * MIB,
+  /** Pieces of one task at most: 16 MiB each, 4 TiB in all; bounds every bitfield on the wire. */
+  piecesPerTask: 262_144,
+  /** The body of a resolve: its first bytes are used as the first pieces. */
+  resolveBytes: 1 * MIB,
+  /** One lease is at most this many bytes, or `leaseMs` at the measured rate; a single piece always. */
+  leaseBytes: 4 * MIB,
+  leaseMs: 250,
+  slotsDown: 20,
+  slotsUp: 12,
+  originLeasesPerHost: 1,
+  originLeasesLoneHost: 4,
+  originLeasesPerTask: 8,
+  /** A planned lease not begun within this time is taken back. */
+  leaseBeginMs: 2_000,
+  connectMs: 1_000,
+  firstByteMs: 2_000,
+  idleMs: 2_000,
+  /** Hedging: in the last part of the pieces, after this many median piece times. */
+  hedgeTailShare: 0.05,
+  hedgeAfterMedians: 3,
+  syncMinIntervalMs: 50,
+  syncPerHostMs: 0.2,
+  syncTimeoutMs: 1_000,
+  adriftAfterMs: 3_000,
+  adriftOriginMinMs: 8_000,
+  adriftOriginMaxMs: 12_000,
+  firstSyncMinMs: 1_000,
+  firstSyncMaxMs: 2_000,
+  aliveMs: 1_000,
+  /** A host whose `alive` stays away for this long is gone. */
+  hostGoneMs: 4_000,
+  addressBookHosts: 64,
+  parentsInReply: 8,
+  /** A task or peer actor ends this long after its last transfer. */
+  idleActorMs: 60_000,
+  tokenMs: 3_600_000,
+  clockLeewayMs: 60_000,
+  daemonGoneMs: 3_000,
+} as const;

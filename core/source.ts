@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { ShoalError } from './errors.ts';
+import type { ResourceId, TaskId } from './ids.ts';
+
+/** Where an origin has the content: a URL without user-info, and whether it needs credentials. */
+export interface Source {
+  readonly url: string;
+  readonly credentials: boolean;
+}
+
+/** What tells two versions at one URL apart. `etag` is a strong one or absent. */
+export interface Validator {
+  readonly etag?: string | undefined;
+  readonly lastModified?: string | undefined;
+}
+
+/** Query parameters that sign a URL rather than name content; they are left out of the resource id. */
+export const FILTERED_QUERY = [
+  'X-Amz-Algorithm',
+  'X-Amz-Credential',
+  'X-Amz-Date',
+  'X-Amz-Expires',
+  'X-Amz-SignedHeaders',
+  'X-Amz-Signature',
+  'X-Amz-Security-Token',
+  'X-Goog-Algorithm',
+  'X-Goog-Credential',
+  'X-Goog-Date',
+  'X-Goog-Expires',
+  'X-Goog-SignedHeaders',
+  'X-Goog-Signature',
+] as const;
+
+/** An absolute http(s) URL without user-info and fragment. @throws ERR_SOURCE_URL_INVALID */
+export function parseSourceUrl(text: string): { url: string; userInfo: string | undefined } {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch (cause) {
+    throw new ShoalError('ERR_SOURCE_URL_INVALID', `not a URL: ${JSON.stringify(redactUrl(text))}`, {
+      cause,
+    });
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw new ShoalError('ERR_SOURCE_URL_INVALID', `no origin speaks ${url.protocol.slice(0, 20)} here`);
+  }
+  const userInfo =
+    url.username === '' && url.password === ''
+      ? undefined
+      : `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  url.username = '';
+  url.password = '';
+  url.hash = '';
+  return { url: url.href, userInfo };
+}
+
+/** Text that may be a URL with a password, made fit to print. */
+export function redactUrl(text: string): string {
+  return text.slice(0, 500).replace(/\/\/[^/@\s]*@/, '//');
+}
+
+/** The URL that names the resource: no user-info, no fragment, no filtered query, the rest in order. */
+export function canonicalUrl(text: string, filtered: readonly string[] = FILTERED_QUERY): string {
+  const url = new URL(parseSourceUrl(text).url);
+  const drop = new Set(filtered.map((name) => name.toLowerCase()));
+  const kept = [...url.searchParams].filter(([name]) => !drop.has(name.toLowerCase()));
+  if (kept.length !== [...url.searchParams].length) url.search = new URLSearchParams(kept).toString();
+  return url.href;
+}
+
+export function resourceIdOf(url: string): ResourceId {
+  return createHash('sha256').update(canonicalUrl(url)).digest('hex') as ResourceId;
+}
+
+/**
+ * Task id of one version of a URL: a hash over the canonical URL, the strong ETag and the length; without a
+ * strong ETag over a random read id, so that every read is a task of its own.
+ */
+export function taskIdOfUrl(
+  url: string,
+  version: { etag: string; length: number } | { readId: string },
+): TaskId {
+  const mark = 'etag' in version ? `etag\n${version.etag}\n${version.length}` : `read\n${version.readId}`;
+  return `url-${createHash('sha256')
+    .update(`${canonicalUrl(url)}\n${mark}`)
+    .digest('hex')}` as TaskId;
+}
+
+/** The ETag where it is a strong one. @see RFC 9110 §8.8.3 */
+export function strongEtag(header: string | undefined): string | undefined {
+  const trimmed = header?.trim();
+  return trimmed !== undefined && /^"[\x21\x23-\x7e\x80-\xff]*"$/.test(trimmed) ? trimmed : undefined;
+}

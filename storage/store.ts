@@ -1,0 +1,94 @@
+import type { Bitfield } from '../core/bitfield.ts';
+import type { TaskId } from '../core/ids.ts';
+import type { TaskAudience } from '../core/messages.ts';
+import type { ByteRange } from '../core/ranges.ts';
+import type { Source } from '../core/source.ts';
+
+/** What is kept of a task beside its pieces. */
+export interface TaskRecord {
+  readonly taskId: TaskId;
+  /** Bytes; unknown until the end of a stream without a length. */
+  readonly length: number | undefined;
+  readonly pieceLength: number;
+  readonly audience: TaskAudience;
+  readonly sources: readonly Source[];
+  readonly etag?: string | undefined;
+  readonly mediaType?: string | undefined;
+}
+
+/** One line of a listing: cheap, made without opening the task. */
+export interface StoredRow {
+  readonly taskId: TaskId;
+  readonly length: number | undefined;
+  readonly pieceLength: number;
+  readonly audience: TaskAudience;
+  /** Every piece is there, and the whole agreed with its digest where there is one. */
+  readonly complete: boolean;
+  /** Bytes of verified pieces. */
+  readonly storedBytes: number;
+  readonly lastUsedMs: number;
+}
+
+/** Takes the bytes of a run of adjacent pieces in order, writes them in place and hashes each piece. */
+export interface RunWriter {
+  /**
+   * The chunk is the caller's again when this returns, or when the promise it returns resolves. Bytes beyond the
+   * run are refused. @throws ERR_STORE_FULL, ERR_STORE_IO
+   */
+  write(chunk: Uint8Array): void | Promise<void>;
+  /** The stream ended here: the piece in progress, if it has bytes, ends too (content of unknown length). */
+  end(): void | Promise<void>;
+}
+
+/** One task on disk. A piece is there only when its record is: bytes first, then `commit`. */
+export interface StoredTask {
+  readonly record: TaskRecord;
+  /** Verified pieces; owned by the store, read only. */
+  readonly have: Bitfield;
+  readonly complete: boolean;
+  /** Where the bytes are; every piece at its own offset. */
+  readonly path: string;
+  /** SHA-256 of a stored piece, 32 bytes. */
+  hash(piece: number): Uint8Array | undefined;
+  /** Tells the length once it is known; the last piece may then be shorter. @throws ERR_STORE_IO */
+  setLength(length: number): Promise<void>;
+  /** Adds sources, or replaces the audience; what is there already is kept. */
+  amend(change: { sources?: readonly Source[]; audience?: TaskAudience; etag?: string }): Promise<void>;
+  /**
+   * A writer for `count` pieces from `first`. `onPiece` is called as each piece's last byte is written, with its
+   * SHA-256 and length; nothing is recorded until `commit`.
+   */
+  writer(
+    first: number,
+    count: number,
+    onPiece: (piece: number, hash: Uint8Array, length: number) => void,
+  ): RunWriter;
+  /** Records a written piece as present. Cheap and synchronous; survives kill -9. @throws ERR_STORE_IO */
+  commit(piece: number, hash: Uint8Array, length: number): void;
+  /** Takes pieces back, for good: they proved wrong. */
+  drop(pieces: readonly number[]): Promise<void>;
+  /** Fills `buffer` with content from `position`; the pieces must be there. Returns bytes read. @throws ERR_STORE_IO, ERR_STORE_CORRUPT */
+  read(buffer: Uint8Array, position: number): Promise<number>;
+  /** Bytes of a range in order; every piece of it must be there. Marks the task as used. */
+  stream(range: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Marks all pieces present and, where there is a digest, the whole compared. @throws ERR_STORE_IO */
+  seal(): Promise<void>;
+  /** Spares the task from eviction until the release is called (once). */
+  pin(): () => void;
+}
+
+/** All content of one host. */
+export interface Store {
+  /** Absent where nothing of the task is kept. Opening reads its piece records. */
+  open(taskId: TaskId): Promise<StoredTask | undefined>;
+  /** Opens the task, or starts it. Reserves its space by accounting. @throws ERR_STORE_FULL, ERR_STORE_IO */
+  create(record: TaskRecord): Promise<StoredTask>;
+  row(taskId: TaskId): StoredRow | undefined;
+  rows(): Iterable<StoredRow>;
+  /** Removes a task; pinned ones are removed when released. */
+  remove(taskId: TaskId): Promise<void>;
+  readonly usage: { readonly bytes: number; readonly tasks: number; readonly quotaBytes: number };
+  /** Called for each task evicted to make room. */
+  onEvicted(listener: (taskId: TaskId) => void): void;
+  close(): Promise<void>;
+}

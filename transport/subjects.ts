@@ -1,0 +1,109 @@
+import { z } from 'zod';
+import {
+  aliveSchema,
+  announceReplySchema,
+  announceRequestSchema,
+  censusSchema,
+  deliverySchema,
+  evictSchema,
+  holdsSchema,
+  leasesPushSchema,
+  logCreatedSchema,
+  logEndedSchema,
+  logManifestSchema,
+  querySchema,
+  resolveReplySchema,
+  resolveRequestSchema,
+  schedulerAliveSchema,
+  syncReplySchema,
+  syncRequestSchema,
+} from '../core/messages.ts';
+import type { LogSubject, PublishSubject, RequestSubject, Tokens } from './bus.ts';
+
+const request = <T extends Tokens, M, R>(
+  template: string,
+  message: z.ZodType<M>,
+  reply: z.ZodType<R>,
+): RequestSubject<T, M, R> => ({ kind: 'request', template, message, reply });
+const publish = <T extends Tokens, M>(template: string, message: z.ZodType<M>): PublishSubject<T, M> => ({
+  kind: 'publish',
+  template,
+  message,
+});
+const log = <T extends Tokens, M>(
+  stream: string,
+  template: string,
+  message: z.ZodType<M>,
+): LogSubject<T, M> => ({
+  kind: 'log',
+  stream,
+  template,
+  message,
+});
+
+type OfTask = { partition: string; taskId: string };
+type OfTaskHost = OfTask & { hostId: string };
+type OfHost = { hostId: string };
+type OfResource = { partition: string; resourceId: string; hostId: string };
+
+/** Every subject of Shoal, below `<swarm>.v1.`; docs/SUBJECTS.md is checked against this table. */
+export const SUBJECTS = {
+  sync: request<OfTaskHost, z.infer<typeof syncRequestSchema>, z.infer<typeof syncReplySchema>>(
+    'task.{partition}.{taskId}.{hostId}.sync',
+    syncRequestSchema,
+    syncReplySchema,
+  ),
+  resolve: request<OfResource, z.infer<typeof resolveRequestSchema>, z.infer<typeof resolveReplySchema>>(
+    'resource.{partition}.{resourceId}.{hostId}.resolve',
+    resolveRequestSchema,
+    resolveReplySchema,
+  ),
+  announce: request<OfHost, z.infer<typeof announceRequestSchema>, z.infer<typeof announceReplySchema>>(
+    'host.{hostId}.announce',
+    announceRequestSchema,
+    announceReplySchema,
+  ),
+  alive: publish<OfHost, z.infer<typeof aliveSchema>>('host.{hostId}.alive', aliveSchema),
+  holds: publish<OfHost & { partition: string }, z.infer<typeof holdsSchema>>(
+    'host.{hostId}.holds.{partition}',
+    holdsSchema,
+  ),
+  leases: publish<OfHost, z.infer<typeof leasesPushSchema>>('host.{hostId}.leases', leasesPushSchema),
+  evict: publish<OfHost, z.infer<typeof evictSchema>>('host.{hostId}.evict', evictSchema),
+  census: publish<Record<never, string>, z.infer<typeof censusSchema>>('census', censusSchema),
+  schedulerAlive: publish<{ schedulerId: string }, z.infer<typeof schedulerAliveSchema>>(
+    'scheduler.{schedulerId}.alive',
+    schedulerAliveSchema,
+  ),
+  /** `noun` is task or host; `responder` of the answer is in its body. */
+  query: request<{ noun: string }, z.infer<typeof querySchema>, unknown>(
+    'query.{noun}',
+    querySchema,
+    z.unknown(),
+  ),
+  logCreated: log<OfTask, z.infer<typeof logCreatedSchema>>(
+    'tasks',
+    'log.{partition}.{taskId}.created',
+    logCreatedSchema,
+  ),
+  logManifest: log<OfTask & { page: string }, z.infer<typeof logManifestSchema>>(
+    'tasks',
+    'log.{partition}.{taskId}.manifest.{page}',
+    logManifestSchema,
+  ),
+  logFailed: log<OfTask, z.infer<typeof logEndedSchema>>(
+    'tasks',
+    'log.{partition}.{taskId}.failed',
+    logEndedSchema,
+  ),
+  logRetired: log<OfTask, z.infer<typeof logEndedSchema>>(
+    'tasks',
+    'log.{partition}.{taskId}.retired',
+    logEndedSchema,
+  ),
+  delivery: log<OfTaskHost, z.infer<typeof deliverySchema>>(
+    'deliveries',
+    'delivery.{partition}.{taskId}.{hostId}',
+    deliverySchema,
+  ),
+} as const;
