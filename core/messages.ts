@@ -122,8 +122,6 @@ export const syncRequestSchema = z.object({
   base: uint,
   have: bytes.optional(),
   added: pieces,
-  /** Pieces this host held at `base` and holds no more. */
-  lost: pieces.optional(),
   /** Geometry as the host knows it. */
   length: uint.optional(),
   pieceLength: pieceLength.optional(),
@@ -217,7 +215,13 @@ export const resolveRequestSchema = z.object({
   /** What the origin told, from the host that was told to ask it. */
   outcome: z
     .discriminatedUnion('kind', [
-      z.object({ kind: z.literal('found'), taskId, probed: probedSchema }),
+      z.object({
+        kind: z.literal('found'),
+        taskId,
+        probed: probedSchema,
+        /** First bytes this host is reading from the origin right now, from 0; they are not leased again. */
+        readingBytes: uint,
+      }),
       z.object({ kind: z.literal('failed'), error: wireError }),
     ])
     .optional(),

@@ -1,0 +1,78 @@
+import { assign, setup } from 'xstate';
+import type { FailureReason, Parent } from '../core/messages.ts';
+
+interface PieceInput {
+  readonly piece: number;
+  readonly parent: Parent;
+  /** What its SHA-256 must be; undefined where the bytes come from an origin, whose reader is believed. */
+  readonly expected: Uint8Array | undefined;
+}
+
+interface PieceContext extends PieceInput {
+  readonly hash: Uint8Array | undefined;
+  readonly length: number;
+  readonly reason: FailureReason | undefined;
+}
+
+export type PieceEvent =
+  | { readonly type: 'bytes.started' }
+  | { readonly type: 'bytes.ended'; readonly hash: Uint8Array; readonly length: number }
+  | { readonly type: 'transfer.failed'; readonly reason: FailureReason };
+
+/** How a piece ended. */
+export interface PieceOutcome {
+  readonly piece: number;
+  readonly reason: FailureReason | undefined;
+}
+
+/**
+ * One piece on its way to this host, from lease to verdict. The bytes are written as they come; `record` is what
+ * makes the piece present, and runs only when the hash is right.
+ */
+export const pieceMachine = setup({
+  types: {
+    input: {} as PieceInput,
+    context: {} as PieceContext,
+    events: {} as PieceEvent,
+    output: {} as PieceOutcome,
+  },
+  actions: {
+    /** Writes the record that makes the piece present. */
+    record: () => {},
+  },
+  guards: {
+    isIntact: ({ context: { expected, hash } }) =>
+      hash !== undefined &&
+      (expected === undefined ||
+        (expected.length === hash.length && expected.every((byte, index) => byte === hash[index]))),
+  },
+}).createMachine({
+  id: 'piece',
+  context: ({ input }) => ({ ...input, hash: undefined, length: 0, reason: undefined }),
+  initial: 'requesting',
+  output: ({ context }) => ({ piece: context.piece, reason: context.reason }),
+  states: {
+    requesting: {
+      on: { 'bytes.started': 'receiving' },
+    },
+    receiving: {
+      on: {
+        'bytes.ended': {
+          target: 'verifying',
+          actions: assign({ hash: ({ event }) => event.hash, length: ({ event }) => event.length }),
+        },
+      },
+    },
+    verifying: {
+      always: [
+        { guard: 'isIntact', target: 'stored' },
+        { target: 'failed', actions: assign({ reason: 'corrupt' as const }) },
+      ],
+    },
+    stored: { type: 'final', entry: 'record' },
+    failed: { type: 'final' },
+  },
+  on: {
+    'transfer.failed': { target: '.failed', actions: assign({ reason: ({ event }) => event.reason }) },
+  },
+});

@@ -1,0 +1,70 @@
+import { assign, setup } from 'xstate';
+import type { WireError } from '../core/errors.ts';
+
+export type TaskEvent =
+  /** A host was asked to read the origin's first bytes, to learn the length. */
+  | { readonly type: 'probe.assigned' }
+  /** Length and piece length are known. */
+  | { readonly type: 'geometry.known' }
+  /** A host works on the task. */
+  | { readonly type: 'work.began' }
+  /** No host works on the task any more. */
+  | { readonly type: 'work.ended' }
+  /** The content contradicts the digest: its source is banned and the next one begins from nothing. */
+  | { readonly type: 'claim.dropped' }
+  /** No source is left that agrees with the digest, or the origin replaced the content. */
+  | { readonly type: 'content.refuted'; readonly error: WireError }
+  | { readonly type: 'idle.expired' }
+  | { readonly type: 'remove' };
+
+interface TaskContext {
+  readonly error: WireError | undefined;
+}
+
+/** One task in the scheduler that owns its partition. */
+export const taskMachine = setup({
+  types: { context: {} as TaskContext, events: {} as TaskEvent },
+  actions: {
+    /** Writes the task to the log and says so. */
+    recordCreated: () => {},
+    /** Writes the hashes known so far to the log. */
+    recordManifest: () => {},
+    recordFailed: () => {},
+    recordRetired: () => {},
+    /** Sets the time at which an idle or failed task ends. */
+    startIdleTimer: () => {},
+    stopIdleTimer: () => {},
+  },
+}).createMachine({
+  id: 'task',
+  context: { error: undefined },
+  initial: 'pending',
+  states: {
+    pending: {
+      on: { 'probe.assigned': 'resolving', 'geometry.known': 'distributing' },
+    },
+    resolving: {
+      on: { 'geometry.known': 'distributing' },
+    },
+    distributing: {
+      entry: 'recordCreated',
+      on: { 'work.ended': 'idle', 'claim.dropped': 'pending' },
+    },
+    idle: {
+      entry: ['recordManifest', 'startIdleTimer'],
+      exit: 'stopIdleTimer',
+      on: { 'work.began': 'distributing', 'claim.dropped': 'pending' },
+    },
+    failed: {
+      entry: ['recordFailed', 'startIdleTimer'],
+      exit: 'stopIdleTimer',
+      on: { 'content.refuted': {} },
+    },
+    retired: { type: 'final', entry: 'recordRetired' },
+  },
+  on: {
+    'content.refuted': { target: '.failed', actions: assign({ error: ({ event }) => event.error }) },
+    'idle.expired': '.retired',
+    remove: '.retired',
+  },
+});
