@@ -1,0 +1,60 @@
+import type { ErrorCode } from './errors.ts';
+import type { FailureReason } from './messages.ts';
+
+/** Where bytes of a download came from. */
+export type ByteSource = 'origin' | 'peer' | 'local';
+
+/** Why bytes came from an origin and not from a host. */
+export type OriginReadReason = 'no-holder' | 'adrift' | 'credentials' | 'lone-host';
+
+/** State of the connection to NATS, as metrics show it. */
+export type BusGaugeState = 'connected' | 'disconnected' | 'closed';
+
+/** What a host counts; every call is cheap and never throws. */
+export interface HostMetrics {
+  /** Verified bytes of a download, by where they came from. */
+  received(source: ByteSource, bytes: number): void;
+  /** Body bytes given to other hosts. */
+  sent(bytes: number): void;
+  /** Body bytes read from an origin, by reason. */
+  originRead(reason: OriginReadReason, bytes: number): void;
+  /** A `get` or `stream` ended. */
+  getEnded(result: 'ok' | ErrorCode, durationMs: number): void;
+  /** A transfer of pieces failed. */
+  pieceFailed(reason: FailureReason): void;
+  /** Transfers running in one direction, and the most that may. */
+  slots(direction: 'up' | 'down', used: number, total: number): void;
+  cache(bytes: number, tasks: number): void;
+  busState(state: BusGaugeState): void;
+}
+
+/** What a scheduler counts; every call is cheap and never throws. */
+export interface SchedulerMetrics {
+  /** Tasks and hosts this scheduler knows. */
+  known(tasks: number, hosts: number): void;
+  /** A sync was answered. */
+  synced(durationMs: number): void;
+  /** Leases given. */
+  leased(parent: 'origin' | 'peer', count: number): void;
+  busState(state: BusGaugeState): void;
+}
+
+/** Counts nothing. */
+export const silentHostMetrics: HostMetrics = {
+  received() {},
+  sent() {},
+  originRead() {},
+  getEnded() {},
+  pieceFailed() {},
+  slots() {},
+  cache() {},
+  busState() {},
+};
+
+/** Counts nothing. */
+export const silentSchedulerMetrics: SchedulerMetrics = {
+  known() {},
+  synced() {},
+  leased() {},
+  busState() {},
+};
