@@ -1,0 +1,100 @@
+import type { HostRole } from '../core/host.ts';
+import { defaultCacheBytes } from './cache-size.ts';
+import { type ConfigInput, readSettings } from './config-sources.ts';
+import { defaultDir } from './dir.ts';
+import type { Settings } from './settings.ts';
+
+/** What is logged, and how. */
+export interface LogConfig {
+  readonly level: Settings['log-level'];
+  readonly format: Settings['log-format'];
+}
+
+/** How to reach NATS. */
+export interface NatsConfig {
+  /** URLs, credentials in the user-info: never log them, `natsUrlForPeople` is for that. */
+  readonly servers: readonly string[];
+  readonly credsFile?: string | undefined;
+}
+
+interface CommonConfig {
+  readonly swarm: string;
+  /** Absent: no swarm; a host works alone, straight from the origin. */
+  readonly nats?: NatsConfig | undefined;
+  readonly dir: string;
+  readonly adminListen: string;
+  /** 0: any free one. */
+  readonly adminPort: number;
+  readonly originReaders: 'all' | 'seeds';
+  readonly log: LogConfig;
+  readonly pieceEvents: boolean;
+}
+
+/** All that a host daemon can be told; frozen. */
+export interface HostConfig extends CommonConfig {
+  readonly role: HostRole;
+  /** Absent: found out from the route to NATS. */
+  readonly advertise?: string | undefined;
+  readonly dataListen: string;
+  /** 0: any free one. */
+  readonly dataPort: number;
+  readonly zone?: string | undefined;
+  /** `host` or `host:port`, lower case. */
+  readonly allowOrigins: readonly string[];
+  /** Empty: every origin whose address is not refused. */
+  readonly onlyOrigins: readonly string[];
+  readonly cacheBytes: number;
+  /** Absent: no limit. */
+  readonly limitUpBytesPerSec?: number | undefined;
+  readonly limitDownBytesPerSec?: number | undefined;
+}
+
+/** All that a scheduler can be told; frozen. */
+export type SchedulerConfig = CommonConfig;
+
+/** NATS where nothing else is said, for commands that need one. */
+export const DEFAULT_NATS = 'nats://127.0.0.1:4222';
+
+/** The configuration of a host daemon: file < environment < flags. @throws ERR_CONFIG_INVALID, ERR_STORE_IO */
+export function loadHostConfig(input: ConfigInput): HostConfig {
+  const settings = readSettings(input);
+  const common = commonConfig(settings);
+  return deepFreeze({
+    ...common,
+    role: settings.role,
+    advertise: settings.advertise,
+    dataListen: settings['data-listen'],
+    dataPort: settings['data-port'],
+    zone: settings.zone,
+    allowOrigins: settings['allow-origin'],
+    onlyOrigins: settings['only-origin'],
+    cacheBytes: settings['cache-size'] ?? defaultCacheBytes(common.dir),
+    limitUpBytesPerSec: settings['limit-up'] || undefined,
+    limitDownBytesPerSec: settings['limit-down'] || undefined,
+  });
+}
+
+/** The configuration of a scheduler: file < environment < flags. @throws ERR_CONFIG_INVALID */
+export function loadSchedulerConfig(input: ConfigInput): SchedulerConfig {
+  return deepFreeze(commonConfig(readSettings(input)));
+}
+
+function commonConfig(settings: Settings): CommonConfig {
+  return {
+    swarm: settings.swarm,
+    nats: settings.nats && { servers: settings.nats, credsFile: settings['nats-creds'] },
+    dir: settings.dir ?? defaultDir(),
+    adminListen: settings['admin-listen'],
+    adminPort: settings['admin-port'],
+    originReaders: settings['origin-readers'],
+    log: { level: settings['log-level'], format: settings['log-format'] },
+    pieceEvents: settings['piece-events'],
+  };
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const part of Object.values(value)) {
+    if (typeof part === 'object' && part !== null) deepFreeze(part as object);
+  }
+  return Object.freeze(value);
+}

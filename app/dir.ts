@@ -1,0 +1,7 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+/** Where a daemon keeps its things where nothing is said: /var/lib/shoal for root, else under the home directory. */
+export function defaultDir(): string {
+  return process.getuid?.() === 0 ? '/var/lib/shoal' : join(homedir(), '.local', 'share', 'shoal');
+}

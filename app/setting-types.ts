@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { ShoalError } from '../core/errors.ts';
+
+/** A parser that throws ShoalErrors, as a zod transform that adds issues. */
+export function asIssue<I, O>(parse: (value: I) => O): (value: I, context: z.core.$RefinementCtx<I>) => O {
+  return (value, context) => {
+    try {
+      return parse(value);
+    } catch (error) {
+      if (!(error instanceof ShoalError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message });
+      return z.NEVER;
+    }
+  };
+}
+
+const split = (text: string): string[] =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+
+const ORIGIN_NAME = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z.*_-]{1,253}|[0-9A-Fa-f:]{2,45})(?::\d{1,5})?$/;
+
+/** Origins as `HOST[:PORT]`: a list, or a comma list. */
+export const names = z
+  .union([z.string(), z.array(z.string())])
+  .transform((value) => (typeof value === 'string' ? split(value) : value.flatMap(split)))
+  .pipe(
+    z
+      .array(
+        z
+          .string()
+          .regex(ORIGIN_NAME, 'not HOST[:PORT]')
+          .transform((text) => text.toLowerCase()),
+      )
+      .max(256),
+  );
+
+/** NATS servers: URLs with the schemes nats, tls, ws or wss, a list or a comma list; `host:port` is a nats URL. */
+export const natsUrls = z
+  .union([z.string(), z.array(z.string())])
+  .transform((value) => (typeof value === 'string' ? split(value) : value.flatMap(split)))
+  .pipe(z.array(z.string().transform(asIssue(natsUrl))).min(1, 'no NATS URL'));
+
+function natsUrl(text: string): string {
+  const full = text.includes('://') ? text : `nats://${text}`;
+  const { protocol, hostname } = URL.canParse(full) ? new URL(full) : { protocol: '', hostname: '' };
+  if (hostname !== '' && ['nats:', 'tls:'].includes(protocol)) return full;
+  // The text may hold a password.
+  throw new ShoalError('ERR_CONFIG_INVALID', 'not a NATS URL; write it as nats://HOST:4222');
+}

@@ -1,0 +1,188 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { parseBytes, parseRate } from '../core/units.ts';
+import { asIssue, names, natsUrls } from './setting-types.ts';
+
+/** Which commands a setting concerns. */
+export type SettingScope = 'host' | 'scheduler' | 'both';
+
+/** How a setting is shown in help and docs. */
+export interface SettingMeta {
+  readonly scope: SettingScope;
+  /** Placeholder of the flag's value; absent: the flag is a switch. */
+  readonly value?: string;
+  /** The flag may be given several times; the environment takes a comma list. */
+  readonly list?: true;
+  /** What the docs say where the default is computed. */
+  readonly defaultText?: string;
+}
+
+const setting = <S extends z.ZodType>(schema: S, about: string, meta: SettingMeta) =>
+  schema.describe(about).meta({ ...meta });
+
+const port = (fallback: number) => z.coerce.number().int().min(0).max(65535).default(fallback);
+const ip = z.string().refine((text) => isIP(text) !== 0, 'not an IP address');
+const token = z.string().regex(/^[A-Za-z0-9_-]{1,32}$/, 'letters, digits, - and _ only, at most 32');
+const flag = z
+  .union([z.boolean(), z.enum(['true', 'false', '1', '0', 'on', 'off', ''])])
+  .transform((value) => value === true || value === 'true' || value === '1' || value === 'on');
+
+/**
+ * Every setting, by its name in the configuration file: the flag is `--name`, the variable `SHOAL_NAME`.
+ * docs/CONFIG.md is generated from this table.
+ */
+export const SETTINGS = {
+  swarm: setting(
+    token.default('shoal'),
+    'Name of the swarm: the first token of every subject, so that several swarms share one NATS.',
+    { scope: 'both', value: 'NAME' },
+  ),
+  nats: setting(
+    natsUrls.optional(),
+    'URL of NATS, or a comma list of them; credentials may stand in the user-info.',
+    {
+      scope: 'both',
+      value: 'URL',
+      defaultText:
+        '`up` starts its own nats-server; `scheduler`, `seed` and `peer` use nats://127.0.0.1:4222',
+    },
+  ),
+  'nats-creds': setting(z.string().min(1).optional(), 'NATS credentials file (.creds) to log in with.', {
+    scope: 'both',
+    value: 'FILE',
+  }),
+  dir: setting(
+    z.string().min(1).optional(),
+    'Where the daemon keeps its cache, its identity and its socket; one daemon a directory.',
+    {
+      scope: 'both',
+      value: 'DIR',
+      defaultText: '/var/lib/shoal as root, else ~/.local/share/shoal',
+    },
+  ),
+  advertise: setting(ip.optional(), 'IP address that other hosts reach this one at.', {
+    scope: 'host',
+    value: 'IP',
+    defaultText: 'the local address of the route to NATS',
+  }),
+  'data-listen': setting(ip.default('0.0.0.0'), 'Address the data plane listens on.', {
+    scope: 'host',
+    value: 'IP',
+  }),
+  'data-port': setting(
+    port(7400),
+    'Port of the data plane, where other hosts fetch pieces; 0: any free one.',
+    {
+      scope: 'host',
+      value: 'PORT',
+    },
+  ),
+  'admin-listen': setting(ip.default('127.0.0.1'), 'Address that health and metrics listen on.', {
+    scope: 'both',
+    value: 'IP',
+  }),
+  'admin-port': setting(port(7401), 'Port of /healthz, /readyz and /metrics; 0: any free one.', {
+    scope: 'both',
+    value: 'PORT',
+  }),
+  zone: setting(
+    z.string().min(1).max(128).optional(),
+    'Zone of this host, for example a rack; parents in the same zone are taken first.',
+    { scope: 'host', value: 'ZONE' },
+  ),
+  role: setting(
+    z.enum(['normal', 'seed']).default('normal'),
+    'Role of this host; a seed is first in line to read origins. `shoal seed` and `shoal up` imply seed.',
+    { scope: 'host', value: 'ROLE' },
+  ),
+  'allow-origin': setting(
+    names.default([]),
+    'Origin that may be read though its address is loopback, link-local or metadata, as HOST[:PORT]; a loopback origin named here means the same to all hosts.',
+    { scope: 'host', value: 'HOST[:PORT]', list: true },
+  ),
+  'only-origin': setting(
+    names.default([]),
+    'Origin that may be read, as HOST[:PORT]; all others are refused.',
+    {
+      scope: 'host',
+      value: 'HOST[:PORT]',
+      list: true,
+      defaultText: 'all but refused addresses',
+    },
+  ),
+  'origin-readers': setting(
+    z.enum(['all', 'seeds']).default('all'),
+    'Which hosts read origins: all that can, seeds first in line, or seeds alone.',
+    { scope: 'both', value: 'WHO' },
+  ),
+  'cache-size': setting(
+    z
+      .union([z.string(), z.number()])
+      .transform(asIssue((value) => parseBytes(String(value))))
+      .optional(),
+    'Most bytes the cache may take; the least recently used content is evicted first.',
+    {
+      scope: 'host',
+      value: 'SIZE',
+      defaultText: '80 % of what is free on the disk of `dir` and what the cache takes of it already',
+    },
+  ),
+  'limit-up': setting(
+    z
+      .union([z.string(), z.number()])
+      .transform(asIssue((value) => parseRate(String(value))))
+      .optional(),
+    'Bandwidth given to other hosts, in all, for example 20MB or 100Mbit; 0: no limit.',
+    { scope: 'host', value: 'RATE', defaultText: 'no limit' },
+  ),
+  'limit-down': setting(
+    z
+      .union([z.string(), z.number()])
+      .transform(asIssue((value) => parseRate(String(value))))
+      .optional(),
+    'Bandwidth taken from hosts and origins, in all, for example 20MB or 100Mbit; 0: no limit.',
+    { scope: 'host', value: 'RATE', defaultText: 'no limit' },
+  ),
+  'log-level': setting(
+    z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+    'Least level that is logged.',
+    {
+      scope: 'both',
+      value: 'LEVEL',
+    },
+  ),
+  'log-format': setting(
+    z.enum(['json', 'plain']).default('json'),
+    'Form of the log on standard error: JSON lines, or plain lines for people.',
+    { scope: 'both', value: 'FORM' },
+  ),
+  'piece-events': setting(
+    flag.default(false),
+    'Publish an event for every piece; costly, for debugging only.',
+    { scope: 'both' },
+  ),
+} as const;
+
+/** The whole configuration file; a key that is not a setting is an error. */
+export const settingsSchema = z.strictObject(SETTINGS);
+/** Name of a setting, as in the configuration file. */
+export type SettingName = keyof typeof SETTINGS;
+/** All settings, validated, with their defaults. */
+export type Settings = z.infer<typeof settingsSchema>;
+
+/** How a setting is shown. */
+export function settingMeta(name: SettingName): SettingMeta & { readonly about: string } {
+  const meta = SETTINGS[name].meta() as unknown as SettingMeta & { description: string };
+  return { ...meta, about: meta.description };
+}
+
+/** `cache-size` → `SHOAL_CACHE_SIZE`. */
+export function settingVariable(name: SettingName): string {
+  return `SHOAL_${name.replaceAll('-', '_').toUpperCase()}`;
+}
+
+/** The settings that concern a host or a scheduler, in order. */
+export function settingsOf(scope: 'host' | 'scheduler'): SettingName[] {
+  const names = Object.keys(SETTINGS) as SettingName[];
+  return names.filter((name) => ['both', scope].includes(settingMeta(name).scope));
+}
