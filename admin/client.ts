@@ -1,0 +1,216 @@
+import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { z } from 'zod';
+import { errorFromWire, ShoalError } from '../core/errors.ts';
+import {
+  type GetProgress,
+  type GetRequest,
+  type GetResult,
+  getProgressSchema,
+  getResultSchema,
+  type HostRow,
+  type HostStatus,
+  hostRowSchema,
+  hostStatusSchema,
+  type TaskDetail,
+  type TaskRow,
+  taskDetailSchema,
+  taskRowSchema,
+} from './control.ts';
+import { readFrames } from './frames.ts';
+import { readLines } from './lines.ts';
+import { socketPathOf } from './socket.ts';
+
+const ANSWER_MS = 15_000;
+const BODY_BYTES = 64 * 1024 * 1024;
+
+const wireErrorSchema = z.object({
+  error: z.object({ code: z.string(), message: z.string(), details: z.unknown().optional() }),
+});
+const lineSchema = z.union([
+  z.object({ progress: getProgressSchema }),
+  z.object({ result: getResultSchema }),
+  wireErrorSchema,
+]);
+const removedSchema = z.object({ hosts: z.number() });
+
+/** A daemon, asked over its socket; otherwise as HostControl. Every call @throws ERR_DAEMON_UNAVAILABLE where it is gone */
+export interface DaemonClient {
+  get(
+    request: GetRequest,
+    onProgress: (progress: GetProgress) => void,
+    signal: AbortSignal,
+  ): Promise<GetResult>;
+  stream(
+    request: GetRequest,
+    onResult: (result: GetResult) => void,
+    signal: AbortSignal,
+  ): AsyncIterable<Uint8Array>;
+  status(): Promise<HostStatus>;
+  tasks(): Promise<TaskRow[]>;
+  task(taskId: string): Promise<TaskDetail>;
+  removeTask(taskId: string): Promise<{ hosts: number }>;
+  hosts(): Promise<HostRow[]>;
+}
+
+/** The daemon of a directory, after it answered. @throws ERR_DAEMON_UNAVAILABLE, ERR_CONFIG_INVALID */
+export async function connectDaemon(dir: string): Promise<DaemonClient> {
+  const client = daemonClient(socketPathOf(dir));
+  await client.status();
+  return client;
+}
+
+/** The daemon behind a socket. */
+function daemonClient(socketPath: string): DaemonClient {
+  const ask = async <T>(method: string, path: string, schema: z.ZodType<T>): Promise<T> => {
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    return checked(schema, await readJson(await open(socketPath, method, path, undefined, signal)));
+  };
+  return {
+    get: (body, onProgress, signal) => runGet(socketPath, body, onProgress, signal),
+    stream: (body, onResult, signal) => runStream(socketPath, body, onResult, signal),
+    status: () => ask('GET', '/v1/status', hostStatusSchema),
+    tasks: () => ask('GET', '/v1/tasks', z.array(taskRowSchema)),
+    task: (id) => ask('GET', `/v1/tasks/${encodeURIComponent(id)}`, taskDetailSchema),
+    removeTask: (id) => ask('DELETE', `/v1/tasks/${encodeURIComponent(id)}`, removedSchema),
+    hosts: () => ask('GET', '/v1/hosts', z.array(hostRowSchema)),
+  };
+}
+
+async function runGet(
+  socketPath: string,
+  body: GetRequest,
+  onProgress: (progress: GetProgress) => void,
+  signal: AbortSignal,
+): Promise<GetResult> {
+  const answer = await open(socketPath, 'POST', '/v1/get', body, signal);
+  try {
+    for await (const line of readLines(translated(answer, signal))) {
+      const message = checked(lineSchema, parseJson(line));
+      if ('progress' in message) onProgress(message.progress);
+      else if ('result' in message) return message.result;
+      else throw errorFromWire(message.error);
+    }
+    throw lost();
+  } finally {
+    answer.destroy();
+  }
+}
+
+async function* runStream(
+  socketPath: string,
+  body: GetRequest,
+  onResult: (result: GetResult) => void,
+  signal: AbortSignal,
+): AsyncIterable<Uint8Array> {
+  const answer = await open(socketPath, 'POST', '/v1/stream', body, signal);
+  let bytes = 0;
+  try {
+    for await (const { kind, payload } of readFrames(translated(answer, signal))) {
+      if (kind === 'D') {
+        bytes += payload.length;
+        yield payload;
+        continue;
+      }
+      const value = parseJson(Buffer.from(payload).toString());
+      if (kind === 'R') onResult(checked(getResultSchema, value));
+      else if (kind === 'E') throw errorFromWire(checked(wireErrorSchema, { error: value }).error);
+      else if (value === bytes) return;
+      else break;
+    }
+    throw lost();
+  } finally {
+    answer.destroy();
+  }
+}
+
+function open(
+  socketPath: string,
+  method: string,
+  path: string,
+  body: unknown,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  return new Promise<IncomingMessage>((resolve, reject) => {
+    const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+    const headers = payload && { 'content-type': 'application/json', 'content-length': payload.length };
+    const asking: ClientRequest = request({
+      socketPath,
+      method,
+      path,
+      agent: false,
+      signal,
+      ...(headers && { headers }),
+    });
+    asking.on('error', (error) => reject(translate(error, signal)));
+    asking.on('response', resolve);
+    asking.end(payload);
+  }).then(async (answer) => {
+    if (answer.statusCode === 200) return answer;
+    throw errorFromWire(checked(wireErrorSchema, await readJson(answer)).error);
+  });
+}
+
+async function* translated(answer: IncomingMessage, signal: AbortSignal): AsyncIterable<Uint8Array> {
+  try {
+    for await (const chunk of answer) yield chunk as Uint8Array;
+  } catch (error) {
+    throw translate(error, signal);
+  }
+}
+
+async function readJson(answer: IncomingMessage): Promise<unknown> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of translated(answer, new AbortController().signal)) {
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES) throw invalid();
+    chunks.push(chunk);
+  }
+  return parseJson(Buffer.concat(chunks).toString());
+}
+
+function translate(error: unknown, signal: AbortSignal): ShoalError {
+  if (error instanceof ShoalError) return error;
+  if (signal.aborted) {
+    if (signal.reason instanceof ShoalError) return signal.reason;
+    const late = signal.reason instanceof Error && signal.reason.name === 'TimeoutError';
+    if (!late) return new ShoalError('ERR_CANCELLED', 'interrupted', { cause: error });
+    return new ShoalError('ERR_DAEMON_UNAVAILABLE', `the daemon gave no answer in ${ANSWER_MS / 1000} s`);
+  }
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'EACCES' || code === 'EPERM') {
+    const message = "this user may not use the daemon's socket";
+    return new ShoalError('ERR_DAEMON_UNAVAILABLE', message, { cause: error, details: { why: 'denied' } });
+  }
+  if (code === 'ENOENT' || code === 'ECONNREFUSED') {
+    const details = { why: 'absent' };
+    return new ShoalError('ERR_DAEMON_UNAVAILABLE', 'no daemon runs there', { cause: error, details });
+  }
+  return lost(error);
+}
+
+function lost(cause?: unknown): ShoalError {
+  return new ShoalError('ERR_DAEMON_UNAVAILABLE', 'the daemon went away in the middle', {
+    cause,
+    details: { why: 'lost' },
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw invalid(cause);
+  }
+}
+
+function checked<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw invalid(parsed.error);
+}
+
+function invalid(cause?: unknown): ShoalError {
+  const message = 'the daemon answered something unexpected; does it run another version?';
+  return new ShoalError('ERR_BUS_MESSAGE_INVALID', message, { cause });
+}
