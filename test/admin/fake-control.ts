@@ -1,0 +1,79 @@
+import type { GetResult, HostControl, HostStatus, TaskDetail } from '../../admin/control.ts';
+import { ShoalError } from '../../core/errors.ts';
+
+export const RESULT: GetResult = {
+  taskId: `sha256-${'a'.repeat(64)}`,
+  length: 6,
+  path: '/cache/a',
+  digest: `sha256:${'a'.repeat(64)}`,
+  bytes: { origin: 0, peers: 6, local: 0 },
+  originReasons: {},
+  parents: 1,
+  durationMs: 12,
+  longestGapMs: 3,
+};
+
+export const STATUS: HostStatus = {
+  hostId: '0'.repeat(32),
+  version: '0.1.0',
+  role: 'normal',
+  swarm: 'shoal',
+  nats: { url: 'nats://127.0.0.1:4222', state: 'connected' },
+  state: 'announced',
+  ip: '127.0.0.1',
+  dataPort: 7400,
+  uptimeMs: 1000,
+  cache: { bytes: 0, tasks: 0, quotaBytes: 1 },
+  transfers: { up: 0, down: 0, slotsUp: 12, slotsDown: 20 },
+  bytes: { origin: 0, peers: 0, local: 0, sent: 0 },
+  pid: process.pid,
+};
+
+export const TASK: TaskDetail = {
+  taskId: RESULT.taskId,
+  state: 'distributing',
+  length: 6,
+  pieceLength: 131_072,
+  sources: ['http://origin/file'],
+  holders: 1,
+  fetching: 2,
+  audience: 'public',
+  peers: [
+    {
+      hostId: STATUS.hostId,
+      have: 1,
+      pieces: 1,
+      bytes: { origin: 6, peers: 0, local: 0 },
+      state: 'serving',
+    },
+  ],
+  originReasons: { 'no-holder': 6 },
+};
+
+/** A HostControl whose answers can be replaced. */
+export function fakeControl(overrides: Partial<HostControl> = {}): HostControl {
+  return {
+    async get() {
+      return RESULT;
+    },
+    async *stream(_request, onResult) {
+      onResult(RESULT);
+      yield Buffer.from('abcdef');
+    },
+    status: () => STATUS,
+    async tasks() {
+      return [TASK];
+    },
+    async task(taskId) {
+      if (taskId === TASK.taskId) return TASK;
+      throw new ShoalError('ERR_TASK_NOT_FOUND', `no task ${taskId}`);
+    },
+    async removeTask() {
+      return { hosts: 2 };
+    },
+    async hosts() {
+      return [];
+    },
+    ...overrides,
+  };
+}
