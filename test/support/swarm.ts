@@ -64,7 +64,8 @@ export interface Swarm extends AsyncDisposable {
   logs(lines?: number): string;
 }
 
-async function freePort(address: string): Promise<number> {
+/** A TCP port that is free on an address now. */
+export async function freePort(address: string): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
