@@ -1,0 +1,87 @@
+import { createHash, type Hash } from 'node:crypto';
+import { ShoalError } from '../core/errors.ts';
+import type { RunWriter } from './store.ts';
+import type { PlaceOwner, WriteDesk } from './write-desk.ts';
+
+/** Called with a piece's SHA-256 and length in bytes. */
+export type OnPiece = (piece: number, hash: Uint8Array, length: number) => void;
+
+/** Writes adjacent pieces in place and hashes each on its way; in memory where the place is taken. */
+export class PieceRunWriter implements RunWriter, PlaceOwner {
+  readonly #desk: WriteDesk;
+  readonly #onPiece: OnPiece;
+  readonly #last: number;
+  #piece: number;
+  /** Bytes of the current piece so far. */
+  #filled = 0;
+  #hash: Hash | undefined;
+  /** The current piece, where another writer has its place. */
+  #buffer: Buffer | undefined;
+  #failure: unknown;
+
+  constructor(desk: WriteDesk, first: number, count: number, onPiece: OnPiece) {
+    this.#desk = desk;
+    this.#onPiece = onPiece;
+    this.#piece = first;
+    this.#last = first + count - 1;
+  }
+
+  write(chunk: Uint8Array): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      let at = 0;
+      while (at < chunk.length) at += this.#take(chunk, at);
+    } catch (error) {
+      this.#failure = error;
+      this.#desk.abandon(this.#piece, this);
+      throw error;
+    }
+  }
+
+  end(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#filled > 0) this.#finish();
+  }
+
+  lose(): void {
+    try {
+      const kept = this.#desk.readBack(this.#piece, this.#filled);
+      this.#buffer = Buffer.allocUnsafeSlow(this.#desk.table.sizeLimit(this.#piece));
+      this.#buffer.set(kept);
+    } catch (error) {
+      // The one that takes the place is not to blame.
+      this.#failure = error;
+    }
+  }
+
+  #take(chunk: Uint8Array, at: number): number {
+    const limit = this.#piece > this.#last ? 0 : this.#desk.table.sizeLimit(this.#piece);
+    if (limit <= this.#filled) {
+      throw new ShoalError('ERR_STORE_IO', `more bytes than the run up to piece ${this.#last} has`);
+    }
+    if (this.#hash === undefined) {
+      this.#hash = createHash('sha256');
+      if (!this.#desk.begin(this.#piece, this)) this.#buffer = Buffer.allocUnsafeSlow(limit);
+    }
+    const count = Math.min(chunk.length - at, limit - this.#filled);
+    const part = count === chunk.length ? chunk : chunk.subarray(at, at + count);
+    if (this.#buffer !== undefined) this.#buffer.set(part, this.#filled);
+    else this.#desk.write(part, this.#piece * this.#desk.table.pieceLength + this.#filled);
+    this.#hash.update(part);
+    this.#filled += count;
+    if (this.#filled === limit) this.#finish();
+    return count;
+  }
+
+  #finish(): void {
+    const piece = this.#piece;
+    const length = this.#filled;
+    const hash = (this.#hash ?? createHash('sha256')).digest();
+    this.#desk.finished(piece, hash, this.#buffer?.subarray(0, length));
+    this.#piece += 1;
+    this.#filled = 0;
+    this.#hash = undefined;
+    this.#buffer = undefined;
+    this.#onPiece(piece, hash, length);
+  }
+}
