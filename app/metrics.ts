@@ -1,0 +1,128 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { BusGaugeState, HostMetrics, SchedulerMetrics } from '../core/metrics.ts';
+
+/** A facade that actors count with, and the text that Prometheus reads. */
+export interface MetricsOf<M> {
+  readonly metrics: M;
+  readonly registry: Registry;
+  text(): Promise<string>;
+}
+
+const BUS_STATES: readonly BusGaugeState[] = ['connected', 'disconnected', 'closed'];
+const GET_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
+const SYNC_SECONDS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1];
+
+function counter<L extends string>(registry: Registry, name: string, help: string, labelNames: readonly L[]) {
+  return new Counter({ name, help, labelNames, registers: [registry] });
+}
+
+function gauge<L extends string>(registry: Registry, name: string, help: string, labelNames: readonly L[]) {
+  return new Gauge({ name, help, labelNames, registers: [registry] });
+}
+
+function busState(registry: Registry): (state: BusGaugeState) => void {
+  const help = 'Connection to NATS: 1 for the state it is in, 0 for the others.';
+  const states = gauge(registry, 'shoal_bus_state', help, ['state']);
+  const set = (now: BusGaugeState): void => {
+    for (const state of BUS_STATES) states.set({ state }, state === now ? 1 : 0);
+  };
+  set('disconnected');
+  return set;
+}
+
+function textOf<M>(metrics: M, registry: Registry): MetricsOf<M> {
+  return { metrics, registry, text: () => registry.metrics() };
+}
+
+/** The metrics of a host daemon; docs/METRICS.md is generated from them. */
+export function openHostMetrics(): MetricsOf<HostMetrics> {
+  const registry = new Registry();
+  const received = counter(
+    registry,
+    'shoal_bytes_total',
+    'Verified content bytes, by where they came from.',
+    ['source'],
+  );
+  const sent = counter(registry, 'shoal_sent_bytes_total', 'Content bytes given to other hosts.', []);
+  const origin = counter(
+    registry,
+    'shoal_origin_bytes_total',
+    'Body bytes read from origins, by why no host gave them.',
+    ['reason'],
+  );
+  const seconds = new Histogram({
+    name: 'shoal_get_duration_seconds',
+    help: 'Time from the request to the last byte, of gets that succeeded.',
+    buckets: GET_SECONDS,
+    registers: [registry],
+  });
+  const gets = counter(registry, 'shoal_get_total', 'Gets that ended, by `ok` or the error code.', [
+    'result',
+  ]);
+  const failures = counter(
+    registry,
+    'shoal_failures_total',
+    'Transfers of pieces that failed and were tried elsewhere, by reason.',
+    ['reason'],
+  );
+  const slots = gauge(registry, 'shoal_slots', 'Transfer slots, by direction and whether in use.', [
+    'direction',
+    'state',
+  ]);
+  const cacheBytes = gauge(registry, 'shoal_cache_bytes', 'Bytes of content in the cache.', []);
+  const cacheTasks = gauge(registry, 'shoal_cache_tasks', 'Tasks in the cache.', []);
+  const metrics: HostMetrics = {
+    received: (source, bytes) => received.inc({ source }, positive(bytes)),
+    sent: (bytes) => sent.inc(positive(bytes)),
+    originRead: (reason, bytes) => origin.inc({ reason }, positive(bytes)),
+    getEnded(result, durationMs) {
+      gets.inc({ result });
+      if (result === 'ok') seconds.observe(durationMs / 1000);
+    },
+    pieceFailed: (reason) => failures.inc({ reason }),
+    slots(direction, used, total) {
+      slots.set({ direction, state: 'used' }, used);
+      slots.set({ direction, state: 'free' }, Math.max(0, total - used));
+    },
+    cache(bytes, tasks) {
+      cacheBytes.set(bytes);
+      cacheTasks.set(tasks);
+    },
+    busState: busState(registry),
+  };
+  for (const source of ['origin', 'peer', 'local']) received.inc({ source }, 0);
+  return textOf(metrics, registry);
+}
+
+/** The metrics of a scheduler; docs/METRICS.md is generated from them. */
+export function openSchedulerMetrics(): MetricsOf<SchedulerMetrics> {
+  const registry = new Registry();
+  const tasks = gauge(registry, 'shoal_tasks', 'Tasks this scheduler knows.', []);
+  const hosts = gauge(registry, 'shoal_hosts', 'Hosts this scheduler has heard of lately.', []);
+  const syncs = counter(registry, 'shoal_syncs_total', 'Syncs answered.', []);
+  const seconds = new Histogram({
+    name: 'shoal_sync_seconds',
+    help: 'Time to answer a sync.',
+    buckets: SYNC_SECONDS,
+    registers: [registry],
+  });
+  const leases = counter(registry, 'shoal_leases_total', 'Leases given, by kind of parent.', ['parent']);
+  const metrics: SchedulerMetrics = {
+    known(taskCount, hostCount) {
+      tasks.set(taskCount);
+      hosts.set(hostCount);
+    },
+    synced(durationMs) {
+      syncs.inc();
+      seconds.observe(durationMs / 1000);
+    },
+    leased: (parent, count) => leases.inc({ parent }, positive(count)),
+    busState: busState(registry),
+  };
+  return textOf(metrics, registry);
+}
+
+/** A counter throws on what is negative or no number. */
+function positive(value: number): number {
+  return value > 0 && Number.isFinite(value) ? value : 0;
+}
