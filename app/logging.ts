@@ -24,6 +24,8 @@ export function openLog(config: LogConfig, sink?: Sink): RootLogger {
     level: config.level,
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
+    // Errors come as plain objects already.
+    serializers: { err: (error: unknown) => error },
     formatters: { level: (label: string) => ({ level: label }) },
   };
   return wrap(pino(options, target));
