@@ -5,6 +5,12 @@ const MIB = 1024 * KIB;
 export const LIMITS = {
   /** No message on the bus exceeds this. */
   messageBytes: 256 * KIB,
+  /** Requests one bus answers at a time; the next is refused and counted as slow. */
+  busHandlers: 4096,
+  /** One operation on the task log or a directory. */
+  busStoreMs: 5_000,
+  /** How long a closing bus waits for the requests it is answering. */
+  busCloseMs: 2_000,
   /** Piece hashes in one message: 36 bytes each, so that a page stays well under a message. */
   hashesPerPage: 4096,
   pieceMinBytes: 128 * KIB,

@@ -62,7 +62,9 @@ export interface Directory {
 export interface EventMessage {
   /** `task.created`: noun and past tense. */
   readonly type: string;
+  /** Below `event.`: `<noun>.<past-tense>.<hostId>.<id>`. */
   readonly subject: string;
+  /** The whole CloudEvent. */
   readonly body: unknown;
 }
 
@@ -107,8 +109,10 @@ export interface Bus {
     match: Partial<T>,
     handler: (message: M, tokens: T) => void,
   ): Subscription;
-  /** Publishes an event; false while disconnected. */
+  /** Publishes an event; false while disconnected. @throws ERR_BUS_MESSAGE_TOO_LARGE, ERR_BUS_MESSAGE_INVALID (a subject that is not tokens) */
   emit(event: EventMessage): boolean;
+  /** Hears every event of the swarm; `subject` is the part below `event.`, `body` the parsed JSON. */
+  subscribeEvents(listener: (subject: string, body: unknown) => void): Subscription;
 
   /** Appends and waits for the acknowledgement. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_TIMEOUT */
   append<T extends Tokens, M>(subject: LogSubject<T, M>, tokens: T, message: M): Promise<void>;
