@@ -1,30 +1,39 @@
 #!/usr/bin/env node
 /*
- * Sums the results of vitest's JSON reporter:  node scripts/sum-results.mjs FOLDER [FAILED-STEPS]
+ * Sums suites of vitest:  node scripts/sum-results.mjs FOLDER [FAILED-STEPS]
+ * The folder holds NAME.exit (its exit code) and NAME.json (of vitest's JSON reporter) of each suite.
  * Prints "N passed, N failed"; fails where anything failed or was skipped, or nothing ran.
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 
 const [folder = '.', failedSteps = '0'] = process.argv.slice(2);
 let passed = 0;
 let failed = Number(failedSteps);
-for (const name of readdirSync(folder)) {
-  const { testResults } = JSON.parse(readFileSync(join(folder, name), 'utf8'));
-  for (const file of testResults) {
-    if (file.status === 'failed' && file.assertionResults.length === 0) {
-      failed += 1;
-      console.log(`failed: ${file.name}: ${String(file.message).split('\n')[0]}`);
-    }
-    for (const test of file.assertionResults) {
-      if (test.status === 'passed') {
-        passed += 1;
-        continue;
-      }
-      failed += 1;
-      console.log(`${test.status}: ${test.fullName}`);
+
+function fail(what) {
+  failed += 1;
+  console.log(what);
+}
+
+function count(name) {
+  const file = join(folder, `${name}.json`);
+  const before = failed;
+  const { testResults } = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { testResults: [] };
+  for (const { assertionResults, status, name: path, message } of testResults) {
+    if (status === 'failed' && assertionResults.length === 0) fail(`failed: ${path}: ${message}`);
+    for (const test of assertionResults) {
+      if (test.status === 'passed') passed += 1;
+      else fail(`${test.status}: ${test.fullName}`);
     }
   }
+  // An error outside any test fails the run and no test.
+  const code = readFileSync(join(folder, `${name}.exit`), 'utf8').trim();
+  if (code !== '0' && failed === before) fail(`failed: ${name} ended with exit code ${code}`);
+}
+
+for (const name of readdirSync(folder).filter((entry) => entry.endsWith('.exit'))) {
+  count(basename(name, '.exit'));
 }
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
