@@ -11,6 +11,8 @@ export interface ConfigInput {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** `--config`; else SHOAL_CONFIG. */
   readonly configFile?: string | undefined;
+  /** What a command takes where no source says otherwise. */
+  readonly defaults?: Readonly<Partial<Record<SettingName, unknown>>> | undefined;
 }
 
 interface Layer {
@@ -21,7 +23,7 @@ interface Layer {
 /** Reads, merges and checks all sources. @throws ERR_CONFIG_INVALID naming each wrong setting and where it was set */
 export function readSettings(input: ConfigInput): Settings {
   const layers = [flagLayer(input.flags), environmentLayer(input.env), fileLayer(input)];
-  const merged: Record<string, unknown> = {};
+  const merged: Record<string, unknown> = { ...input.defaults };
   for (const layer of layers.toReversed()) Object.assign(merged, layer.values);
   const parsed = settingsSchema.safeParse(merged);
   if (parsed.success) return parsed.data;

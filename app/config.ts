@@ -7,12 +7,12 @@ import type { Settings } from './settings.ts';
 /** What is logged, and how. */
 export interface LogConfig {
   readonly level: Settings['log-level'];
-  readonly format: Settings['log-format'];
+  readonly format: 'json' | 'plain';
 }
 
 /** How to reach NATS. */
 export interface NatsConfig {
-  /** URLs, credentials in the user-info: never log them, `natsUrlForPeople` is for that. */
+  /** URLs; credentials stand in the user-info, and are taken out of what is logged. */
   readonly servers: readonly string[];
   readonly credsFile?: string | undefined;
 }
@@ -87,9 +87,13 @@ function commonConfig(settings: Settings): CommonConfig {
     adminListen: settings['admin-listen'],
     adminPort: settings['admin-port'],
     originReaders: settings['origin-readers'],
-    log: { level: settings['log-level'], format: settings['log-format'] },
+    log: { level: settings['log-level'], format: settings['log-format'] ?? defaultForm() },
     pieceEvents: settings['piece-events'],
   };
+}
+
+function defaultForm(): LogConfig['format'] {
+  return process.stderr.isTTY ? 'plain' : 'json';
 }
 
 function deepFreeze<T extends object>(value: T): T {

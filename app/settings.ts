@@ -152,9 +152,9 @@ export const SETTINGS = {
     },
   ),
   'log-format': setting(
-    z.enum(['json', 'plain']).default('json'),
-    'Form of the log on standard error: JSON lines, or plain lines for people.',
-    { scope: 'both', value: 'FORM' },
+    z.enum(['json', 'plain']).optional(),
+    'Form of the log on standard error: json, one object a line, or plain, for people.',
+    { scope: 'both', value: 'FORM', defaultText: 'plain on a terminal, else json' },
   ),
   'piece-events': setting(
     flag.default(false),
