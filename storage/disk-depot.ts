@@ -159,7 +159,7 @@ export function peek(dir: string): { meta: TaskMeta; storedBytes: number; lastUs
     const path = join(dir, FILES.meta);
     const meta = parseMeta(readFileSync(path, 'utf8'));
     if (meta === undefined) return undefined;
-    const lastUsedMs = statSync(path).mtimeMs;
+    const lastUsedMs = Math.round(statSync(path).mtimeMs);
     if (meta.sealed) return { meta, storedBytes: meta.length ?? 0, lastUsedMs };
     const table = new PieceTable(meta.pieceLength, meta.length);
     table.replay(scanPieceFile(readFileSync(join(dir, FILES.pieces)))?.records ?? []);

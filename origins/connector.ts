@@ -1,0 +1,66 @@
+import { lookup as dnsLookup, type LookupAddress } from 'node:dns';
+import type { LookupFunction } from 'node:net';
+import { Agent, buildConnector, type Dispatcher, Pool } from 'undici';
+import { ShoalError } from '../core/errors.ts';
+import type { AddressPolicy } from './address-policy.ts';
+import type { OriginLimits } from './limits.ts';
+
+/**
+ * Connections that are made only to addresses the policy lets through: the address checked is the one connected to,
+ * so a name that resolves otherwise the next time gains nothing.
+ */
+export function createOriginAgent(policy: AddressPolicy, limits: OriginLimits, ca?: string): Agent {
+  return new Agent({
+    headersTimeout: limits.stallMs,
+    bodyTimeout: limits.stallMs,
+    factory: (origin: string | URL, options: object): Dispatcher =>
+      new Pool(origin, { ...options, connect: connectorFor(new URL(origin), policy, limits, ca) }),
+  });
+}
+
+function connectorFor(
+  origin: URL,
+  policy: AddressPolicy,
+  limits: OriginLimits,
+  ca: string | undefined,
+): buildConnector.connector {
+  const host = origin.hostname;
+  const port = portOf(origin);
+  const connector = buildConnector({
+    timeout: limits.connectMs,
+    lookup: lookupFor(host, port, policy),
+    ...(ca === undefined ? {} : { ca }),
+  });
+  return (options, callback) => {
+    // A literal address is never looked up.
+    if (policy.allowsHost(host, port)) connector(options, callback);
+    else callback(refused(host, port, undefined), null);
+  };
+}
+
+/** Port of a URL, the default of its scheme where it names none. */
+export function portOf(url: URL): number {
+  if (url.port !== '') return Number(url.port);
+  return url.protocol === 'https:' ? 443 : 80;
+}
+
+/** The error for a host that may not be read. */
+export function refused(host: string, port: number, address: string | undefined): ShoalError {
+  const at = address === undefined || address === host ? '' : ` (${address})`;
+  return new ShoalError('ERR_SOURCE_ADDRESS_REFUSED', `${host}:${port}${at} is not an origin to read from`, {
+    details: { host, port, ...(address === undefined ? {} : { address }) },
+  });
+}
+
+function lookupFor(host: string, port: number, policy: AddressPolicy): LookupFunction {
+  return (hostname, options, callback) => {
+    dnsLookup(hostname, { ...options, all: true }, (error, found: LookupAddress[]) => {
+      if (error !== null) return callback(error, '', 0);
+      const open = found.filter(({ address }) => policy.allowsAddress(host, port, address));
+      const [first] = open;
+      if (first === undefined) return callback(refused(host, port, found[0]?.address), '', 0);
+      if (options.all === true) return callback(null, open);
+      return callback(null, first.address, first.family);
+    });
+  };
+}

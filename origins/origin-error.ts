@@ -1,0 +1,85 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { type ErrorCode, ShoalError } from '../core/errors.ts';
+
+const TLS_CODES =
+  /^(ERR_TLS_|ERR_SSL_|CERT_|CRL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|EPROTO$)/;
+const PROTOCOL_CODES = /^(HPE_|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RESPONSE|UND_ERR_INVALID_ARG)/;
+
+/** Headers that speak of the connection, or of the one who asked. */
+const PRIVATE_HEADERS = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-connection',
+  'set-cookie',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** What went wrong with a connection, in Shoal's words; ShoalErrors pass. */
+export function connectionError(error: unknown, url: URL): ShoalError {
+  if (error instanceof ShoalError) return error;
+  const code = codeOf(error);
+  const text = messageOf(error);
+  if (TLS_CODES.test(code)) {
+    return new ShoalError('ERR_SOURCE_TLS', `no trusted connection to ${url.host}: ${text}`, {
+      cause: error,
+      details: { reason: code },
+    });
+  }
+  if (PROTOCOL_CODES.test(code)) {
+    return new ShoalError('ERR_SOURCE_PROTOCOL', `${url.host} does not speak HTTP as it should: ${text}`, {
+      cause: error,
+      details: { reason: code },
+    });
+  }
+  return new ShoalError('ERR_SOURCE_UNAVAILABLE', `no answer from ${url.host}: ${text}`, {
+    cause: error,
+    details: { reason: code },
+  });
+}
+
+/** The error for an answer that is a refusal. */
+export function statusError(status: number, headers: IncomingHttpHeaders, url: URL): ShoalError {
+  return new ShoalError(codeOfStatus(status), `${url.host} answered ${status}`, {
+    details: { status, headers: publicHeaders(headers) },
+  });
+}
+
+/** The error for an answer that contradicts itself or the request. */
+export function protocolError(url: URL, what: string, status: number): ShoalError {
+  return new ShoalError('ERR_SOURCE_PROTOCOL', `${url.host} ${what}`, { details: { status } });
+}
+
+function codeOfStatus(status: number): ErrorCode {
+  if (status === 404 || status === 410) return 'ERR_SOURCE_NOT_FOUND';
+  if (status === 401 || status === 403 || status === 451) return 'ERR_SOURCE_REFUSED';
+  if (isPassing(status)) return 'ERR_SOURCE_UNAVAILABLE';
+  return status >= 400 ? 'ERR_SOURCE_STATUS' : 'ERR_SOURCE_PROTOCOL';
+}
+
+/** Whether a status may be another one in a moment. */
+export function isPassing(status: number): boolean {
+  return status >= 500 || status === 408 || status === 425 || status === 429;
+}
+
+function publicHeaders(headers: IncomingHttpHeaders): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || PRIVATE_HEADERS.has(name)) continue;
+    kept[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return kept;
+}
+
+function codeOf(error: unknown): string {
+  const { code, cause } = (error ?? {}) as { code?: unknown; cause?: unknown };
+  if (typeof code === 'string') return code;
+  return cause === undefined || cause === null ? '' : codeOf(cause);
+}
+
+function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return (text === '' ? codeOf(error) : text).slice(0, 300);
+}
