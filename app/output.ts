@@ -1,0 +1,167 @@
+import { randomBytes } from 'node:crypto';
+import { accessSync, constants, realpathSync, rmSync, statSync } from 'node:fs';
+import { chmod, copyFile, open, rename, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { ShoalError } from '../core/errors.ts';
+
+/** The file a download goes to: it appears whole, or not at all; what was there before is replaced at that moment. */
+export interface OutputFile {
+  readonly path: string;
+  /**
+   * Puts a copy of a file there, sharing its blocks where the file system can. Never a link: no later write to the
+   * output may reach the cache.
+   * @throws ERR_OUTPUT, ERR_STORE_FULL; with `details.source` where the source cannot be read
+   */
+  copyFrom(source: string, length: number, signal: AbortSignal): Promise<void>;
+  /** Moves a file there that nobody else uses. False where it lies on another file system. @throws as `copyFrom` */
+  moveFrom(source: string): Promise<boolean>;
+  /** Writes chunks there. @throws as `copyFrom`, and whatever `chunks` throws */
+  writeFrom(chunks: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<number>;
+  /** Removes what is unfinished; synchronous, so that it can be the last thing a process does. */
+  discard(): void;
+}
+
+/** Looks whether a file can be put at a path, before anything is downloaded. @throws ERR_OUTPUT */
+export function openOutput(path: string): OutputFile {
+  const { target, special } = checked(path);
+  const random = randomBytes(4).toString('hex');
+  const temporary = special ? target : join(dirname(target), `.${basename(target).slice(0, 200)}.${random}`);
+
+  async function finish(): Promise<void> {
+    if (special) return;
+    await chmod(temporary, 0o666 & ~process.umask());
+    await rename(temporary, target);
+  }
+  return {
+    path: target,
+    async copyFrom(source, length, signal) {
+      if (special) throw sourceError(`${target} is no plain file: it is written to`);
+      await readable(source);
+      try {
+        const mode = constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL;
+        await untilAborted(copyFile(source, temporary, mode), signal);
+        const copied = await stat(temporary);
+        if (copied.size !== length) throw sourceError(`${source} has ${copied.size} bytes, not ${length}`);
+        await finish();
+      } catch (error) {
+        rmSync(temporary, { force: true });
+        throw outputError(error, target);
+      }
+    },
+    async moveFrom(source) {
+      if (special) return false;
+      try {
+        await rename(source, temporary);
+        await finish();
+        return true;
+      } catch (error) {
+        if (errnoOf(error) === 'EXDEV') return false;
+        throw outputError(error, target);
+      }
+    },
+    async writeFrom(chunks, signal) {
+      try {
+        const bytes = await writeChunks(temporary, special ? 'w' : 'wx', chunks, signal);
+        await finish();
+        return bytes;
+      } catch (error) {
+        if (!special) rmSync(temporary, { force: true });
+        throw outputError(error, target);
+      }
+    },
+    discard() {
+      if (!special) rmSync(temporary, { force: true });
+    },
+  };
+}
+
+async function writeChunks(
+  path: string,
+  flags: string,
+  chunks: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<number> {
+  const file = await open(path, flags);
+  let bytes = 0;
+  try {
+    for await (const chunk of chunks) {
+      signal.throwIfAborted();
+      await file.writeFile(chunk);
+      bytes += chunk.length;
+    }
+    signal.throwIfAborted();
+    return bytes;
+  } finally {
+    await file.close();
+  }
+}
+
+function checked(path: string): { target: string; special: boolean } {
+  try {
+    return checkTarget(path);
+  } catch (error) {
+    throw outputError(error, path);
+  }
+}
+
+/** What a path leads to; `special`: a device or a pipe, which is written to and never replaced. */
+function checkTarget(path: string): { target: string; special: boolean } {
+  const asked = resolve(path);
+  const there = statSync(asked, { throwIfNoEntry: false });
+  if (there?.isDirectory()) throw new ShoalError('ERR_OUTPUT', `${asked} is a directory`);
+  if (there !== undefined && !there.isFile()) return { target: asked, special: true };
+  const target = there === undefined ? asked : realpathSync(asked);
+  const dir = dirname(target);
+  const parent = statSync(dir, { throwIfNoEntry: false });
+  if (parent === undefined) throw new ShoalError('ERR_OUTPUT', `there is no directory ${dir}`);
+  if (!parent.isDirectory()) throw new ShoalError('ERR_OUTPUT', `${dir} is no directory`);
+  try {
+    accessSync(dir, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw new ShoalError('ERR_OUTPUT', `no file can be made in ${dir}`, { cause });
+  }
+  return { target, special: false };
+}
+
+/** @throws ERR_OUTPUT with `details.source`: the content has to come another way */
+async function readable(source: string): Promise<void> {
+  try {
+    await (await open(source, 'r')).close();
+  } catch (cause) {
+    throw sourceError(`${source} cannot be read`, cause);
+  }
+}
+
+function sourceError(message: string, cause?: unknown): ShoalError {
+  return new ShoalError('ERR_OUTPUT', message, { cause, details: { source: true } });
+}
+
+function outputError(error: unknown, target: string): unknown {
+  const code = errnoOf(error);
+  if (code === undefined || error instanceof ShoalError) return error;
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new ShoalError('ERR_STORE_FULL', `no space left for ${target}`, { cause: error });
+  }
+  return new ShoalError('ERR_OUTPUT', `cannot write ${target}: ${code}`, { cause: error });
+}
+
+function errnoOf(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}
+
+/** A copy cannot be stopped; what it writes to is removed under it. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let onAbort = (): void => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    work.catch(() => undefined);
+  }
+}

@@ -1,0 +1,129 @@
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { openOutput } from '../../app/output.ts';
+import { tempDir } from '../support/temp-dir.ts';
+
+const never = new AbortController().signal;
+
+async function* chunks(...parts: string[]): AsyncIterable<Uint8Array> {
+  for (const part of parts) yield Buffer.from(part);
+}
+
+test('a copy appears with its content, and no later write to it reaches the source', async () => {
+  await using dir = await tempDir();
+  const source = join(dir.path, 'cached');
+  writeFileSync(source, 'content', { mode: 0o400 });
+  const output = openOutput(join(dir.path, 'out'));
+  await output.copyFrom(source, 7, never);
+  expect(readFileSync(output.path, 'utf8')).toBe('content');
+  expect(statSync(output.path).mode & 0o777).toBe(0o666 & ~process.umask());
+  appendFileSync(output.path, 'more');
+  writeFileSync(output.path, 'X', { flag: 'r+' });
+  expect(readFileSync(source, 'utf8')).toBe('content');
+  expect(statSync(source).nlink).toBe(1);
+  expect(readdirSync(dir.path).sort()).toEqual(['cached', 'out']);
+});
+
+test('what was at the path stays until the new content is whole', async () => {
+  await using dir = await tempDir();
+  const path = join(dir.path, 'out');
+  writeFileSync(path, 'old');
+  async function* broken(): AsyncIterable<Uint8Array> {
+    yield Buffer.from('ne');
+    expect(readFileSync(path, 'utf8')).toBe('old');
+    throw new Error('cut');
+  }
+  await expect(openOutput(path).writeFrom(broken(), never)).rejects.toThrow('cut');
+  expect(readFileSync(path, 'utf8')).toBe('old');
+  expect(readdirSync(dir.path)).toEqual(['out']);
+  expect(await openOutput(path).writeFrom(chunks('ne', 'w'), never)).toBe(3);
+  expect(readFileSync(path, 'utf8')).toBe('new');
+  expect(readdirSync(dir.path)).toEqual(['out']);
+});
+
+test('an aborted output leaves nothing behind', async () => {
+  await using dir = await tempDir();
+  const stop = new AbortController();
+  async function* endless(): AsyncIterable<Uint8Array> {
+    for (let count = 0; ; count++) {
+      if (count === 3) stop.abort(new Error('stopped'));
+      yield Buffer.from('x');
+    }
+  }
+  await expect(openOutput(join(dir.path, 'out')).writeFrom(endless(), stop.signal)).rejects.toThrow(
+    'stopped',
+  );
+  writeFileSync(join(dir.path, 'cached'), 'content');
+  const copy = openOutput(join(dir.path, 'out')).copyFrom(join(dir.path, 'cached'), 7, stop.signal);
+  await expect(copy).rejects.toThrow('stopped');
+  expect(readdirSync(dir.path)).toEqual(['cached']);
+});
+
+test('a source that cannot be read, or has another length, says so', async () => {
+  await using dir = await tempDir();
+  const output = openOutput(join(dir.path, 'out'));
+  const details = { source: true };
+  await expect(output.copyFrom(join(dir.path, 'gone'), 1, never)).rejects.toMatchObject({ details });
+  writeFileSync(join(dir.path, 'short'), 'ab');
+  await expect(output.copyFrom(join(dir.path, 'short'), 3, never)).rejects.toMatchObject({ details });
+  expect(readdirSync(dir.path)).toEqual(['short']);
+});
+
+test('a moved file is gone from where it was', async () => {
+  await using dir = await tempDir();
+  writeFileSync(join(dir.path, 'cached'), 'content', { mode: 0o600 });
+  const output = openOutput(join(dir.path, 'out'));
+  expect(await output.moveFrom(join(dir.path, 'cached'))).toBe(true);
+  expect(readFileSync(output.path, 'utf8')).toBe('content');
+  expect(existsSync(join(dir.path, 'cached'))).toBe(false);
+});
+
+test('a path where nothing can be put is refused before any download', async () => {
+  await using dir = await tempDir();
+  mkdirSync(join(dir.path, 'sub'));
+  writeFileSync(join(dir.path, 'file'), '');
+  const wrong = ['sub', 'none/out', 'file/out'];
+  for (const path of wrong) {
+    expect(() => openOutput(join(dir.path, path)), path).toThrow(
+      expect.objectContaining({ code: 'ERR_OUTPUT' }),
+    );
+  }
+  if (process.getuid?.() !== 0) {
+    chmodSync(join(dir.path, 'sub'), 0o500);
+    expect(() => openOutput(join(dir.path, 'sub/out'))).toThrow(/no file can be made/);
+  }
+});
+
+test('a device is written to, not replaced', async () => {
+  const output = openOutput('/dev/null');
+  await expect(output.copyFrom('/etc/hostname', 1, never)).rejects.toMatchObject({
+    details: { source: true },
+  });
+  expect(await output.writeFrom(chunks('abc'), never)).toBe(3);
+  output.discard();
+  expect(statSync('/dev/null').isCharacterDevice()).toBe(true);
+});
+
+test('a link is followed, and stays a link', async () => {
+  await using dir = await tempDir();
+  writeFileSync(join(dir.path, 'real'), 'old');
+  symlinkSync('real', join(dir.path, 'link'));
+  await openOutput(join(dir.path, 'link')).writeFrom(chunks('new'), never);
+  expect(readFileSync(join(dir.path, 'real'), 'utf8')).toBe('new');
+});
+
+test('a full disk is said to be full', async () => {
+  const output = openOutput('/dev/full');
+  await expect(output.writeFrom(chunks('abc'), never)).rejects.toMatchObject({ code: 'ERR_STORE_FULL' });
+});
