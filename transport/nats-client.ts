@@ -1,0 +1,212 @@
+import { randomBytes } from 'node:crypto';
+import {
+  headers,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  type Subscription as NatsSubscription,
+} from '@nats-io/transport-node';
+import { ShoalError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import type { BusState, Subscription } from './bus.ts';
+import type { BusCounters } from './counters.ts';
+import { NatsLink } from './nats-link.ts';
+import { connectionOptions, inboxPrefix, type NatsTarget } from './nats-options.ts';
+import { NatsReplies } from './nats-replies.ts';
+import { unavailable } from './unavailable.ts';
+
+interface Listening {
+  readonly pattern: string;
+  readonly queue: string | undefined;
+  readonly handler: (message: Msg) => void;
+  current: NatsSubscription | undefined;
+}
+
+/** Headers of one message, by name. */
+export type Headers = Readonly<Record<string, string>>;
+
+/** Plain messages and requests over a connection that comes and goes; subscriptions stay. */
+export class NatsClient {
+  readonly replies: NatsReplies;
+  readonly #counters: BusCounters;
+  readonly #logger: Logger;
+  readonly #link: NatsLink;
+  readonly #listening = new Set<Listening>();
+  readonly #states = new Set<(state: BusState) => void>();
+  readonly #refusals = new Map<string, number>();
+  readonly #owner = new WeakMap<NatsSubscription, NatsConnection>();
+  #connection: NatsConnection | undefined;
+  #inboxes = 0;
+  #state: BusState = 'disconnected';
+
+  /** @throws ERR_CONFIG_INVALID */
+  constructor(target: NatsTarget, counters: BusCounters, logger: Logger) {
+    this.#counters = counters;
+    this.#logger = logger;
+    this.replies = new NatsReplies(`${inboxPrefix(target.name)}.${randomBytes(9).toString('hex')}`);
+    this.listen(`${this.replies.prefix}.*`, undefined, (message) => this.replies.dispatch(message));
+    const options = connectionOptions(target);
+    this.#link = new NatsLink(
+      options,
+      {
+        attach: (connection) => this.#attach(connection),
+        up: () => this.#setState('connected'),
+        down: () => this.#down(),
+        denied: (operation, subject, error) => this.#denied(operation, subject, error),
+        slow: () => {
+          this.#counters.slow += 1;
+        },
+      },
+      logger,
+    );
+  }
+
+  get state(): BusState {
+    return this.#state;
+  }
+
+  onState(listener: (state: BusState) => void): Subscription {
+    this.#states.add(listener);
+    return { close: () => this.#states.delete(listener) };
+  }
+
+  /** False, and nothing is sent, while disconnected. @throws ERR_BUS_MESSAGE_TOO_LARGE (the server's own limit) */
+  publish(subject: string, bytes: Uint8Array, extra: { reply?: string; headers?: Headers } = {}): boolean {
+    if (this.#state !== 'connected' || this.#connection === undefined) return false;
+    try {
+      this.#connection.publish(subject, bytes, {
+        ...(extra.reply === undefined ? {} : { reply: extra.reply }),
+        ...(extra.headers === undefined ? {} : { headers: headersOf(extra.headers) }),
+      });
+      return true;
+    } catch (cause) {
+      const limit = this.#connection.info?.max_payload;
+      if (limit === undefined || bytes.length + 1024 < limit) return false;
+      throw new ShoalError(
+        'ERR_BUS_MESSAGE_TOO_LARGE',
+        `a message of ${bytes.length} bytes is beyond the server's max_payload of ${limit}`,
+        { cause },
+      );
+    }
+  }
+
+  /** A subject of this client alone, for messages that keep their own subject. */
+  freshInbox(): string {
+    this.#inboxes += 1;
+    return `${this.replies.prefix}-${this.#inboxes.toString(36)}`;
+  }
+
+  /** The first answer. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_NO_RESPONDERS, ERR_BUS_TIMEOUT, ERR_BUS_DENIED, ERR_CANCELLED */
+  async request(
+    subject: string,
+    bytes: Uint8Array,
+    options: { timeoutMs: number; signal?: AbortSignal; headers?: Headers },
+  ): Promise<Msg> {
+    return this.replies.wait<Msg>({
+      subject,
+      timeoutMs: options.timeoutMs,
+      signal: options.signal,
+      send: (reply) => this.ask(subject, bytes, reply, options.headers),
+      take: (message) =>
+        nobody(message) ? new ShoalError('ERR_BUS_NO_RESPONDERS', `nobody answers on ${subject}`) : message,
+      late: () => new ShoalError('ERR_BUS_TIMEOUT', `no answer on ${subject} within ${options.timeoutMs} ms`),
+    });
+  }
+
+  /** Publishes a request whose answers go to `reply`. @throws ERR_BUS_UNAVAILABLE */
+  ask(subject: string, bytes: Uint8Array, reply: string, extra?: Headers): void {
+    const sent = this.publish(subject, bytes, { reply, ...(extra === undefined ? {} : { headers: extra }) });
+    if (!sent) throw unavailable();
+  }
+
+  listen(pattern: string, queue: string | undefined, handler: (message: Msg) => void): Subscription {
+    const listening: Listening = { pattern, queue, handler, current: undefined };
+    this.#listening.add(listening);
+    if (this.#connection !== undefined) this.#subscribe(this.#connection, listening);
+    return {
+      close: () => {
+        this.#listening.delete(listening);
+        try {
+          listening.current?.unsubscribe();
+        } catch {
+          // A closed connection has no subscriptions.
+        }
+      },
+    };
+  }
+
+  /** Sends what is buffered, then closes. */
+  async close(): Promise<void> {
+    if (this.#state === 'connected') await this.#connection?.flush().catch(() => {});
+    this.#setState('closed');
+    this.replies.failAll(unavailable());
+    await this.#link.close();
+  }
+
+  #attach(connection: NatsConnection): void {
+    this.#connection = connection;
+    for (const listening of this.#listening) this.#subscribe(connection, listening);
+  }
+
+  #subscribe(connection: NatsConnection, listening: Listening): void {
+    // The client makes live subscriptions again by itself; a refused or foreign one is made anew.
+    if (listening.current !== undefined && this.#owns(connection, listening.current)) return;
+    try {
+      listening.current = connection.subscribe(listening.pattern, {
+        ...(listening.queue === undefined ? {} : { queue: listening.queue }),
+        callback: (error, message) => {
+          if (error === null) listening.handler(message);
+        },
+      });
+      this.#owner.set(listening.current, connection);
+    } catch (error) {
+      this.#logger.debug({ err: error, pattern: listening.pattern }, 'subscribed at the next connection');
+    }
+  }
+
+  #owns(connection: NatsConnection, subscription: NatsSubscription): boolean {
+    return this.#owner.get(subscription) === connection && !subscription.isClosed();
+  }
+
+  #down(): void {
+    this.#setState('disconnected');
+    this.replies.failAll(unavailable());
+  }
+
+  #denied(operation: 'publish' | 'subscription', subject: string, cause: Error): void {
+    if (operation === 'publish') this.#counters.dropped += 1;
+    const key = `${operation} ${subject.split('.').slice(0, 3).join('.')}`;
+    const count = (this.#refusals.get(key) ?? 0) + 1;
+    this.#refusals.set(key, count);
+    if ((count & (count - 1)) === 0) {
+      this.#logger.warn({ operation, subject, count }, 'nats permissions forbid this');
+    }
+    if (operation === 'publish') {
+      const denied = new ShoalError('ERR_BUS_DENIED', `NATS forbids publishing on ${subject}`, { cause });
+      this.replies.failAll(denied, subject);
+    }
+  }
+
+  #setState(state: BusState): void {
+    if (this.#state === state || this.#state === 'closed') return;
+    this.#state = state;
+    for (const listener of [...this.#states]) {
+      try {
+        listener(state);
+      } catch (error) {
+        this.#logger.error({ err: error }, 'a listener of the bus state failed');
+      }
+    }
+  }
+}
+
+/** Whether a reply says that nobody listens on the subject. */
+export function nobody(message: Msg): boolean {
+  return message.headers?.code === 503 && message.data.length === 0;
+}
+
+function headersOf(fields: Headers): MsgHdrs {
+  const made = headers();
+  for (const [name, value] of Object.entries(fields)) made.set(name, value);
+  return made;
+}

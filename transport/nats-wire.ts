@@ -1,0 +1,132 @@
+import type { Msg } from '@nats-io/transport-node';
+import { ShoalError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import type { BusState, Directory, Subscription } from './bus.ts';
+import type { BusCounters } from './counters.ts';
+import { JetStreamApi } from './jetstream-api.ts';
+import { NatsClient, nobody } from './nats-client.ts';
+import { NatsDirectory } from './nats-directory.ts';
+import type { NatsTarget } from './nats-options.ts';
+import { readLastRecords } from './nats-records.ts';
+import { isStream, type StreamConfig, streamConfig } from './streams.ts';
+import type { Wire, WireAnswer, WireMessage, WireRecord } from './wire.ts';
+
+const ERROR_TEXT = 'Nats-Service-Error';
+const ERROR_CODE = 'Nats-Service-Error-Code';
+
+/** What a wire over NATS is made of. */
+interface NatsWireParts {
+  readonly target: NatsTarget;
+  readonly swarm: string;
+  readonly counters: BusCounters;
+  readonly logger: Logger;
+}
+
+/** A wire over NATS and its JetStream. */
+export class NatsWire implements Wire {
+  readonly #client: NatsClient;
+  readonly #api: JetStreamApi;
+  readonly #swarm: string;
+  readonly #logger: Logger;
+  readonly #watches = new Set<Subscription>();
+
+  /** @throws ERR_CONFIG_INVALID */
+  constructor(parts: NatsWireParts) {
+    this.#client = new NatsClient(parts.target, parts.counters, parts.logger);
+    this.#api = new JetStreamApi(this.#client, parts.logger);
+    this.#swarm = parts.swarm;
+    this.#logger = parts.logger;
+  }
+
+  get state(): BusState {
+    return this.#client.state;
+  }
+
+  onState(listener: (state: BusState) => void): Subscription {
+    return this.#client.onState(listener);
+  }
+
+  publish(subject: string, bytes: Uint8Array): boolean {
+    return this.#client.publish(subject, bytes);
+  }
+
+  async request(
+    subject: string,
+    bytes: Uint8Array,
+    options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+  ): Promise<WireAnswer> {
+    return answerOf(await this.#client.request(subject, bytes, options));
+  }
+
+  async gather(subject: string, bytes: Uint8Array, waitMs: number): Promise<WireAnswer[]> {
+    const answers: WireAnswer[] = [];
+    return this.#client.replies.wait<WireAnswer[]>({
+      subject,
+      timeoutMs: waitMs,
+      send: (reply) => this.#client.ask(subject, bytes, reply),
+      take: (message) => {
+        if (nobody(message)) return answers;
+        answers.push(answerOf(message));
+        return undefined;
+      },
+      late: () => answers,
+    });
+  }
+
+  listen(pattern: string, queue: string | undefined, handler: (message: WireMessage) => void): Subscription {
+    return this.#client.listen(pattern, queue, (message) => {
+      const { reply } = message;
+      handler({
+        subject: message.subject,
+        bytes: message.data,
+        ...(reply === undefined || reply === ''
+          ? {}
+          : { respond: (answer: WireAnswer) => this.#respond(reply, answer) }),
+      });
+    });
+  }
+
+  async append(stream: string, subject: string, bytes: Uint8Array): Promise<void> {
+    await this.#api.on(this.#stream(stream), () => this.#api.publish(subject, bytes));
+  }
+
+  async readLast(stream: string, pattern: string): Promise<WireRecord[]> {
+    return readLastRecords(this.#api, this.#stream(stream), pattern);
+  }
+
+  directory(bucket: string): Directory {
+    return new NatsDirectory(this.#api, this.#swarm, bucket, this.#watches, this.#logger);
+  }
+
+  async close(): Promise<void> {
+    for (const watching of this.#watches) watching.close();
+    await this.#client.close();
+  }
+
+  #stream(name: string): StreamConfig {
+    if (isStream(name)) return streamConfig(this.#swarm, name);
+    throw new ShoalError('ERR_INTERNAL', `no stream is called ${name}`);
+  }
+
+  #respond(reply: string, answer: WireAnswer): void {
+    const { fault } = answer;
+    const headers =
+      fault === undefined
+        ? {}
+        : { headers: { [ERROR_CODE]: String(fault.status), [ERROR_TEXT]: fault.text } };
+    try {
+      this.#client.publish(reply, answer.bytes, headers);
+    } catch (error) {
+      this.#logger.error({ err: error }, 'a reply cannot be sent');
+    }
+  }
+}
+
+function answerOf(message: Msg): WireAnswer {
+  const status = message.headers?.get(ERROR_CODE) ?? '';
+  if (status === '') return { bytes: message.data };
+  return {
+    bytes: message.data,
+    fault: { status: Number(status), text: message.headers?.get(ERROR_TEXT) ?? '' },
+  };
+}
