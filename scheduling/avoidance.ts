@@ -1,0 +1,46 @@
+import type { FailureReason } from '../core/messages.ts';
+import type { Member } from './member.ts';
+
+const BUSY_MS = 100;
+const FIRST_MS = 500;
+const MOST_MS = 30_000;
+const ACCUSED_WITHIN_MS = 5_000;
+const SUSPENDED_MS = 2_000;
+
+/** What a failure means for whom: how long the child keeps away from the parent, in ms; 0: not at all. */
+function avoidMs(reason: FailureReason, failures: number): number {
+  if (reason === 'missing' || reason === 'store') return 0;
+  return reason === 'busy' ? BUSY_MS : Math.min(MOST_MS, FIRST_MS * 2 ** Math.min(failures, 10));
+}
+
+/** Notes that a transfer failed: the child avoids the parent for a while that doubles each time. */
+export function blame(child: Member, parent: Member | 'origin', reason: FailureReason, nowMs: number): void {
+  const before = child.avoided.get(parent);
+  const forMs = avoidMs(reason, before?.failures ?? 0);
+  if (forMs === 0) return;
+  child.avoided.set(parent, {
+    untilMs: Math.max(before?.untilMs ?? 0, nowMs + forMs),
+    failures: (before?.failures ?? 0) + (reason === 'busy' ? 0 : 1),
+  });
+  if (parent !== 'origin' && (reason === 'unreachable' || reason === 'stalled')) accuse(child, parent, nowMs);
+}
+
+/** A parent that two children cannot get at is left alone by all for a moment: the next ones need not find out. */
+function accuse(child: Member, parent: Member, nowMs: number): void {
+  for (const [accuser, atMs] of parent.accusers) {
+    if (nowMs - atMs > ACCUSED_WITHIN_MS) parent.accusers.delete(accuser);
+  }
+  parent.accusers.set(child, nowMs);
+  if (parent.accusers.size >= 2) parent.suspendedUntilMs = nowMs + SUSPENDED_MS;
+}
+
+/** A piece came: the child trusts the parent again. */
+export function absolve(child: Member, parent: Member | 'origin'): void {
+  if (child.avoided.size > 0) child.avoided.delete(parent);
+  if (parent !== 'origin' && parent.accusers.size > 0) parent.accusers.delete(child);
+}
+
+/** Whether the child keeps away from the parent (or the origin) now. */
+export function avoids(child: Member, parent: Member | 'origin', nowMs: number): boolean {
+  return (child.avoided.get(parent)?.untilMs ?? 0) > nowMs;
+}

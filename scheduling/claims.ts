@@ -1,0 +1,172 @@
+import type { PieceHash } from '../core/hash-page.ts';
+import type { HostId } from '../core/ids.ts';
+import { LIMITS } from '../core/limits.ts';
+
+const HASH_BYTES = 32;
+const MOST_VERSIONS = 8;
+
+/**
+ * What became of a claim. `new`: believed from now on; `same`: as believed; `conflict`: contradicts an earlier one, the
+ * piece is unproven until one more read settles it; `refused`: not from a host that was to read the piece.
+ */
+export type Verdict = 'new' | 'same' | 'conflict' | 'refused';
+
+/** A page of the log of hashes: `entries` from `from` on, and where the next page begins. */
+export interface ClaimPage {
+  readonly from: number;
+  readonly next: number;
+  readonly entries: readonly PieceHash[];
+}
+
+interface Version {
+  readonly hash: Uint8Array;
+  /** Hosts that read it so; none: it came from the task log. */
+  readonly hosts: Set<HostId>;
+}
+
+interface Claimed {
+  /** The hash believed; undefined while versions contradict each other. */
+  hash: Uint8Array | undefined;
+  readonly versions: Version[];
+}
+
+/**
+ * The hashes of a task's pieces and who read them so: one source's claim, from the hosts that held an origin lease, or
+ * from the task log. Its own log is only ever appended to, so that a reader of it needs one cursor.
+ */
+export class Claims {
+  readonly #pieces = new Map<number, Claimed>();
+  readonly #log: PieceHash[] = [];
+
+  /** End of the log: the cursor of a reader that knows all. */
+  get end(): number {
+    return this.#log.length;
+  }
+
+  /** How many pieces have a hash that is believed. */
+  get proven(): number {
+    let proven = 0;
+    for (const { hash } of this.#pieces.values()) if (hash !== undefined) proven += 1;
+    return proven;
+  }
+
+  /**
+   * Takes a host's word on a piece.
+   * @param leased whether the host held an origin lease for the piece
+   */
+  claim(host: HostId, piece: number, hash: Uint8Array, leased: boolean): Verdict {
+    if (!fits(piece, hash)) return 'refused';
+    const claimed = this.#pieces.get(piece);
+    const same = claimed?.hash !== undefined && equal(claimed.hash, hash);
+    if (!leased) return same ? 'same' : 'refused';
+    if (claimed === undefined) {
+      this.#pieces.set(piece, { hash: undefined, versions: [{ hash, hosts: new Set([host]) }] });
+      this.#believe(piece, hash);
+      return 'new';
+    }
+    const version = claimed.versions.find((known) => equal(known.hash, hash));
+    if (same) {
+      version?.hosts.add(host);
+      return 'same';
+    }
+    if (claimed.hash !== undefined) {
+      claimed.hash = undefined;
+      this.#log.push({ piece, hash: new Uint8Array(HASH_BYTES) });
+    }
+    if (version !== undefined && !version.hosts.has(host)) {
+      version.hosts.add(host);
+      this.#believe(piece, hash);
+      return 'new';
+    }
+    if (version === undefined && claimed.versions.length < MOST_VERSIONS) {
+      claimed.versions.push({ hash: hash.slice(), hosts: new Set([host]) });
+    }
+    return 'conflict';
+  }
+
+  /** The hash believed of a piece; undefined where none is known or two contradict each other. */
+  hashOf(piece: number): Uint8Array | undefined {
+    return this.#pieces.get(piece)?.hash;
+  }
+
+  /** Whether hosts contradicted each other on the piece and no further read has settled it. */
+  disputed(piece: number): boolean {
+    const claimed = this.#pieces.get(piece);
+    return claimed !== undefined && claimed.hash === undefined;
+  }
+
+  /** Hosts that read the piece as it is believed. */
+  claimants(piece: number): HostId[] {
+    const claimed = this.#pieces.get(piece);
+    const version = claimed?.versions.find(({ hash }) => hash === claimed.hash);
+    return [...(version?.hosts ?? [])];
+  }
+
+  /** Hosts that read the piece otherwise than it is believed. */
+  dissenters(piece: number): HostId[] {
+    const claimed = this.#pieces.get(piece);
+    if (claimed?.hash === undefined) return [];
+    return claimed.versions.filter(({ hash }) => hash !== claimed.hash).flatMap(({ hosts }) => [...hosts]);
+  }
+
+  /** Forgets all that a host said; returns the pieces whose hash rested on its word alone, now without one. */
+  withdraw(host: HostId): number[] {
+    const lost: number[] = [];
+    for (const [piece, claimed] of this.#pieces) {
+      for (let at = claimed.versions.length - 1; at >= 0; at -= 1) {
+        const version = claimed.versions[at];
+        if (version === undefined || !version.hosts.delete(host) || version.hosts.size > 0) continue;
+        claimed.versions.splice(at, 1);
+        if (version.hash !== claimed.hash) continue;
+        claimed.hash = undefined;
+        this.#log.push({ piece, hash: new Uint8Array(HASH_BYTES) });
+        lost.push(piece);
+      }
+      const [only, second] = claimed.versions;
+      if (only === undefined) this.#pieces.delete(piece);
+      else if (claimed.hash === undefined && second === undefined) this.#believe(piece, only.hash);
+    }
+    return lost;
+  }
+
+  /** Log entries from a cursor on, at most `max`; a hash of zeros withdraws what an earlier entry said. */
+  page(from: number, max: number = LIMITS.hashesPerPage): ClaimPage {
+    const start = Math.min(Math.max(0, Math.floor(from)), this.#log.length);
+    const entries = this.#log.slice(start, start + Math.max(0, max));
+    return { from: start, next: start + entries.length, entries };
+  }
+
+  /** Every hash believed, by piece, for the task log. */
+  export(): PieceHash[] {
+    const hashes: PieceHash[] = [];
+    for (const [piece, { hash }] of this.#pieces) if (hash !== undefined) hashes.push({ piece, hash });
+    return hashes.sort((left, right) => left.piece - right.piece);
+  }
+
+  /** Takes what the task log says, where nothing is known yet. */
+  load(hashes: Iterable<PieceHash>): void {
+    for (const { piece, hash } of hashes) {
+      if (!fits(piece, hash) || this.#pieces.has(piece)) continue;
+      this.#pieces.set(piece, { hash: undefined, versions: [{ hash, hosts: new Set() }] });
+      this.#believe(piece, hash);
+    }
+  }
+
+  #believe(piece: number, hash: Uint8Array): void {
+    const claimed = this.#pieces.get(piece);
+    const version = claimed?.versions.find((known) => equal(known.hash, hash));
+    if (claimed === undefined || version === undefined) return;
+    claimed.hash = version.hash;
+    this.#log.push({ piece, hash: version.hash });
+  }
+}
+
+function fits(piece: number, hash: Uint8Array): boolean {
+  const real = hash.length === HASH_BYTES && hash.some((byte) => byte !== 0);
+  return real && Number.isInteger(piece) && piece >= 0 && piece < LIMITS.piecesPerTask;
+}
+
+function equal(left: Uint8Array, right: Uint8Array): boolean {
+  for (let at = 0; at < HASH_BYTES; at += 1) if (left[at] !== right[at]) return false;
+  return true;
+}

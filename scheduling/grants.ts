@@ -1,0 +1,235 @@
+import type { Random } from '../core/clock.ts';
+import { LIMITS } from '../core/limits.ts';
+import { avoids } from './avoidance.ts';
+import type { Bits } from './bits.ts';
+import { type Choice, chooseParent, choosePiece, type View } from './choice.ts';
+import type { Flights } from './flights.ts';
+import { type Holdings, KEY_LOST, KEY_RAREST } from './holdings.ts';
+import type { Load } from './load.ts';
+import { brings, type Flight, type Member } from './member.ts';
+import type { Origin } from './origin.ts';
+
+const MASK_PIECES = 32;
+const MOST_STARVING = 64;
+
+/** What a child can take, as its sync said. */
+export interface Demand {
+  readonly nowMs: number;
+  /** Leases it can take beyond those it has. */
+  readonly slots: number;
+  /** Measured rate of one transfer; 0 while unknown. */
+  readonly bytesPerSec: number;
+  /** The one piece a reader starves for. */
+  readonly urgent?: number | undefined;
+  /** Number of the lease set that these leases will be part of. */
+  readonly setNumber: number;
+}
+
+/** What the policy works on; `pieceBytes` is the piece length, 0 while unknown. */
+export interface Books {
+  readonly random: Random;
+  readonly holdings: Holdings;
+  readonly load: Load;
+  readonly flights: Flights;
+  readonly origin: Origin;
+  readonly zones: ReadonlyMap<string, Bits>;
+  readonly suspended: Set<Member>;
+  readonly starving: Set<number>;
+  readonly member: (index: number) => Member | undefined;
+  readonly upLimit: (member: Member) => number;
+  readonly children: () => number;
+  readonly pieceBytes: () => number;
+  readonly ranges: () => boolean;
+  readonly known: () => boolean;
+}
+
+/** Gives the child leases by the policy, until it can take no more or nothing is left for it. */
+export function grantLeases(books: Books, child: Member, demand: Demand): void {
+  const { nowMs, setNumber } = demand;
+  if (child.pausedUntilMs > nowMs || !child.wants) return;
+  let slots = demand.slots;
+  for (const flight of child.flights) if (flight.setNumber > child.seen) slots -= 1;
+  if (slots <= 0) return;
+  const most = runPieces(books, demand.bytesPerSec);
+  const view = viewFor(books, child, nowMs);
+  const book = (from: Member | 'origin', first: number, count: number, hedge = false): void => {
+    books.flights.book(child, from, { first, count, setNumber, nowMs, hedge });
+    slots -= 1;
+    if (from !== 'origin') narrow(books, view, child, from);
+  };
+
+  const { urgent } = demand;
+  if (urgent !== undefined && wanted(books, child, urgent)) {
+    const parent = chooseParent(view, urgent);
+    if (parent !== undefined) book(parent, urgent, 1);
+    else if (books.holdings.order.key(urgent) === KEY_LOST && books.starving.size < MOST_STARVING) {
+      books.starving.add(urgent);
+    }
+  }
+  if (slots > 0 && !books.ranges()) grantStream(books, child, demand);
+  const aheadMs = 2 * Math.max(LIMITS.syncMinIntervalMs, LIMITS.syncPerHostMs * books.children());
+  const ahead = (aheadMs * demand.bytesPerSec) / 1000 / Math.max(1, most * books.pieceBytes());
+  while (
+    slots > 0 &&
+    books.ranges() &&
+    books.holdings.lost > 0 &&
+    books.origin.mayTake(child, ahead, nowMs)
+  ) {
+    const first = chooseLost(books, child, urgent);
+    if (first < 0) break;
+    book('origin', first, originRun(books, child, first, most));
+  }
+  let refused = false;
+  while (slots > 0 && !refused) {
+    const choice = choosePiece(view, child);
+    if (choice === undefined) refused = true;
+    else {
+      const [first, count] = peerRun(books, child, choice, most);
+      book(choice.parent, first, count);
+    }
+  }
+  if (slots > 0) hedgeTail(books, view, child, nowMs, () => slots > 0, book);
+}
+
+function wanted(books: Books, child: Member, piece: number): boolean {
+  return piece < books.holdings.pieces && !child.have.has(piece) && !child.flying.has(piece);
+}
+
+/** How many pieces a lease may have, 1 to 32. @see LIMITS.leaseBytes, LIMITS.leaseMs */
+function runPieces(books: Books, bytesPerSec: number): number {
+  const bytes = Math.min(LIMITS.leaseBytes, (bytesPerSec * LIMITS.leaseMs) / 1000);
+  return Math.max(1, Math.min(MASK_PIECES, Math.floor(bytes / Math.max(1, books.pieceBytes()))));
+}
+
+/** The hosts that the child may ask now. */
+function viewFor(books: Books, child: Member, nowMs: number): View {
+  const open = books.load.free.slice();
+  const close = (parent: Member): void => {
+    const word = parent.index >>> 5;
+    open[word] = (open[word] ?? 0) & ~(0x8000_0000 >>> (parent.index & 31));
+  };
+  for (const [parent, { untilMs }] of child.avoided) {
+    if (parent !== 'origin' && untilMs > nowMs) close(parent);
+  }
+  for (const parent of books.suspended) {
+    if (parent.suspendedUntilMs > nowMs) close(parent);
+    else books.suspended.delete(parent);
+  }
+  const near = child.zone === undefined ? undefined : books.zones.get(child.zone)?.words;
+  const view = { ...books, open, near };
+  for (const { from } of child.flights) if (typeof from !== 'string') narrow(books, view, child, from);
+  return view;
+}
+
+/** Closes a parent that has no free slot left, or none left for this child. */
+function narrow(books: Books, view: View, child: Member, parent: Member): void {
+  const word = parent.index >>> 5;
+  const bit = 0x8000_0000 >>> (parent.index & 31);
+  let mine = 0;
+  for (const { from } of child.flights) if (from === parent) mine += 1;
+  if (mine >= share(books, parent)) view.open[word] = (view.open[word] ?? 0) & ~bit;
+  else view.open[word] = (view.open[word] ?? 0) & (~bit | (books.load.free[word] ?? 0));
+}
+
+/** How many of a parent's slots one child may have: an even part, so that what a parent has spreads at once. */
+function share(books: Books, parent: Member): number {
+  return Math.max(1, Math.ceil(books.upLimit(parent) / Math.max(1, books.children())));
+}
+
+/**
+ * A piece that only the origin has: the child's urgent one, one that others starve for, else any; a lone reader
+ * goes in order. -1 where there is none that the child lacks.
+ */
+function chooseLost(books: Books, child: Member, urgent: number | undefined): number {
+  const { holdings, starving, origin } = books;
+  const { order } = holdings;
+  const fits = (piece: number): boolean =>
+    piece < order.size && order.key(piece) === KEY_LOST && !child.have.has(piece);
+  if (urgent !== undefined && fits(urgent)) return urgent;
+  for (const piece of starving) {
+    starving.delete(piece);
+    if (fits(piece)) return piece;
+  }
+  if (origin.parallel(child) > 1) {
+    const lowest = holdings.firstLost();
+    if (fits(lowest)) return lowest;
+  }
+  for (let position = 0; position < holdings.lost; position += 1) {
+    const piece = order.at(position);
+    if (fits(piece)) return piece;
+  }
+  return -1;
+}
+
+function originRun(books: Books, child: Member, first: number, most: number): number {
+  const { order } = books.holdings;
+  let count = 1;
+  while (count < most && first + count < order.size && order.key(first + count) === KEY_LOST) {
+    if (child.have.has(first + count)) break;
+    count += 1;
+  }
+  return count;
+}
+
+/** Adjacent pieces of equal rarity around the chosen one that the same parent holds and the child lacks. */
+function peerRun(books: Books, child: Member, { piece, parent }: Choice, most: number): [number, number] {
+  const { order } = books.holdings;
+  const key = order.key(piece);
+  const fits = (other: number): boolean =>
+    other >= 0 && order.key(other) === key && parent.have.has(other) && wanted(books, child, other);
+  let first = piece;
+  let count = 1;
+  while (count < most && fits(first + count)) count += 1;
+  while (count < most && fits(first - 1)) {
+    first -= 1;
+    count += 1;
+  }
+  return [first, count];
+}
+
+/** One reader takes all of an origin that gives no ranges. */
+function grantStream(books: Books, child: Member, { nowMs, setNumber }: Demand): void {
+  const { flights, holdings, origin } = books;
+  if (flights.stream !== undefined || (books.known() && holdings.lost === 0)) return;
+  if (!origin.mayTake(child, 1, nowMs)) return;
+  flights.book(child, 'origin', { first: 0, count: 0, setNumber, nowMs, stream: true });
+}
+
+/** In the last part of its pieces, a child that waits too long for one asks another parent as well. */
+function hedgeTail(
+  books: Books,
+  view: View,
+  child: Member,
+  nowMs: number,
+  more: () => boolean,
+  book: (from: Member, first: number, count: number, hedge: boolean) => void,
+): void {
+  const pieces = books.holdings.pieces;
+  const missing = pieces - child.have.count;
+  if (!books.known() || missing > Math.max(1, pieces * LIMITS.hedgeTailShare)) return;
+  const medianMs = books.flights.medianPieceMs();
+  if (medianMs === undefined) return;
+  const late = (flight: Flight): boolean =>
+    !flight.stream && !flight.hedge && nowMs - flight.movedMs > LIMITS.hedgeAfterMedians * medianMs;
+  for (const flight of child.flights.filter(late)) {
+    const piece = flight.first + 31 - Math.clz32(flight.mask & -flight.mask);
+    if (!more() || books.holdings.order.key(piece) < KEY_RAREST) continue;
+    if (child.flights.some((other) => other !== flight && brings(other, piece))) continue;
+    const open = view.open.slice();
+    if (typeof flight.from !== 'string') {
+      const word = flight.from.index >>> 5;
+      open[word] = (open[word] ?? 0) & ~(0x8000_0000 >>> (flight.from.index & 31));
+    }
+    const parent = chooseParent({ ...view, open }, piece);
+    if (parent !== undefined) book(parent, piece, 1, true);
+  }
+}
+
+/** Whether a grant could give the child anything, roughly and cheaply. */
+export function couldTake(books: Books, child: Member, nowMs: number): boolean {
+  if (!child.wants || child.pausedUntilMs > nowMs) return false;
+  if (books.load.freeHosts > 0) return true;
+  if (avoids(child, 'origin', nowMs)) return false;
+  const owed = books.ranges() ? books.holdings.lost > 0 : books.flights.stream === undefined;
+  return owed && books.origin.mayTake(child, 1, nowMs);
+}

@@ -1,0 +1,101 @@
+import type { HostId } from '../core/ids.ts';
+import { LIMITS } from '../core/limits.ts';
+
+/** A host's slots: leases outstanding from it and to it in all tasks of this scheduler, and the most there may be. */
+export interface SlotRow {
+  readonly id: HostId;
+  readonly upUsed: number;
+  readonly downUsed: number;
+  readonly upLimit: number;
+  readonly downLimit: number;
+}
+
+interface Row extends SlotRow {
+  upUsed: number;
+  downUsed: number;
+  upLimit: number;
+  downLimit: number;
+  readonly watchers: Set<() => void>;
+}
+
+/** Slots belong to the host, not to the task: one table a scheduler, shared by the ledgers of its tasks. */
+export class SlotTable {
+  readonly #rows = new Map<HostId, Row>();
+
+  /** The host's row, made with the default limits where there is none. */
+  host(id: HostId): SlotRow {
+    return this.#row(id);
+  }
+
+  /** Sets this scheduler's share of a host's slots; leases already given are not taken back. */
+  setLimits(id: HostId, limits: { readonly up: number; readonly down: number }): void {
+    const row = this.#row(id);
+    if (row.upLimit === limits.up && row.downLimit === limits.down) return;
+    row.upLimit = limits.up;
+    row.downLimit = limits.down;
+    tell(row);
+  }
+
+  /** Leases outstanding from the host. */
+  upUsed(id: HostId): number {
+    return this.#rows.get(id)?.upUsed ?? 0;
+  }
+
+  /** Leases outstanding to the host. */
+  downUsed(id: HostId): number {
+    return this.#rows.get(id)?.downUsed ?? 0;
+  }
+
+  /** Books one lease; `from` is undefined where the parent is no host. */
+  take(from: HostId | undefined, to: HostId): void {
+    this.#change(from, to, 1);
+  }
+
+  /** Gives back what `take` booked. */
+  release(from: HostId | undefined, to: HostId): void {
+    this.#change(from, to, -1);
+  }
+
+  /** Calls back at every change of what the host's uploads use or may use; returns how to end it. */
+  watch(id: HostId, changed: () => void): () => void {
+    const row = this.#row(id);
+    row.watchers.add(changed);
+    return () => row.watchers.delete(changed);
+  }
+
+  /** Forgets a host that is gone and in no task any more; returns whether it could be forgotten. */
+  forget(id: HostId): boolean {
+    const row = this.#rows.get(id);
+    if (row === undefined) return true;
+    if (row.watchers.size > 0 || row.upUsed > 0 || row.downUsed > 0) return false;
+    return this.#rows.delete(id);
+  }
+
+  #row(id: HostId): Row {
+    let row = this.#rows.get(id);
+    if (row === undefined) {
+      row = {
+        id,
+        upUsed: 0,
+        downUsed: 0,
+        upLimit: LIMITS.slotsUp,
+        downLimit: LIMITS.slotsDown,
+        watchers: new Set(),
+      };
+      this.#rows.set(id, row);
+    }
+    return row;
+  }
+
+  #change(from: HostId | undefined, to: HostId, by: number): void {
+    this.#row(to).downUsed += by;
+    if (from === undefined) return;
+    const row = this.#row(from);
+    row.upUsed += by;
+    tell(row);
+  }
+}
+
+function tell(row: Row): void {
+  for (const changed of row.watchers) changed();
+}
