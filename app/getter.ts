@@ -1,0 +1,153 @@
+import type { GetProgress, GetRequest, GetResult } from '../admin/control.ts';
+import { ShoalError } from '../core/errors.ts';
+import type { Door } from './door.ts';
+import type { OutputFile } from './output.ts';
+
+/** Where the content of a `get` goes. */
+export type GetTarget =
+  | { readonly kind: 'file'; readonly file: OutputFile }
+  | { readonly kind: 'stream'; readonly write: (chunk: Uint8Array) => Promise<void> }
+  | { readonly kind: 'cache' };
+
+/** One `get` of the command line. */
+export interface GetJob {
+  readonly request: GetRequest;
+  readonly target: GetTarget;
+  /** The first way to the content. */
+  readonly open: () => Promise<Door>;
+  /** Another way, once the daemon is gone; it had told where NATS is. */
+  readonly reopen: (natsUrl: string | undefined) => Promise<Door>;
+  readonly onProgress: (progress: GetProgress) => void;
+  /** Says something to the person who asked. */
+  readonly note: (text: string) => void;
+}
+
+/** How a `get` ended. */
+export interface GetEnd {
+  readonly result: GetResult;
+  readonly via: Door['kind'];
+}
+
+/** What has been given out already, which a second try must not contradict. */
+interface Given {
+  bytes: number;
+  taskId: string | undefined;
+}
+
+/** Gets a resource to its target, by another way where the daemon dies under it. @throws any ShoalError */
+export async function runGet(job: GetJob, signal: AbortSignal): Promise<GetEnd> {
+  const given: Given = { bytes: 0, taskId: undefined };
+  let door = await job.open();
+  try {
+    for (;;) {
+      try {
+        return { result: await deliver(door, job, given, signal), via: door.kind };
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        if (door.kind !== 'daemon' || !isDaemonGone(error)) throw error;
+        job.note('the daemon went away in the middle; waiting for it to come back');
+        const gone = door;
+        door = await job.reopen(gone.natsUrl);
+      }
+    }
+  } finally {
+    await door[Symbol.asyncDispose]();
+  }
+}
+
+/** A daemon that stops in good order cancels what it does for others. */
+function isDaemonGone(error: unknown): boolean {
+  if (!(error instanceof ShoalError)) return false;
+  return error.code === 'ERR_DAEMON_UNAVAILABLE' || error.code === 'ERR_CANCELLED';
+}
+
+async function deliver(door: Door, job: GetJob, given: Given, signal: AbortSignal): Promise<GetResult> {
+  const { target, request } = job;
+  if (target.kind === 'stream') return deliverInOrder(door, job, target.write, given, signal);
+  const result = await door.get(request, job.onProgress, signal);
+  if (target.kind === 'cache') return result;
+  if (!(await takeFile(door, target.file, result, signal))) {
+    await target.file.writeFrom(contentOf(door, job, signal), signal);
+  }
+  return result;
+}
+
+/** False where the cached file is not ours to read. */
+async function takeFile(
+  door: Door,
+  file: OutputFile,
+  { path, length }: GetResult,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (path === undefined) return false;
+  if (door.cacheIsOurs && (await file.moveFrom(path))) return true;
+  try {
+    await file.copyFrom(path, length, signal);
+    return true;
+  } catch (error) {
+    if (error instanceof ShoalError && 'source' in error.details) return false;
+    throw error;
+  }
+}
+
+/** A second try goes on behind what was written, where it is of the same version. */
+async function deliverInOrder(
+  door: Door,
+  job: GetJob,
+  write: (chunk: Uint8Array) => Promise<void>,
+  given: Given,
+  signal: AbortSignal,
+): Promise<GetResult> {
+  const content = contentOf(door, job, signal);
+  let at = 0;
+  for await (const chunk of content) {
+    const { taskId } = content.result();
+    given.taskId ??= taskId;
+    if (given.taskId !== taskId) {
+      throw new ShoalError('ERR_TASK_CHANGED', 'the content changed after a part of it was written');
+    }
+    const fresh = chunk.subarray(Math.min(chunk.length, Math.max(0, given.bytes - at)));
+    at += chunk.length;
+    if (fresh.length === 0) continue;
+    await write(fresh);
+    given.bytes += fresh.length;
+  }
+  return { ...content.result(), length: at };
+}
+
+interface Content extends AsyncIterable<Uint8Array> {
+  /** What was told last of what comes. @throws ERR_INTERNAL where nothing was */
+  result(): GetResult;
+}
+
+function contentOf(door: Door, job: GetJob, signal: AbortSignal): Content {
+  let result: GetResult | undefined;
+  async function* content(): AsyncIterable<Uint8Array> {
+    const take = (told: GetResult): void => {
+      result = told;
+    };
+    let doneBytes = 0;
+    for await (const chunk of door.stream(job.request, take, signal)) {
+      doneBytes += chunk.length;
+      yield chunk;
+      if (job.target.kind === 'stream') job.onProgress(progressOf(doneBytes, result));
+    }
+  }
+  return {
+    [Symbol.asyncIterator]: () => content()[Symbol.asyncIterator](),
+    result() {
+      if (result !== undefined) return result;
+      throw new ShoalError('ERR_INTERNAL', 'the content came without a word on what it is');
+    },
+  };
+}
+
+function progressOf(doneBytes: number, result: GetResult | undefined): GetProgress {
+  return {
+    ...(result !== undefined && { taskId: result.taskId, length: result.length }),
+    doneBytes,
+    bytes: result?.bytes ?? { origin: 0, peers: 0, local: 0 },
+    parents: result?.parents ?? 0,
+    state: 'transferring',
+  };
+}
