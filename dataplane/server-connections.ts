@@ -1,0 +1,53 @@
+import type { Socket } from 'node:net';
+import type { HostId } from '../core/ids.ts';
+import type { Admit } from './admission.ts';
+import { BOUNDS } from './bounds.ts';
+
+/** What the server remembers of one connection. */
+interface Connection {
+  hostId: HostId | undefined;
+  busy: boolean;
+  readonly openedAt: number;
+}
+
+/** What a request may do: be answered for a member, be refused with a status, or cost it its connection. */
+type Entry =
+  | { readonly kind: 'admitted'; readonly hostId: HostId; readonly last: boolean }
+  | { readonly kind: 'refused'; readonly status: 401 | 425; readonly why: string }
+  | { readonly kind: 'overlapping' };
+
+/** Remembers, per connection, who proved to be at its other end; one request at a time. */
+export class Connections {
+  readonly #admit: Admit;
+  readonly #known = new WeakMap<Socket, Connection>();
+
+  constructor(admit: Admit) {
+    this.#admit = admit;
+  }
+
+  opened(socket: Socket): void {
+    this.#known.set(socket, { hostId: undefined, busy: false, openedAt: performance.now() });
+  }
+
+  /** To be followed by `leave` when the answer is out, unless the request overlaps another. */
+  enter(socket: Socket, authorization: string | undefined): Entry {
+    const connection = this.#known.get(socket);
+    if (connection === undefined || connection.busy) return { kind: 'overlapping' };
+    connection.busy = true;
+    if (connection.hostId === undefined) {
+      const admission = this.#admit(authorization);
+      if (admission.kind === 'denied') return { kind: 'refused', status: 401, why: admission.why };
+      if (admission.kind === 'key-unknown') {
+        return { kind: 'refused', status: 425, why: `unknown scheduler key ${admission.keyId}` };
+      }
+      connection.hostId = admission.hostId;
+    }
+    const last = performance.now() - connection.openedAt > BOUNDS.connectionAgeMs;
+    return { kind: 'admitted', hostId: connection.hostId, last };
+  }
+
+  leave(socket: Socket): void {
+    const connection = this.#known.get(socket);
+    if (connection !== undefined) connection.busy = false;
+  }
+}
