@@ -1,0 +1,55 @@
+import { randomBytes } from 'node:crypto';
+import { ShoalError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Bus } from '../transport/bus.ts';
+import { connectNatsBus } from '../transport/nats-bus.ts';
+import type { NatsConfig } from './config.ts';
+
+const CONNECT_MS = 5_000;
+
+/** A bus of a swarm for a command, connected. */
+export interface SwarmClient extends AsyncDisposable {
+  readonly bus: Bus;
+}
+
+/** Joins the bus of a swarm. @throws ERR_BUS_UNAVAILABLE where NATS does not answer in 5 s, ERR_CONFIG_INVALID */
+export async function connectSwarm(
+  swarm: string,
+  nats: NatsConfig,
+  logger: Logger,
+  signal?: AbortSignal,
+): Promise<SwarmClient> {
+  const name = `cli-${randomBytes(6).toString('hex')}`;
+  const credentials = nats.credsFile === undefined ? {} : { credentials: { credsFile: nats.credsFile } };
+  const bus = connectNatsBus({ servers: nats.servers, name, swarm, logger, ...credentials });
+  const close = { bus, [Symbol.asyncDispose]: () => bus.close() };
+  try {
+    await connected(bus, signal);
+    return close;
+  } catch (error) {
+    await bus.close();
+    throw error;
+  }
+}
+
+function connected(bus: Bus, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (error?: unknown): void => {
+      clearTimeout(timer);
+      subscription.close();
+      signal?.removeEventListener('abort', onAbort);
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    const onAbort = () => settle(signal?.reason);
+    const timer = setTimeout(() => {
+      settle(new ShoalError('ERR_BUS_UNAVAILABLE', `NATS does not answer in ${CONNECT_MS / 1000} s`));
+    }, CONNECT_MS);
+    const subscription = bus.onState((state) => {
+      if (state === 'connected') settle();
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+    if (bus.state === 'connected') settle();
+    else if (signal?.aborted) onAbort();
+  });
+}
