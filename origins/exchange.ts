@@ -114,11 +114,11 @@ class BodyPump {
     this.#bytes += part.length;
     try {
       const given = this.#sink(part);
-      if (given !== undefined) return this.#wait(given);
+      if (given !== undefined) this.#wait(given);
+      else if (this.#bytes >= this.#limit) this.stop(undefined);
     } catch (error) {
-      return this.stop(new SinkError(error));
+      this.stop(new SinkError(error));
     }
-    if (this.#bytes >= this.#limit) this.stop(undefined);
   }
 
   #wait(given: Promise<void>): void {

@@ -6,7 +6,7 @@ import type { AddressPolicy } from './address-policy.ts';
 import { portOf, refused } from './connector.ts';
 import { type Exchange, openExchange } from './exchange.ts';
 import { connectionError, protocolError } from './origin-error.ts';
-import { callerHeaders, impersonalHeaders } from './request-headers.ts';
+import { callerHeaders, impersonalHeaders, type OwnHeaders } from './request-headers.ts';
 
 /** What following needs of the origin that does it. */
 export interface Follower {
@@ -29,7 +29,7 @@ export interface Answer extends Exchange {
 export async function follow(
   follower: Follower,
   request: { readonly url: string; readonly headers: Readonly<Record<string, string>> },
-  own: Readonly<Record<string, string>>,
+  own: OwnHeaders,
   signal: AbortSignal,
 ): Promise<Answer> {
   let url = new URL(parseSourceUrl(request.url).url);
@@ -43,7 +43,7 @@ export async function follow(
     });
     const { status } = exchange;
     follower.logger.debug(
-      { origin: url.origin, path: url.pathname, status, range: own['range'] },
+      { origin: url.origin, path: url.pathname, status, range: own.range },
       'origin answered',
     );
     if (![301, 302, 303, 307, 308].includes(status)) return { ...exchange, url };

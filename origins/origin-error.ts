@@ -3,7 +3,8 @@ import { type ErrorCode, ShoalError } from '../core/errors.ts';
 
 const TLS_CODES =
   /^(ERR_TLS_|ERR_SSL_|CERT_|CRL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|EPROTO$)/;
-const PROTOCOL_CODES = /^(HPE_|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RESPONSE|UND_ERR_INVALID_ARG)/;
+const PROTOCOL_CODES =
+  /^(UND_ERR_HEADERS_OVERFLOW|UND_ERR_RESPONSE|UND_ERR_INVALID_ARG|UND_ERR_RES_EXCEEDED)/;
 
 /** Headers that speak of the connection, or of the one who asked. */
 const PRIVATE_HEADERS = new Set([
@@ -28,7 +29,7 @@ export function connectionError(error: unknown, url: URL): ShoalError {
       details: { reason: code },
     });
   }
-  if (PROTOCOL_CODES.test(code)) {
+  if (PROTOCOL_CODES.test(code) || isParserError(error, code)) {
     return new ShoalError('ERR_SOURCE_PROTOCOL', `${url.host} does not speak HTTP as it should: ${text}`, {
       cause: error,
       details: { reason: code },
@@ -38,6 +39,11 @@ export function connectionError(error: unknown, url: URL): ShoalError {
     cause: error,
     details: { reason: code },
   });
+}
+
+/** The parser's errors carry a code only at times; a body that ends too early is a cut like any other. */
+function isParserError(error: unknown, code: string): boolean {
+  return error instanceof Error && error.name === 'HTTPParserError' && code !== 'HPE_INVALID_EOF_STATE';
 }
 
 /** The error for an answer that is a refusal. */

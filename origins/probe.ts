@@ -7,7 +7,7 @@ import { bodyOf, emptyBody } from './open-body.ts';
 import type { OriginRequest, ProbeAnswer } from './origin.ts';
 import { isPassing, protocolError, statusError } from './origin-error.ts';
 import { contentLength, contentRange, lastModified, refuseEncoded } from './read-headers.ts';
-import { asksWithCredentials } from './request-headers.ts';
+import { asksWithCredentials, type OwnHeaders } from './request-headers.ts';
 import { RetryBudget } from './retry.ts';
 
 /** What reading an origin needs. */
@@ -57,8 +57,8 @@ async function ask(
   ranged: boolean,
   signal: AbortSignal,
 ): Promise<ProbeAnswer | undefined> {
-  const own: Record<string, string> = {};
-  if (ranged) own['range'] = `bytes=0-${Math.max(1, Math.floor(request.prefixBytes)) - 1}`;
+  const own: OwnHeaders = {};
+  if (ranged) own.range = `bytes=0-${Math.max(1, Math.floor(request.prefixBytes)) - 1}`;
   const { known } = request;
   if (known?.etag !== undefined) own['if-none-match'] = known.etag;
   else if (known?.lastModified !== undefined) own['if-modified-since'] = known.lastModified;

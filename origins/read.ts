@@ -8,6 +8,7 @@ import type { OriginRequest, OriginSink } from './origin.ts';
 import { protocolError, statusError } from './origin-error.ts';
 import type { OriginReader } from './probe.ts';
 import { contentLength, contentRange, lastModified, refuseEncoded } from './read-headers.ts';
+import type { OwnHeaders } from './request-headers.ts';
 import { RetryBudget } from './retry.ts';
 
 type ReadRequest = OriginRequest & {
@@ -59,12 +60,12 @@ async function attempt(
 ): Promise<void> {
   const { range, expect } = request;
   const end = range.end >= Number.MAX_SAFE_INTEGER ? undefined : range.end;
-  const own: Record<string, string> = {};
-  if (at > 0 || end !== undefined) own['range'] = `bytes=${at}-${end === undefined ? '' : end - 1}`;
-  if (expect.etag !== undefined && own['range'] !== undefined) own['if-range'] = expect.etag;
+  const own: OwnHeaders = {};
+  if (at > 0 || end !== undefined) own.range = `bytes=${at}-${end === undefined ? '' : end - 1}`;
+  if (expect.etag !== undefined && own.range !== undefined) own['if-range'] = expect.etag;
   const answer = await follow(reader, request, own, signal);
   try {
-    if (answer.status === 206 && own['range'] !== undefined) {
+    if (answer.status === 206 && own.range !== undefined) {
       refuseEncoded(answer);
       const got = contentRange(answer, at, end);
       checkSame(answer, expect, got.total);

@@ -19,6 +19,14 @@ const OURS = new Set([
   'upgrade',
 ]);
 
+/** Headers that a read says itself. */
+export type OwnHeaders = {
+  range?: string;
+  'if-range'?: string;
+  'if-none-match'?: string;
+  'if-modified-since'?: string;
+};
+
 /** Headers that say nothing of who asks. */
 const IMPERSONAL = new Set(['accept', 'accept-language', 'user-agent']);
 

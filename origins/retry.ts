@@ -1,5 +1,4 @@
-import type { Clock } from '../core/clock.ts';
-import { type Random, sleep } from '../core/clock.ts';
+import { type Clock, type Random, sleep } from '../core/clock.ts';
 import { ShoalError } from '../core/errors.ts';
 import type { OriginLimits } from './limits.ts';
 
@@ -27,8 +26,9 @@ export class RetryBudget {
   /** Waits for the next attempt; rethrows what can never succeed, or when the budget is spent. */
   async next(error: unknown, signal: AbortSignal): Promise<void> {
     if (!(error instanceof ShoalError) || error.code !== 'ERR_SOURCE_UNAVAILABLE') throw error;
+    const { reason } = error.details;
     // The name does not exist; a resolver in trouble says EAI_AGAIN.
-    if (error.details['reason'] === 'ENOTFOUND') throw error;
+    if (reason === 'ENOTFOUND') throw error;
     this.#failed += 1;
     const doubled = this.#limits.backoffMs * 2 ** (this.#failed - 1);
     const asked = retryAfterMs(error, this.#clock.wall());
@@ -41,7 +41,7 @@ export class RetryBudget {
 
 /** Retry-After of a refusal in milliseconds from now, by seconds or by date. @see RFC 9110 §10.2.3 */
 function retryAfterMs(error: ShoalError, wallMs: number): number | undefined {
-  const headers = error.details['headers'] as Readonly<Record<string, string>> | undefined;
+  const { headers } = error.details as { headers?: Readonly<Record<string, string>> };
   const text = headers?.['retry-after']?.trim();
   if (text === undefined) return undefined;
   if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
