@@ -1,0 +1,99 @@
+import type { HostRow, HostStatus, TaskDetail, TaskRow } from '../../admin/control.ts';
+import { formatBytes, formatDuration } from '../../core/units.ts';
+import { reasonsText } from './summary.ts';
+import { factsText, tableText } from './tables.ts';
+
+const UNKNOWN = '-';
+
+const size = (bytes: number | undefined): string => (bytes === undefined ? UNKNOWN : formatBytes(bytes));
+
+/** A daemon's state, for people. */
+export function statusText(status: HostStatus): string {
+  const { cache, transfers, bytes, nats } = status;
+  return factsText([
+    ['host', status.hostId],
+    ['state', status.state],
+    ['role', status.zone === undefined ? status.role : `${status.role}, zone ${status.zone}`],
+    ['swarm', status.swarm],
+    ['nats', nats.url === undefined ? nats.state : `${nats.url} (${nats.state})`],
+    ['data plane', `${status.ip}:${status.dataPort}`],
+    ['cache', `${formatBytes(cache.bytes)} of ${formatBytes(cache.quotaBytes)}, ${cache.tasks} tasks`],
+    ['uploads', `${transfers.up} of ${transfers.slotsUp} slots`],
+    ['downloads', `${transfers.down} of ${transfers.slotsDown} slots`],
+    [
+      'received',
+      `${formatBytes(bytes.origin)} from origins, ${formatBytes(bytes.peers)} from hosts, ${formatBytes(bytes.local)} local`,
+    ],
+    ['sent', formatBytes(bytes.sent)],
+    ['up for', formatDuration(status.uptimeMs)],
+    ['version', `${status.version} (pid ${status.pid})`],
+  ]);
+}
+
+/** Tasks, one a line. */
+export function tasksText(rows: readonly TaskRow[]): string {
+  if (rows.length === 0) return 'no tasks\n';
+  return tableText(
+    ['TASK', 'STATE', 'SIZE', 'HOLDERS', 'FETCHING', 'SOURCE'],
+    rows.map((row) => [
+      row.taskId,
+      row.state,
+      size(row.length),
+      String(row.holders),
+      String(row.fetching),
+      row.sources[0] ?? UNKNOWN,
+    ]),
+    [2, 3, 4],
+  );
+}
+
+/** One task with its peers. */
+export function taskText(task: TaskDetail): string {
+  const pieces = task.length && task.pieceLength ? Math.ceil(task.length / task.pieceLength) : undefined;
+  const facts: [string, string][] = [
+    ['task', task.taskId],
+    ['state', task.state],
+    ['size', size(task.length)],
+    ['pieces', pieces === undefined ? UNKNOWN : `${pieces} of ${size(task.pieceLength)}`],
+    ['audience', task.audience],
+    ...task.sources.map((source): [string, string] => ['source', source]),
+    ['holders', `${task.holders}, and ${task.fetching} fetching`],
+    ['from origin', reasonsText(task.originReasons) || 'nothing'],
+  ];
+  if (task.error !== undefined) facts.push(['error', `${task.error.message} (${task.error.code})`]);
+  if (task.peers.length === 0) return factsText(facts);
+  const peers = tableText(
+    ['HOST', 'STATE', 'PIECES', 'FROM ORIGIN', 'FROM HOSTS', 'LOCAL'],
+    task.peers.map((peer) => [
+      peer.hostId,
+      peer.state,
+      `${peer.have}/${peer.pieces}`,
+      formatBytes(peer.bytes.origin),
+      formatBytes(peer.bytes.peers),
+      formatBytes(peer.bytes.local),
+    ]),
+    [2, 3, 4, 5],
+  );
+  return `${factsText(facts)}\n${peers}`;
+}
+
+/** Hosts, one a line. */
+export function hostsText(rows: readonly HostRow[]): string {
+  if (rows.length === 0) return 'no hosts\n';
+  return tableText(
+    ['HOST', 'ADDRESS', 'ROLE', 'ZONE', 'UP', 'DOWN', 'CACHE', 'TASKS', 'HEARD OF', 'VERSION'],
+    rows.map((row) => [
+      row.hostId,
+      row.ip.includes(':') ? `[${row.ip}]:${row.port}` : `${row.ip}:${row.port}`,
+      row.role,
+      row.zone ?? UNKNOWN,
+      String(row.uploading),
+      String(row.downloading),
+      formatBytes(row.cachedBytes),
+      String(row.cachedTasks),
+      `${formatDuration(row.aliveAgoMs)} ago`,
+      row.version,
+    ]),
+    [4, 5, 6, 7, 8],
+  );
+}
