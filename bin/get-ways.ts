@@ -1,0 +1,84 @@
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import type { GetRequest } from '../admin/control.ts';
+import { type HostConfig, loadHostConfig } from '../app/config.ts';
+import type { ConfigInput } from '../app/config-sources.ts';
+import { type Door, daemonDoor, hostDoor, returningDaemonDoor, temporaryHostDoor } from '../app/door.ts';
+import type { GetJob, GetTarget } from '../app/getter.ts';
+import { openLog } from '../app/logging.ts';
+import { ShoalError } from '../core/errors.ts';
+import { redactUrl } from '../core/source.ts';
+
+/**
+ * The ways of a `get` to content: the daemon of --dir; else a host of its own in the swarm of --nats; else, alone,
+ * straight from the origin.
+ */
+export function getWays(
+  input: ConfigInput,
+  request: GetRequest,
+  target: GetTarget,
+  note: (text: string) => void,
+  signal: AbortSignal,
+): Pick<GetJob, 'open' | 'reopen'> {
+  // A host for one download keeps the ports of daemons free, and says little.
+  const defaults = {
+    'log-level': 'error',
+    'log-format': 'plain',
+    'cache-size': String(Number.MAX_SAFE_INTEGER),
+  };
+  const flags = { ...input.flags, role: 'normal', 'data-port': 0, 'admin-port': 0 };
+  const config = loadHostConfig({ ...input, flags, defaults });
+
+  const own = (servers: readonly string[] | undefined): Promise<Door> => {
+    const nats = servers === undefined ? undefined : { servers, credsFile: config.nats?.credsFile };
+    // Alone, the origin is the one that was named, by whoever may read it anyway.
+    const allowOrigins =
+      nats === undefined ? [...config.allowOrigins, ...originOf(request)] : config.allowOrigins;
+    return ownDoor({ ...config, nats, allowOrigins }, target);
+  };
+  return {
+    async open() {
+      const daemon = await daemonDoor(config.dir).catch(unlessAbsent(note));
+      if (daemon !== undefined) return daemon;
+      if (config.nats === undefined) note(`no daemon in ${config.dir} and no --nats: downloading directly`);
+      return own(config.nats?.servers);
+    },
+    async reopen(natsUrl) {
+      const daemon = await returningDaemonDoor(config.dir, signal);
+      if (daemon !== undefined) {
+        note('the daemon is back');
+        return daemon;
+      }
+      const servers = config.nats?.servers ?? natsUrl?.split(',');
+      note(
+        servers === undefined
+          ? 'the daemon does not come back: downloading directly'
+          : `the daemon does not come back: joining the swarm at ${redactUrl(servers.join(','))}`,
+      );
+      return own(servers);
+    },
+  };
+}
+
+/** What goes into the cache needs the daemon's own directory; else it is one for the time of the download. */
+function ownDoor(config: HostConfig, target: GetTarget): Promise<Door> {
+  const logger = openLog(config.log);
+  if (target.kind === 'cache') return hostDoor(config, logger);
+  if (target.kind === 'stream') return temporaryHostDoor(config, join(tmpdir(), 'shoal-get-'), logger);
+  const { path } = target.file;
+  const folder = path.startsWith('/dev/') ? tmpdir() : dirname(path);
+  return temporaryHostDoor(config, join(folder, `.${basename(path).slice(0, 100)}.shoal-`), logger);
+}
+
+function unlessAbsent(note: (text: string) => void): (error: unknown) => undefined {
+  return (error) => {
+    if (!(error instanceof ShoalError) || error.code !== 'ERR_DAEMON_UNAVAILABLE') throw error;
+    const { why } = error.details;
+    if (why !== 'absent') note(`${error.message}: going without`);
+    return undefined;
+  };
+}
+
+function originOf({ resource }: GetRequest): string[] {
+  return URL.canParse(resource) ? [new URL(resource).host.toLowerCase()] : [];
+}

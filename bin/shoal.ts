@@ -1,0 +1,48 @@
+import { Command, CommanderError } from 'commander';
+import { VERSION } from '../app/version.ts';
+import { toShoalError } from '../core/errors.ts';
+import { addDaemons } from './commands/daemons.ts';
+import { addEvents } from './commands/events.ts';
+import { addGet } from './commands/get.ts';
+import { addReading } from './commands/reading.ts';
+import { errorJson, errorText } from './report-error.ts';
+
+const USAGE = 2;
+const EXIT_CODES = `
+Exit codes: 0 done, 1 failure, 2 usage, 3 not found, 4 digest mismatch, 5 origin refused, 6 no space,
+75 try again, 124 timeout, 130 interrupted.`;
+
+function createProgram(): Command {
+  const program = new Command('shoal')
+    .description(
+      'Distributes files inside a cluster: every machine that downloads also uploads, so the origin is read once.',
+    )
+    .version(VERSION)
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: false })
+    .addHelpText('after', EXIT_CODES);
+  addDaemons(program);
+  addGet(program);
+  addReading(program);
+  addEvents(program);
+  return program;
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  // Whoever reads our output may leave at any time; the write itself tells.
+  process.stdout.on('error', () => undefined);
+  try {
+    await createProgram().parseAsync(argv);
+    return 0;
+  } catch (error) {
+    // Commander has printed its own message, help or version.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+    process.stderr.write(argv.includes('--json') ? errorJson(error) : errorText(error));
+    return toShoalError(error).exit;
+  }
+}
+
+process.exitCode = await main(process.argv);
+// What is left open by then is nobody's any more.
+process.exit();
