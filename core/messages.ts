@@ -8,7 +8,7 @@ import { LIMITS } from './limits.ts';
  */
 
 const uint = z.int().min(0);
-const bytes = z.instanceof(Uint8Array);
+const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'not bytes');
 const hostId = z.custom<HostId>((value) => typeof value === 'string' && isHostId(value), 'not a host id');
 const taskId = z.custom<TaskId>((value) => typeof value === 'string' && isTaskId(value), 'not a task id');
 const url = z.string().max(8192);
@@ -149,7 +149,7 @@ export const syncRequestSchema = z.object({
   /** How far this host has read the scheduler's log of hashes, under `seen.epoch`. */
   hashCursor: uint,
   seen: z.object({ epoch: uint, number: uint }),
-  /** The whole contradicts the digest; `sampled` pieces were read again and agree with the source or not. */
+  /** The whole contradicts the digest; the `samples` asked for were read again and agree with the source, or not. */
   mismatch: z.object({ agreed: pieces, differed: pieces }).optional(),
   /** Bytes received so far by source, for `explain`. */
   received: z.object({ origin: uint, peers: uint, local: uint }),
@@ -178,6 +178,10 @@ export const leaseSetSchema = z.object({
   leases: z.array(leaseSchema).max(1024),
   /** Addresses of the parents named in `leases`, and a few more to know when adrift. */
   parents: z.array(address).max(256),
+  /** Counts the claims dropped under this epoch: a larger one than known says that every piece held is wrong. */
+  claim: uint,
+  /** Pieces to read again from the source, since the whole contradicts the digest. */
+  samples: pieces.optional(),
   /** Present where the host should read the origin's first bytes and tell what it learnt. */
   probe: z.boolean().optional(),
   /** From `hashFrom` in the scheduler's log of hashes: 36 bytes each; the next sync says how far it read. */

@@ -1,0 +1,143 @@
+import type { PieceHash } from '../core/hash-page.ts';
+import { type Digest, digestOfTask, type TaskId } from '../core/ids.ts';
+import type { Probed, TaskAudience } from '../core/messages.ts';
+import { pieceCount, pieceLengthFor } from '../core/piece.ts';
+import type { Source } from '../core/source.ts';
+import type { Store, StoredTask } from '../storage/store.ts';
+
+/** What this host knows of a task's content: how it is cut, which hashes its pieces must have, where it is kept. */
+export class PeerContent {
+  readonly taskId: TaskId;
+  readonly digest: Digest | undefined;
+  sources: Source[];
+  audience: TaskAudience = 'public';
+  etag: string | undefined;
+  lastModified: string | undefined;
+  /** Whether origins give ranges with a strong validator. */
+  ranges = true;
+  length: number | undefined;
+  pieceLength: number | undefined;
+  stored: StoredTask | undefined;
+  readonly #store: Store;
+  readonly #expected = new Map<number, Uint8Array>();
+  #unpin: (() => void) | undefined;
+
+  constructor(store: Store, taskId: TaskId, sources: readonly Source[]) {
+    this.#store = store;
+    this.taskId = taskId;
+    this.digest = digestOfTask(taskId);
+    this.sources = [...sources];
+  }
+
+  /** Takes up what an earlier life left on disk. */
+  async reopen(): Promise<void> {
+    const stored = await this.#store.open(this.taskId);
+    if (stored === undefined) return;
+    this.#adopt(stored);
+    this.audience = stored.record.audience;
+    this.etag ??= stored.record.etag;
+    for (const source of stored.record.sources) this.addSource(source);
+  }
+
+  addSource(source: Source): void {
+    if (!this.sources.some(({ url }) => url === source.url)) this.sources.push(source);
+  }
+
+  /** What the first answer of an origin told. */
+  async learnProbed(probed: Probed): Promise<void> {
+    this.audience = probed.audience;
+    this.etag = probed.etag;
+    this.lastModified = probed.lastModified;
+    this.ranges = probed.ranges;
+    await this.learn(probed.length, pieceLengthFor(probed.length));
+  }
+
+  /** Length and piece length, from the scheduler or an origin. @throws ERR_STORE_FULL, ERR_STORE_IO */
+  async learn(length: number | undefined, pieceLength: number): Promise<void> {
+    if (this.stored === undefined) {
+      const { taskId, audience, sources, etag } = this;
+      this.#adopt(await this.#store.create({ taskId, length, pieceLength, audience, sources, etag }));
+    }
+    if (length !== undefined && this.length === undefined) {
+      await this.stored?.setLength(length);
+      this.length = length;
+    }
+  }
+
+  #adopt(stored: StoredTask): void {
+    this.stored = stored;
+    this.length = stored.record.length;
+    this.pieceLength = stored.record.pieceLength;
+    this.#unpin ??= stored.pin();
+  }
+
+  /** Number of pieces; undefined while the length is unknown. */
+  get pieces(): number | undefined {
+    if (this.length === undefined || this.pieceLength === undefined) return undefined;
+    return pieceCount({ length: this.length, pieceLength: this.pieceLength });
+  }
+
+  get complete(): boolean {
+    const { pieces, stored } = this;
+    return pieces !== undefined && stored !== undefined && stored.have.count >= pieces;
+  }
+
+  has(piece: number): boolean {
+    return this.stored?.have.has(piece) ?? false;
+  }
+
+  hasRun(first: number, count: number): boolean {
+    return this.stored?.have.hasRun(first, count) ?? false;
+  }
+
+  /** Bytes of the pieces that are there. */
+  get storedBytes(): number {
+    const { stored, length, pieceLength } = this;
+    if (stored === undefined || pieceLength === undefined) return 0;
+    const bytes = stored.have.count * pieceLength;
+    const last = (this.pieces ?? 0) - 1;
+    if (length === undefined || last < 0 || !stored.have.has(last)) return bytes;
+    return bytes - (pieceLength * (last + 1) - length);
+  }
+
+  expected(piece: number): Uint8Array | undefined {
+    return this.#expected.get(piece);
+  }
+
+  expect(piece: number, hash: Uint8Array): void {
+    this.#expected.set(piece, hash);
+  }
+
+  /**
+   * Takes hashes from the scheduler; a withdrawn one is forgotten. Returns the pieces held here that have another
+   * hash, which must be dropped.
+   */
+  expectAll(hashes: readonly PieceHash[]): number[] {
+    const wrong: number[] = [];
+    for (const { piece, hash } of hashes) {
+      const withdrawn = hash.every((byte) => byte === 0);
+      if (withdrawn) this.#expected.delete(piece);
+      else this.#expected.set(piece, hash);
+      const held = this.stored?.hash(piece);
+      if (held === undefined || !this.has(piece)) continue;
+      if (withdrawn || Buffer.compare(held, hash) !== 0) wrong.push(piece);
+    }
+    return wrong;
+  }
+
+  /** Throws everything away, on disk too: the claim of its source proved wrong. */
+  async discard(): Promise<void> {
+    this.#expected.clear();
+    this.release();
+    this.stored = undefined;
+    this.length = undefined;
+    this.pieceLength = undefined;
+    await this.#store.remove(this.taskId);
+  }
+
+  /** Lets the content be evicted. */
+  release(): void {
+    this.#unpin?.();
+    this.#unpin = undefined;
+  }
+}

@@ -1,0 +1,84 @@
+import type { TaskId } from '../core/ids.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { LeaseSet } from '../core/messages.ts';
+import type { HostWorld } from './host-world.ts';
+import type { Membership } from './membership.ts';
+import { PeerActor, type PeerInput } from './peer.ts';
+import { SlotPool } from './slot-pool.ts';
+
+/** The peers of one host: one for each task that has work, or had it a moment ago. */
+export class Peers {
+  readonly pool = new SlotPool(LIMITS.slotsDown);
+  readonly #world: HostWorld;
+  readonly #membership: Membership;
+  readonly #past = { origin: 0, peers: 0, local: 0 };
+  readonly #peers = new Map<TaskId, { readonly peer: PeerActor; readonly started: Promise<void> }>();
+
+  constructor(world: HostWorld, membership: Membership) {
+    this.#world = world;
+    this.#membership = membership;
+  }
+
+  /** The peer of a task, begun where there is none. @throws ERR_STORE_FULL, ERR_STORE_IO */
+  async open(input: PeerInput): Promise<PeerActor> {
+    let row = this.#peers.get(input.taskId);
+    if (row === undefined || row.peer.ended) {
+      if (row) this.#forget(input.taskId, row.peer);
+      const peer = new PeerActor(this.#world, this.#membership, this.pool, input);
+      row = { peer, started: peer.start() };
+      this.#peers.set(input.taskId, row);
+    } else {
+      row.peer.addInput(input);
+    }
+    try {
+      await row.started;
+    } catch (error) {
+      this.#forget(input.taskId, row.peer);
+      throw error;
+    }
+    return row.peer;
+  }
+
+  get(taskId: TaskId): PeerActor | undefined {
+    return this.#peers.get(taskId)?.peer;
+  }
+
+  push(taskId: TaskId, set: LeaseSet): void {
+    this.#peers.get(taskId)?.peer.push(set);
+  }
+
+  /** Drops the rows of peers that ended; called now and then. */
+  sweep(): void {
+    for (const [taskId, { peer }] of this.#peers) if (peer.ended) this.#forget(taskId, peer);
+  }
+
+  /** Bytes received since the start, by source. */
+  get received(): { origin: number; peers: number; local: number } {
+    const sum = { ...this.#past };
+    for (const { peer } of this.#peers.values()) add(sum, peer.stats.received());
+    return sum;
+  }
+
+  #forget(taskId: TaskId, peer: PeerActor): void {
+    if (this.#peers.get(taskId)?.peer !== peer) return;
+    add(this.#past, peer.stats.received());
+    this.#peers.delete(taskId);
+  }
+
+  /** Stops every transfer, and tells the schedulers. */
+  async stop(): Promise<void> {
+    const peers = [...this.#peers.values()].map(({ peer }) => peer);
+    this.#peers.clear();
+    await Promise.all(peers.map((peer) => peer.stop()));
+  }
+
+  get size(): number {
+    return this.#peers.size;
+  }
+}
+
+function add(sum: { origin: number; peers: number; local: number }, more: typeof sum): void {
+  sum.origin += more.origin;
+  sum.peers += more.peers;
+  sum.local += more.local;
+}

@@ -1,0 +1,61 @@
+import { type Actor, createActor } from 'xstate';
+import { ShoalError, toShoalError } from '../core/errors.ts';
+import type { FailureReason, Parent } from '../core/messages.ts';
+import { pieceMachine } from '../machines/piece.ts';
+
+/** One piece in flight: the machine, and the record it writes when the piece proves right. */
+export class PieceActor {
+  readonly piece: number;
+  readonly #actor: Actor<typeof pieceMachine>;
+  #error: ShoalError | undefined;
+
+  /** @param record makes the piece present; what it throws fails the piece. */
+  constructor(
+    input: { piece: number; parent: Parent; expected: Uint8Array | undefined },
+    record: (piece: number, hash: Uint8Array, length: number) => void,
+  ) {
+    this.piece = input.piece;
+    const machine = pieceMachine.provide({
+      actions: {
+        record: ({ context }) => {
+          try {
+            if (context.hash) record(context.piece, context.hash, context.length);
+          } catch (error) {
+            this.#error = toShoalError(error);
+          }
+        },
+      },
+    });
+    this.#actor = createActor(machine, { input });
+    this.#actor.subscribe({ error: (error) => (this.#error = toShoalError(error)) });
+    this.#actor.start();
+  }
+
+  get ended(): boolean {
+    return this.#actor.getSnapshot().status !== 'active';
+  }
+
+  started(): void {
+    this.#actor.send({ type: 'bytes.started' });
+  }
+
+  /** All bytes are written. @throws ERR_PIECE_CORRUPT, or what the record threw */
+  finish(hash: Uint8Array, length: number): void {
+    this.#actor.send({ type: 'bytes.ended', hash, length });
+    if (this.#error) throw this.#error;
+    const { context } = this.#actor.getSnapshot();
+    if (context.reason === undefined) return;
+    throw new ShoalError(
+      'ERR_PIECE_CORRUPT',
+      `piece ${this.piece} from ${context.parent} has another hash than it must`,
+      {
+        details: { piece: this.piece, parent: context.parent },
+      },
+    );
+  }
+
+  fail(reason: FailureReason): void {
+    if (!this.ended) this.#actor.send({ type: 'transfer.failed', reason });
+    this.#actor.stop();
+  }
+}

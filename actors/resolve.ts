@@ -1,0 +1,144 @@
+import { randomInt, sleep } from '../core/clock.ts';
+import { errorFromWire, ShoalError, toShoalError } from '../core/errors.ts';
+import { partitionOf, type TaskId } from '../core/ids.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { Probed, ResolveReply, ResolveRequest } from '../core/messages.ts';
+import { resourceIdOf, taskIdOfUrl } from '../core/source.ts';
+import type { OpenBody } from '../origins/origin.ts';
+import { SUBJECTS } from '../transport/subjects.ts';
+import type { HostWorld } from './host-world.ts';
+
+/** What a URL points to now. */
+export interface Resolved {
+  readonly taskId: TaskId;
+  readonly probed: Probed;
+  /** The origin's answer with its body still to be read, where this host asked it. */
+  readonly body: OpenBody | undefined;
+}
+
+interface ResolveInput {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly mayReadOrigin: boolean;
+  readonly maxStaleMs: number;
+}
+
+type Known = Extract<ResolveReply, { status: 'ask-origin' }>['known'];
+
+/** How long a scheduler may stay silent before this host asks the origin by itself. */
+const SILENCE_MS = 1_500;
+
+/**
+ * Finds the task of a URL: one host asks the origin, those who wait are told. With credentials, or without a
+ * scheduler, this host asks for itself.
+ * @throws ERR_SOURCE_*, ERR_CANCELLED
+ */
+export async function resolveUrl(
+  world: HostWorld,
+  input: ResolveInput,
+  signal: AbortSignal,
+): Promise<Resolved> {
+  const credentials = Object.keys(input.headers).length > 0;
+  if (world.alone || credentials) return askOrigin(world, input, undefined, signal);
+  const resourceId = resourceIdOf(input.url);
+  const tokens = { partition: String(partitionOf(resourceId)), resourceId, hostId: world.hostId };
+  const request: ResolveRequest = {
+    incarnation: world.incarnation,
+    ask: randomInt(world.random, 2 ** 48),
+    url: input.url,
+    credentials,
+    mayReadOrigin: input.mayReadOrigin && world.origin.allows(input.url),
+    maxStaleMs: input.maxStaleMs,
+  };
+  const ask = (message: ResolveRequest) =>
+    world.bus.request(SUBJECTS.resolve, tokens, message, { timeoutMs: LIMITS.syncTimeoutMs, signal });
+  let heardMs = world.clock.now();
+  for (;;) {
+    let reply: ResolveReply;
+    try {
+      reply = await ask(request);
+      heardMs = world.clock.now();
+    } catch (thrown) {
+      const error = toShoalError(thrown);
+      if (signal.aborted) throw error;
+      if (world.clock.now() - heardMs > SILENCE_MS) return askOrigin(world, input, undefined, signal);
+      await sleep(world.clock, 100, signal);
+      continue;
+    }
+    if (reply.status === 'failed') throw errorFromWire(reply.error);
+    if (reply.status === 'resolved') return { taskId: reply.taskId, probed: reply.probed, body: undefined };
+    if (reply.status === 'wait') {
+      await sleep(world.clock, reply.afterMs, signal);
+      continue;
+    }
+    return askAndTell(world, input, reply.known, signal, async (outcome) => {
+      // The answer stands whether or not the scheduler hears of it.
+      await ask({ ...request, outcome }).catch(() => undefined);
+    });
+  }
+}
+
+async function askAndTell(
+  world: HostWorld,
+  input: ResolveInput,
+  known: Known,
+  signal: AbortSignal,
+  tell: (outcome: NonNullable<ResolveRequest['outcome']>) => Promise<void>,
+): Promise<Resolved> {
+  try {
+    const resolved = await askOrigin(world, input, known, signal);
+    const { taskId, probed, body } = resolved;
+    const readingBytes =
+      body === undefined ? 0 : probed.ranges ? LIMITS.resolveBytes : (probed.length ?? LIMITS.piecesPerTask);
+    await tell({ kind: 'found', taskId, probed, readingBytes });
+    return resolved;
+  } catch (thrown) {
+    const error = toShoalError(thrown);
+    if (!signal.aborted) await tell({ kind: 'failed', error: error.toWire() });
+    throw error;
+  }
+}
+
+async function askOrigin(
+  world: HostWorld,
+  input: ResolveInput,
+  known: Known,
+  signal: AbortSignal,
+): Promise<Resolved> {
+  if (!input.mayReadOrigin) {
+    throw new ShoalError(
+      'ERR_SOURCE_FORBIDDEN',
+      'the swarm does not know this URL, and the origin may not be read',
+    );
+  }
+  const { url, headers } = input;
+  const answer = await world.origin.probe({ url, headers, known, prefixBytes: LIMITS.resolveBytes }, signal);
+  if (answer.kind === 'unchanged') {
+    if (known === undefined)
+      throw new ShoalError('ERR_SOURCE_PROTOCOL', 'the origin answered 304 to a plain GET');
+    const { taskId, length, etag, lastModified } = known;
+    // A scheduler knows ranges and audience of a task it has told about; only the first read sets them.
+    return {
+      taskId,
+      probed: { length, etag, lastModified, ranges: etag !== undefined, audience: 'public' },
+      body: undefined,
+    };
+  }
+  const { probed, body } = answer;
+  if (known !== undefined && isSameVersion(known, probed)) {
+    body.discard();
+    return { taskId: known.taskId, probed, body: undefined };
+  }
+  const strong = probed.etag !== undefined && probed.length !== undefined;
+  const readId = Buffer.from(world.random.bytes(16)).toString('hex');
+  const taskId = taskIdOfUrl(
+    url,
+    strong ? { etag: probed.etag ?? '', length: probed.length ?? 0 } : { readId },
+  );
+  return { taskId, probed: strong ? probed : { ...probed, ranges: false }, body };
+}
+
+/** An origin that ignores conditions: the same strong ETag and length are the same content. */
+function isSameVersion(known: NonNullable<Known>, probed: Probed): boolean {
+  return known.etag !== undefined && known.etag === probed.etag && known.length === probed.length;
+}

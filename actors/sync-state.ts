@@ -1,0 +1,157 @@
+import { type PieceHash, packHashes } from '../core/hash-page.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { LeaseSet, PieceFailure, Probed, SyncRequest } from '../core/messages.ts';
+import type { PeerContent } from './peer-content.ts';
+
+/** The parts of a sync that the peer knows beside its content. */
+type SyncFacts = Pick<
+  SyncRequest,
+  | 'running'
+  | 'queued'
+  | 'freeSlots'
+  | 'transferBytesPerSec'
+  | 'wants'
+  | 'mayReadOrigin'
+  | 'adrift'
+  | 'received'
+> & { readonly urgent: number | undefined };
+
+/** Pieces in one delta at most; the rest waits for the next sync. */
+const ADDED_AT_ONCE = 16_384;
+
+/** What one sync said, until it is acknowledged. */
+interface Draft {
+  readonly seq: number;
+  readonly added: number;
+  readonly failures: number;
+  readonly hashes: number;
+  readonly mismatch: boolean;
+  readonly probed: boolean;
+}
+
+/**
+ * What the scheduler has been told and has acknowledged. A lost reply loses nothing: whatever is not acknowledged
+ * is said again, relative to the last base that was.
+ */
+export class SyncState {
+  readonly #incarnation: number;
+  readonly #content: PeerContent;
+  #seq = 0;
+  /** Last acknowledged sync; 0: the next one says everything. */
+  #base = 0;
+  /** Pieces stored since the base, and what else is to be told. */
+  #added: number[] = [];
+  #failures: PieceFailure[] = [];
+  /** Hashes of all pieces read from an origin here, and how many of them this epoch has been told. */
+  readonly #originHashes: PieceHash[] = [];
+  #hashesTold = 0;
+  #mismatch: { agreed: number[]; differed: number[] } | undefined;
+  #probed: Probed | undefined;
+  #draft: Draft | undefined;
+  seen = { epoch: 0, number: 0 };
+  hashCursor = 0;
+  claim = 0;
+
+  constructor(incarnation: number, content: PeerContent) {
+    this.#incarnation = incarnation;
+    this.#content = content;
+  }
+
+  stored(piece: number): void {
+    this.#added.push(piece);
+  }
+
+  readFromOrigin(piece: number, hash: Uint8Array): void {
+    this.#originHashes.push({ piece, hash });
+  }
+
+  failed(failure: PieceFailure): void {
+    if (this.#failures.length < 256) this.#failures.push(failure);
+  }
+
+  probed(probed: Probed): void {
+    this.#probed = probed;
+  }
+
+  mismatched(agreed: number[], differed: number[]): void {
+    this.#mismatch = { agreed, differed };
+  }
+
+  /** The next sync says everything: pieces were dropped, or the scheduler does not know the base. */
+  startOver(): void {
+    this.#base = 0;
+    this.#added = [];
+    this.#draft = undefined;
+  }
+
+  /** Forgets what was read from the origin: the claim was dropped. */
+  forgetClaim(): void {
+    this.startOver();
+    this.#originHashes.length = 0;
+    this.#hashesTold = 0;
+    this.#mismatch = undefined;
+  }
+
+  /** Whether something waits to be told that others wait for. */
+  get hasNews(): boolean {
+    return this.#added.length > 0 || this.#failures.length > 0 || this.#mismatch !== undefined;
+  }
+
+  request(facts: SyncFacts): SyncRequest {
+    const { stored, length, pieceLength, sources } = this.#content;
+    this.#seq += 1;
+    const hashes = this.#originHashes.slice(this.#hashesTold, this.#hashesTold + LIMITS.hashesPerPage);
+    this.#draft = {
+      seq: this.#seq,
+      added: Math.min(this.#added.length, ADDED_AT_ONCE),
+      failures: this.#failures.length,
+      hashes: hashes.length,
+      mismatch: this.#mismatch !== undefined,
+      probed: this.#probed !== undefined,
+    };
+    const full = this.#base === 0;
+    return {
+      ...facts,
+      incarnation: this.#incarnation,
+      seq: this.#seq,
+      base: this.#base,
+      have: full && stored ? stored.have.toBytes() : undefined,
+      added: full ? [] : this.#added.slice(0, ADDED_AT_ONCE),
+      length,
+      pieceLength,
+      sources: sources.slice(0, 16),
+      probed: this.#probed,
+      failures: this.#failures,
+      hashes: hashes.length > 0 ? packHashes(hashes) : undefined,
+      hashCursor: this.hashCursor,
+      seen: this.seen,
+      mismatch: this.#mismatch,
+    };
+  }
+
+  /** The sync of this number was answered under this epoch. */
+  acknowledged(seq: number, epoch: number): void {
+    const draft = this.#draft;
+    if (draft?.seq !== seq) return;
+    this.#added.splice(0, draft.added);
+    this.#failures.splice(0, draft.failures);
+    if (this.seen.epoch === epoch) this.#hashesTold += draft.hashes;
+    if (draft.mismatch) this.#mismatch = undefined;
+    if (draft.probed) this.#probed = undefined;
+    this.#base = seq;
+  }
+
+  /** Whether a lease set is newer than all before; remembers it if so. */
+  accept(set: Pick<LeaseSet, 'epoch' | 'number'>): boolean {
+    if (set.epoch < this.seen.epoch) return false;
+    if (set.epoch === this.seen.epoch && set.number <= this.seen.number) return false;
+    if (set.epoch > this.seen.epoch) {
+      // A scheduler just born is told again what was read here, and its log of hashes is read from the start.
+      this.hashCursor = 0;
+      this.#hashesTold = 0;
+      this.claim = 0;
+    }
+    this.seen = { epoch: set.epoch, number: set.number };
+    return true;
+  }
+}

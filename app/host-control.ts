@@ -1,0 +1,61 @@
+import type { Downloads } from '../actors/downloads.ts';
+import type { HostActor } from '../actors/host.ts';
+import type { HostWorld } from '../actors/host-world.ts';
+import type { Peers } from '../actors/peers.ts';
+import type { GetProgress, GetResult, HostControl, HostStatus } from '../admin/control.ts';
+import type { RangeServer } from '../dataplane/data-plane.ts';
+import type { Advertised } from './advertised.ts';
+import type { HostConfig } from './config.ts';
+import { swarmQueries } from './swarm-query.ts';
+import { VERSION } from './version.ts';
+
+interface Facts {
+  readonly config: HostConfig;
+  readonly world: HostWorld;
+  readonly advertised: Advertised;
+  readonly server: RangeServer;
+  readonly peers: Peers;
+  readonly actor: HostActor;
+}
+
+/** What the command line beside a daemon can ask of it. */
+export function hostControl(facts: Facts, downloads: Downloads): HostControl {
+  const { world } = facts;
+  const queries = swarmQueries(world.bus);
+  const startedMs = world.clock.now();
+  return {
+    ...queries,
+    get: (request, onProgress, signal) =>
+      downloads.get(request, (progress) => onProgress(progress as GetProgress), signal) as Promise<GetResult>,
+    stream: (request, onResult, signal) =>
+      downloads.stream(request, (result) => onResult(result as GetResult), signal),
+    status: () => statusOf(facts, startedMs),
+  };
+}
+
+function statusOf({ config, world, advertised, server, peers, actor }: Facts, startedMs: number): HostStatus {
+  return {
+    hostId: world.hostId,
+    version: VERSION,
+    role: config.role,
+    ...(config.zone === undefined ? {} : { zone: config.zone }),
+    swarm: config.swarm,
+    nats: {
+      ...(config.nats === undefined ? {} : { url: config.nats.servers.join(',') }),
+      state: world.alone ? 'none' : world.bus.state,
+    },
+    state: world.alone ? 'alone' : actor.state,
+    ip: advertised.ip,
+    dataPort: server.port,
+    uptimeMs: Math.round(world.clock.now() - startedMs),
+    cache: world.store.usage,
+    transfers: {
+      up: server.uploading,
+      down: peers.pool.used,
+      slotsUp: server.slots,
+      slotsDown: peers.pool.total,
+    },
+    bytes: { ...peers.received, sent: server.sentBytes },
+    pid: process.pid,
+  };
+}

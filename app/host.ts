@@ -1,0 +1,208 @@
+import { Downloads } from '../actors/downloads.ts';
+import { HostActor } from '../actors/host.ts';
+import type { HostWorld } from '../actors/host-world.ts';
+import { Membership } from '../actors/membership.ts';
+import { Peers } from '../actors/peers.ts';
+import type { HostControl } from '../admin/control.ts';
+import type { Health } from '../admin/health.ts';
+import type { TaskId } from '../core/ids.ts';
+import { LIMITS } from '../core/limits.ts';
+import { createAdmission } from '../dataplane/admission.ts';
+import type { ServedTask } from '../dataplane/data-plane.ts';
+import { createDataPlane } from '../dataplane/http-data-plane.ts';
+import { createLimiter } from '../dataplane/limiter.ts';
+import { startRangeServer } from '../dataplane/range-server.ts';
+import { createAddressPolicy } from '../origins/address-policy.ts';
+import { createHttpOrigin } from '../origins/http-origin.ts';
+import { openStore } from '../storage/open-store.ts';
+import type { Store } from '../storage/store.ts';
+import type { Bus } from '../transport/bus.ts';
+import { createMemoryHub } from '../transport/memory-bus.ts';
+import { connectNatsBus } from '../transport/nats-bus.ts';
+import { Advertised } from './advertised.ts';
+import { type Closing, opening } from './closing.ts';
+import type { HostConfig } from './config.ts';
+import { createEmit } from './events.ts';
+import { hostControl } from './host-control.ts';
+import { Identity } from './identity.ts';
+import { limitedOrigin } from './limited-origin.ts';
+import type { RootLogger } from './logging.ts';
+import { openHostMetrics } from './metrics.ts';
+import { realClock, realRandom } from './real-world.ts';
+import { schedulerKeyLookup } from './scheduler-keys.ts';
+import { VERSION } from './version.ts';
+
+/** A running host. */
+export interface OpenHost extends AsyncDisposable {
+  readonly control: HostControl;
+  /** Resolves once the host is a member of its swarm; at once where there is none. */
+  readonly ready: Promise<void>;
+  metricsText(): Promise<string>;
+  health(): Health;
+}
+
+/** Brings up a host: everything it is made of, composed here. @throws ERR_STORE_IO, ERR_CONFIG_INVALID */
+export function openHost(config: HostConfig, logger: RootLogger): Promise<OpenHost> {
+  return opening((closing) => compose(config, logger, closing));
+}
+
+async function compose(config: HostConfig, logger: RootLogger, closing: Closing): Promise<OpenHost> {
+  const identity = Identity.open(config.dir, realRandom);
+  const { hostId } = identity;
+  const { metrics, text } = openHostMetrics();
+  const store = closable(closing, await openStoreOf(config, logger));
+  const bus = closable(closing, openBus(config, hostId, logger));
+  const membership = new Membership();
+  const lookUp = schedulerKeyLookup(bus, (keys) => identity.learnKeys(keys));
+  const shelf = shelfOf(store);
+
+  const server = closable(
+    closing,
+    await startRangeServer({
+      host: config.dataListen,
+      port: config.dataPort,
+      shelf,
+      logger: logger.child({ sub: 'dataplane' }),
+      limiter: limiterOf(config.limitUpBytesPerSec),
+      onServed: (bytes) => metrics.sent(bytes),
+      admission: createAdmission({
+        swarm: config.swarm,
+        selfHostId: hostId,
+        keys: () => identity.keys(),
+        clock: realClock,
+        isolated: () => actor.state !== 'announced',
+        onUnknownKey: lookUp,
+      }),
+    }),
+  );
+  const down = limiterOf(config.limitDownBytesPerSec);
+  const dataPlane = closable(
+    closing,
+    createDataPlane({ credentials: () => identity.credentials(), clock: realClock, limiter: down }),
+  );
+  const policy = createAddressPolicy({
+    allowOrigin: [...config.allowOrigins, ...config.onlyOrigins],
+    onlyOrigin: config.onlyOrigins.length > 0,
+  });
+  const originLog = logger.child({ sub: 'origins' });
+  const http = createHttpOrigin({ policy, logger: originLog, clock: realClock, random: realRandom });
+  const origin = closable(closing, down ? limitedOrigin(http, down) : http);
+
+  const world: HostWorld = {
+    clock: realClock,
+    random: realRandom,
+    bus,
+    emit: createEmit({ bus, swarm: config.swarm, speaker: hostId, pieceEvents: config.pieceEvents }),
+    log: logger.child({ sub: 'host' }),
+    hostId,
+    incarnation: Math.floor(realRandom.next() * 2 ** 48),
+    role: config.role,
+    store,
+    dataPlane,
+    origin,
+    metrics,
+    originReaders: config.originReaders,
+    alone: config.nats === undefined,
+  };
+  const peers = new Peers(world, membership);
+  const downloads = new Downloads(world, peers);
+  const advertised = await Advertised.find(config, world.log);
+  const actor: HostActor = new HostActor({
+    world,
+    membership,
+    peers,
+    trust: identity,
+    onBook: (book) => advertised.compare(book),
+    describe: () => ({
+      ip: advertised.ip,
+      port: server.port,
+      role: config.role,
+      zone: config.zone,
+      version: VERSION,
+      uploading: server.uploading,
+      downloading: peers.pool.used,
+      slotsUp: server.slots,
+      slotsDown: LIMITS.slotsDown,
+    }),
+  });
+  const ended = new AbortController();
+  const ready = world.alone ? Promise.resolve() : actor.announced(ended.signal);
+  // Whoever does not wait for it need not hear that the host was closed before.
+  ready.catch(() => undefined);
+  if (!world.alone) actor.start();
+  closing.use({
+    async [Symbol.asyncDispose]() {
+      ended.abort();
+      await peers.stop();
+      if (!world.alone) actor.stop();
+    },
+  });
+
+  const facts = { config, world, advertised, server, peers, actor };
+  return {
+    control: hostControl(facts, downloads),
+    ready,
+    metricsText: text,
+    health: () => ({
+      live: true,
+      ready: world.alone || actor.state === 'announced' || actor.state === 'isolated',
+      checks: { host: world.alone ? 'alone' : actor.state, nats: bus.state },
+    }),
+    [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose](),
+  };
+}
+
+function openStoreOf(config: HostConfig, logger: RootLogger): Promise<Store> {
+  return openStore({
+    dir: config.dir,
+    quotaBytes: config.cacheBytes,
+    clock: realClock,
+    logger: logger.child({ sub: 'storage' }),
+  });
+}
+
+/** The bus of the swarm; without one, a bus that nobody else is on and that is never connected. */
+function openBus(config: HostConfig, hostId: string, logger: RootLogger): Bus {
+  const { nats, swarm } = config;
+  if (nats === undefined) {
+    const bus = createMemoryHub({ clock: realClock, random: realRandom }).bus(hostId);
+    bus.setConnected(false);
+    return bus;
+  }
+  const credentials = nats.credsFile === undefined ? {} : { credentials: { credsFile: nats.credsFile } };
+  return connectNatsBus({
+    servers: nats.servers,
+    name: hostId,
+    swarm,
+    logger: logger.child({ sub: 'transport' }),
+    ...credentials,
+  });
+}
+
+function limiterOf(bytesPerSec: number | undefined) {
+  return bytesPerSec === undefined ? undefined : createLimiter(bytesPerSec, realClock);
+}
+
+function shelfOf(store: Store): (taskId: TaskId) => Promise<ServedTask | undefined> {
+  return async (taskId) => {
+    const stored = await store.open(taskId);
+    if (stored === undefined) return undefined;
+    return {
+      get length() {
+        return stored.record.length;
+      },
+      pieceLength: stored.record.pieceLength,
+      get have() {
+        return stored.have;
+      },
+      hash: (piece) => stored.hash(piece),
+      read: (buffer, position) => stored.read(buffer, position),
+      pin: () => stored.pin(),
+    };
+  };
+}
+
+function closable<T extends { close(): Promise<void> }>(closing: Closing, resource: T): T {
+  closing.use({ [Symbol.asyncDispose]: () => resource.close() });
+  return resource;
+}

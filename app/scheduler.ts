@@ -1,0 +1,162 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Holdings } from '../actors/holdings.ts';
+import { HostTable } from '../actors/host-table.ts';
+import { SchedulerActor } from '../actors/scheduler.ts';
+import type { Health } from '../admin/health.ts';
+import { ShoalError, toShoalError } from '../core/errors.ts';
+import { schedulerIdFrom } from '../core/ids.ts';
+import { mintToken } from '../dataplane/membership-token.ts';
+import { importSigningKey, newSigningKey, type SigningKey } from '../dataplane/signing-key.ts';
+import { SlotTable } from '../scheduling/slots.ts';
+import type { Bus } from '../transport/bus.ts';
+import { connectNatsBus } from '../transport/nats-bus.ts';
+import { type Closing, opening } from './closing.ts';
+import type { SchedulerConfig } from './config.ts';
+import { claimEpoch } from './epoch.ts';
+import { createEmit } from './events.ts';
+import type { RootLogger } from './logging.ts';
+import { openSchedulerMetrics } from './metrics.ts';
+import { realClock, realRandom } from './real-world.ts';
+import { publishSchedulerKey, readSchedulerKeys } from './scheduler-keys.ts';
+
+/** A running scheduler. */
+export interface OpenScheduler extends AsyncDisposable {
+  metricsText(): Promise<string>;
+  health(): Health;
+}
+
+/** Origin leases wait this long after a start for the census to end. */
+const CENSUS_MS = 1_000;
+const SETTLE_MS = 2_000;
+
+/** Brings up a scheduler, which serves as soon as NATS is there. @throws ERR_STORE_IO, ERR_CONFIG_INVALID */
+export function openScheduler(config: SchedulerConfig, logger: RootLogger): Promise<OpenScheduler> {
+  return opening((closing) => compose(config, logger, closing));
+}
+
+async function compose(
+  config: SchedulerConfig,
+  logger: RootLogger,
+  closing: Closing,
+): Promise<OpenScheduler> {
+  if (config.nats === undefined) throw new ShoalError('ERR_CONFIG_INVALID', 'a scheduler needs a --nats URL');
+  const { swarm, nats } = config;
+  const schedulerId = schedulerIdFrom(realRandom.bytes(8));
+  const key = openKey(config.dir);
+  const { metrics, text } = openSchedulerMetrics();
+  const credentials = nats.credsFile === undefined ? {} : { credentials: { credsFile: nats.credsFile } };
+  const transportLog = logger.child({ sub: 'transport' });
+  const bus = connectNatsBus({
+    servers: nats.servers,
+    name: schedulerId,
+    swarm,
+    logger: transportLog,
+    ...credentials,
+  });
+  closing.use({ [Symbol.asyncDispose]: () => bus.close() });
+  const keys = new SchedulerKeys(bus, key, logger);
+  const stopped = new AbortController();
+  let actor: SchedulerActor | undefined;
+
+  const begin = async () => {
+    const epoch = await claimEpoch(bus, realClock, stopped.signal);
+    await keys.share();
+    if (stopped.signal.aborted) return;
+    actor = new SchedulerActor({
+      clock: realClock,
+      random: realRandom,
+      bus,
+      emit: createEmit({ bus, swarm, speaker: schedulerId, pieceEvents: config.pieceEvents }),
+      log: logger.child({ sub: 'scheduler' }),
+      schedulerId,
+      epoch,
+      metrics,
+      hosts: new HostTable(),
+      slots: new SlotTable(),
+      holdings: new Holdings(),
+      recoveredAtMs: realClock.now() + CENSUS_MS,
+      mintToken: (hostId, publicKey, expMs) => mintToken(key, { hostId, publicKey, swarm, expMs }),
+      schedulerKeys: () => keys.all(),
+    });
+    actor.start();
+    logger.info({ schedulerId, epoch }, 'scheduler serves');
+  };
+  begin().catch((error: unknown) => {
+    if (!stopped.signal.aborted) logger.error({ err: toShoalError(error) }, 'the scheduler cannot begin');
+  });
+  closing.use({
+    [Symbol.asyncDispose]: () => {
+      stopped.abort();
+      actor?.stop();
+      return Promise.resolve();
+    },
+  });
+  return {
+    metricsText: text,
+    health: () => ({
+      live: true,
+      ready: actor !== undefined && bus.state === 'connected',
+      checks: { nats: bus.state, ...(actor?.size ?? {}) },
+    }),
+    [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose](),
+  };
+}
+
+/** Scheduler keys that this scheduler tells hosts: its own, and those of the others. */
+class SchedulerKeys {
+  readonly #bus: Bus;
+  readonly #own: { readonly id: string; readonly publicKey: Uint8Array };
+  readonly #logger: RootLogger;
+  readonly #known = new Map<string, Uint8Array>();
+
+  constructor(bus: Bus, key: SigningKey, logger: RootLogger) {
+    this.#bus = bus;
+    this.#logger = logger;
+    this.#own = { id: key.keyId, publicKey: key.publicKey };
+    this.#known.set(key.keyId, key.publicKey);
+  }
+
+  all(): { id: string; publicKey: Uint8Array }[] {
+    return [...this.#known].map(([id, publicKey]) => ({ id, publicKey })).slice(-256);
+  }
+
+  /** Publishes the own key and reads the others; without JetStream hosts learn the own one by announce and census. */
+  async share(): Promise<void> {
+    const late = new Promise<void>((resolve) => void realClock.after(SETTLE_MS, resolve));
+    const shared = this.#share().catch((error: unknown) => {
+      this.#logger.warn(
+        { code: toShoalError(error).code },
+        'the key directory is out of reach; going on without',
+      );
+    });
+    await Promise.race([shared, late]);
+  }
+
+  async #share(): Promise<void> {
+    await publishSchedulerKey(this.#bus, this.#own);
+    for (const { id, publicKey } of await readSchedulerKeys(this.#bus)) this.#known.set(id, publicKey);
+  }
+}
+
+/** The scheduler's key, kept in its directory so that a restart honours the tokens it gave. */
+function openKey(dir: string): SigningKey {
+  const path = join(dir, 'scheduler.key');
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o750 });
+    return importSigningKey(readFileSync(path));
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') {
+      throw cause instanceof ShoalError
+        ? cause
+        : new ShoalError('ERR_STORE_IO', `cannot read ${path}`, { cause });
+    }
+  }
+  const key = newSigningKey();
+  try {
+    writeFileSync(path, key.toPkcs8(), { mode: 0o600 });
+  } catch (cause) {
+    throw new ShoalError('ERR_STORE_IO', `cannot write ${path}`, { cause });
+  }
+  return key;
+}
