@@ -1,4 +1,4 @@
-import type { Bitfield } from '../core/bitfield.ts';
+import { Bitfield } from '../core/bitfield.ts';
 import { type Random, randomInt } from '../core/clock.ts';
 import type { HostId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
@@ -282,6 +282,20 @@ export class Ledger {
   /** Whether the host was ever leased the piece from the origin: its word on the hash counts. */
   readOrigin(host: HostId, piece: number): boolean {
     return this.#members.get(host)?.read.has(piece) ?? false;
+  }
+
+  /** Whether there is a piece that nobody holds, brings, or may read from the origin. */
+  get stuck(): boolean {
+    return this.#holdings.lost > 0 && !this.#origin.hasReaders;
+  }
+
+  /** What the host holds, as bits; undefined while the length is unknown, or for a stranger. */
+  bits(host: HostId): Bitfield | undefined {
+    const member = this.#members.get(host);
+    if (member === undefined || this.#geometry === undefined) return undefined;
+    const bits = new Bitfield(this.pieces);
+    for (const piece of member.have.values()) bits.add(piece);
+    return bits;
   }
 
   has(host: HostId, piece: number): boolean {

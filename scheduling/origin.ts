@@ -23,15 +23,24 @@ export class Origin {
     else this.#candidates.delete(member);
   }
 
+  /** Whether any child may read the origin. */
+  get hasReaders(): boolean {
+    return this.#candidates.size > 0;
+  }
+
   /** Whether more hosts could read than may at once. */
   get crowded(): boolean {
     return this.#candidates.size > this.cap.readers;
   }
 
-  /** How many leases of the origin the member may run at once. */
+  /**
+   * How many leases of the origin the member may run at once: the more the fewer read, so that on a child's link the
+   * origin is not crowded out by peers.
+   */
   parallel(member: Member): number {
-    const lone = this.#candidates.size === 1 && this.#candidates.has(member);
-    return lone ? LIMITS.originLeasesLoneHost : LIMITS.originLeasesPerHost;
+    if (!this.#candidates.has(member)) return LIMITS.originLeasesPerHost;
+    const each = Math.floor(LIMITS.originLeasesPerTask / this.#candidates.size);
+    return Math.max(LIMITS.originLeasesPerHost, Math.min(LIMITS.originLeasesLoneHost, each));
   }
 
   /** Whether the member may be given one more lease; `aheadLeases` are planned behind those that run. */
