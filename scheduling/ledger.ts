@@ -1,18 +1,18 @@
 import { Bitfield } from '../core/bitfield.ts';
-import { type Random, randomInt } from '../core/clock.ts';
+import type { Random } from '../core/clock.ts';
 import type { HostId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Lease } from '../core/messages.ts';
 import { type Geometry, pieceCount } from '../core/piece.ts';
 import { blame } from './avoidance.ts';
-import { Bits } from './bits.ts';
 import { Flights } from './flights.ts';
 import { type Books, couldTake, type Demand, grantLeases } from './grants.ts';
 import { Holdings } from './holdings.ts';
 import { leasesOf } from './lease-runs.ts';
 import type { Failed, JoinAs, LedgerOptions, LedgerStats, Standing } from './ledger-types.ts';
 import { Load } from './load.ts';
-import { type Flight, type Member, newMember, piecesOf } from './member.ts';
+import { type Flight, type Member, piecesOf } from './member.ts';
+import { Members } from './members.ts';
 import { Origin } from './origin.ts';
 import { reconcileFlights } from './reconcile.ts';
 import type { SlotTable } from './slots.ts';
@@ -31,11 +31,8 @@ import type { SlotTable } from './slots.ts';
 export class Ledger {
   readonly #slots: SlotTable;
   readonly #random: Random;
-  readonly #members = new Map<HostId, Member>();
-  readonly #byIndex: (Member | undefined)[] = [];
-  readonly #freeIndexes: number[] = [];
+  readonly #members = new Members();
   readonly #unwatch = new Map<Member, () => void>();
-  readonly #zones = new Map<string, Bits>();
   readonly #children = new Set<Member>();
   readonly #holdings: Holdings;
   readonly #load = new Load();
@@ -59,10 +56,10 @@ export class Ledger {
       load: this.#load,
       flights: this.#flights,
       origin: this.#origin,
-      zones: this.#zones,
+      zones: this.#members.zones,
       suspended: new Set(),
       starving: new Set(),
-      member: (index) => this.#byIndex[index],
+      member: (index) => this.#members.at(index),
       upLimit: (member) => this.#slots.host(member.id).upLimit,
       children: () => this.#children.size,
       pieceBytes: () => this.#geometry?.pieceLength ?? 0,
@@ -84,7 +81,7 @@ export class Ledger {
   setGeometry(geometry: Geometry): void {
     this.#geometry = geometry;
     const pieces = pieceCount(geometry);
-    for (const member of this.#members.values()) {
+    for (const member of this.#members) {
       for (const flight of member.flights.slice()) {
         for (const piece of piecesOf(flight)) if (piece >= pieces) this.#flights.free(flight, piece);
       }
@@ -92,7 +89,7 @@ export class Ledger {
     }
     this.#holdings.shrink(pieces);
     this.#holdings.grow(pieces);
-    for (const member of this.#members.values()) this.#judge(member);
+    for (const member of this.#members) this.#judge(member);
   }
 
   /** Says whether the origin gives ranges. */
@@ -104,30 +101,18 @@ export class Ledger {
   join(host: HostId, as: JoinAs): void {
     let member = this.#members.get(host);
     if (member === undefined) {
-      const index = this.#freeIndexes.pop() ?? this.#byIndex.length;
-      member = newMember(index, host, as);
-      this.#members.set(host, member);
-      this.#byIndex[index] = member;
-      this.#holdings.growHosts(index + 1);
-      this.#load.grow(index + 1);
-      const joined = member;
+      const joined = this.#members.add(host, as);
+      this.#holdings.growHosts(joined.index + 1);
+      this.#load.grow(joined.index + 1);
       this.#unwatch.set(
-        member,
+        joined,
         this.#slots.watch(host, () => this.#loaded(joined)),
       );
-      this.#loaded(member);
-      this.#flights.idle.add(member);
+      this.#loaded(joined);
+      this.#flights.idle.add(joined);
+      member = joined;
     }
-    if (member.zone !== undefined) this.#zones.get(member.zone)?.delete(member.index);
-    member.role = as.role;
-    member.zone = as.zone;
-    member.mayReadOrigin = as.mayReadOrigin;
-    member.wants = as.wants ?? true;
-    if (as.zone !== undefined) {
-      const zone = this.#zones.get(as.zone) ?? new Bits();
-      zone.add(member.index);
-      this.#zones.set(as.zone, zone);
-    }
+    this.#members.update(member, as);
     this.#judge(member);
   }
 
@@ -137,22 +122,19 @@ export class Ledger {
     if (member === undefined) return;
     for (const flight of member.flights.slice()) this.#flights.end(flight);
     for (const piece of member.have.values()) this.#drop(member, piece);
-    for (const other of this.#members.values()) {
-      for (const flight of other.flights.slice()) if (flight.from === member) this.#flights.end(flight);
+    this.#endFrom(member);
+    for (const other of this.#members) {
       other.avoided.delete(member);
       other.accusers.delete(member);
     }
     this.#unwatch.get(member)?.();
     this.#unwatch.delete(member);
     this.#load.set(member.index, undefined);
-    if (member.zone !== undefined) this.#zones.get(member.zone)?.delete(member.index);
     this.#origin.candidate(member, false);
     this.#children.delete(member);
     this.#flights.idle.delete(member);
     this.#books.suspended.delete(member);
-    this.#members.delete(host);
-    this.#byIndex[member.index] = undefined;
-    this.#freeIndexes.push(member.index);
+    this.#members.delete(member);
   }
 
   /** Replaces what the host is known to hold. */
@@ -196,7 +178,7 @@ export class Ledger {
 
   /** Takes a piece away from all hosts, because its hash is in doubt; returns those that held it. */
   disprove(piece: number): HostId[] {
-    const holders = [...this.#members.values()].filter((member) => member.have.has(piece));
+    const holders = [...this.#members].filter((member) => member.have.has(piece));
     for (const { id } of holders) this.remove(id, [piece]);
     return holders.map(({ id }) => id);
   }
@@ -242,9 +224,7 @@ export class Ledger {
     for (const piece of member.have.values()) this.#holdings.unserve(member, piece);
     member.quarantined = true;
     this.#loaded(member);
-    for (const other of this.#members.values()) {
-      for (const flight of other.flights.slice()) if (flight.from === member) this.#flights.end(flight);
-    }
+    this.#endFrom(member);
   }
 
   /** Adds leases by the policy, under the number of the set about to be sent. */
@@ -313,7 +293,7 @@ export class Ledger {
   }
 
   hosts(): IterableIterator<HostId> {
-    return this.#members.keys();
+    return this.#members.ids();
   }
 
   /** Hosts that can give the piece. */
@@ -323,19 +303,11 @@ export class Ledger {
 
   /** A few hosts that hold something, for a child to know when adrift; at random, at most `max`. */
   parentsFor(host: HostId, max: number): HostId[] {
-    const found: HostId[] = [];
-    const size = this.#byIndex.length;
-    const start = size === 0 ? 0 : randomInt(this.#random, size);
-    for (let step = 0; step < size && found.length < max; step += 1) {
-      const other = this.#byIndex[(start + step) % size];
-      if (other === undefined || other.id === host || other.quarantined || other.have.count === 0) continue;
-      found.push(other.id);
-    }
-    return found;
+    return this.#members.some(this.#random, host, max);
   }
 
   stats(): LedgerStats {
-    const members = [...this.#members.values()];
+    const members = [...this.#members];
     return {
       hosts: members.length,
       children: this.#children.size,
@@ -352,6 +324,13 @@ export class Ledger {
 
   #isComplete(member: Member): boolean {
     return this.#geometry !== undefined && member.have.count >= this.pieces;
+  }
+
+  /** Ends every lease from that parent. */
+  #endFrom(parent: Member): void {
+    for (const child of this.#members) {
+      for (const flight of child.flights.slice()) if (flight.from === parent) this.#flights.end(flight);
+    }
   }
 
   /** Settles whether the member is a child, and whether it can read the origin. */

@@ -61,13 +61,13 @@ export interface Member {
 export function newMember(
   index: number,
   id: HostId,
-  as: { readonly role: HostRole; readonly zone?: string | undefined; readonly mayReadOrigin: boolean },
+  as: { readonly role: HostRole; readonly mayReadOrigin: boolean },
 ): Member {
   return {
     index,
     id,
     role: as.role,
-    zone: as.zone,
+    zone: undefined,
     mayReadOrigin: as.mayReadOrigin,
     wants: true,
     quarantined: false,
