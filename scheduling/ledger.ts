@@ -1,21 +1,13 @@
-import { Bitfield } from '../core/bitfield.ts';
-import type { Random } from '../core/clock.ts';
+import type { Bitfield } from '../core/bitfield.ts';
 import type { HostId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { Lease } from '../core/messages.ts';
 import { type Geometry, pieceCount } from '../core/piece.ts';
 import { blame } from './avoidance.ts';
-import { Flights } from './flights.ts';
-import { type Books, couldTake, type Demand, grantLeases } from './grants.ts';
-import { Holdings } from './holdings.ts';
-import { leasesOf } from './lease-runs.ts';
-import type { Failed, JoinAs, LedgerOptions, LedgerStats, Standing } from './ledger-types.ts';
-import { Load } from './load.ts';
+import { couldTake, type Demand, grantLeases } from './grants.ts';
+import { LedgerState } from './ledger-state.ts';
+import type { Failed, JoinAs, LedgerOptions, Standing } from './ledger-types.ts';
 import { type Flight, type Member, piecesOf } from './member.ts';
-import { Members } from './members.ts';
-import { Origin } from './origin.ts';
 import { reconcileFlights } from './reconcile.ts';
-import type { SlotTable } from './slots.ts';
 
 /**
  * What the scheduler knows of one task: who holds which piece, who is fetching which from whom; and the policy.
@@ -28,118 +20,78 @@ import type { SlotTable } from './slots.ts';
  * flight while the child reports it, but is not part of `leasesOf`: a child lets running transfers end, and drops what is
  * queued and not in the set.
  */
-export class Ledger {
-  readonly #slots: SlotTable;
-  readonly #random: Random;
-  readonly #members = new Members();
+export class Ledger extends LedgerState {
   readonly #unwatch = new Map<Member, () => void>();
-  readonly #children = new Set<Member>();
-  readonly #holdings: Holdings;
-  readonly #load = new Load();
-  readonly #flights: Flights;
-  readonly #origin: Origin;
-  readonly #books: Books;
-  #geometry: Geometry | undefined;
-  #ranges: boolean;
   #nowMs = 0;
 
   constructor(options: LedgerOptions) {
-    this.#slots = options.slots;
-    this.#random = options.random;
-    this.#ranges = options.ranges;
-    this.#holdings = new Holdings(options.random);
-    this.#flights = new Flights(options.slots, this.#holdings);
-    this.#origin = new Origin(this.#flights, options.originReaders);
-    this.#books = {
-      random: options.random,
-      holdings: this.#holdings,
-      load: this.#load,
-      flights: this.#flights,
-      origin: this.#origin,
-      zones: this.#members.zones,
-      suspended: new Set(),
-      starving: new Set(),
-      member: (index) => this.#members.at(index),
-      upLimit: (member) => this.#slots.host(member.id).upLimit,
-      children: () => this.#children.size,
-      pieceBytes: () => this.#geometry?.pieceLength ?? 0,
-      ranges: () => this.#ranges,
-      known: () => this.#geometry !== undefined,
-    };
+    super(options);
     if (options.geometry !== undefined) this.setGeometry(options.geometry);
-  }
-
-  get pieces(): number {
-    return this.#holdings.pieces;
-  }
-
-  get geometry(): Geometry | undefined {
-    return this.#geometry;
   }
 
   /** Says the length once it is known; pieces known so far stay, those beyond the end are forgotten. */
   setGeometry(geometry: Geometry): void {
-    this.#geometry = geometry;
+    this.known = geometry;
     const pieces = pieceCount(geometry);
-    for (const member of this.#members) {
+    for (const member of this.members) {
       for (const flight of member.flights.slice()) {
-        for (const piece of piecesOf(flight)) if (piece >= pieces) this.#flights.free(flight, piece);
+        for (const piece of piecesOf(flight)) if (piece >= pieces) this.flights.free(flight, piece);
       }
       for (const piece of member.have.values()) if (piece >= pieces) this.#drop(member, piece);
     }
-    this.#holdings.shrink(pieces);
-    this.#holdings.grow(pieces);
-    for (const member of this.#members) this.#judge(member);
+    this.holdings.shrink(pieces);
+    this.holdings.grow(pieces);
+    for (const member of this.members) this.#judge(member);
   }
 
   /** Says whether the origin gives ranges. */
   setRanges(ranges: boolean): void {
-    this.#ranges = ranges;
+    this.ranges = ranges;
   }
 
   /** Adds a host, or changes how it takes part. */
   join(host: HostId, as: JoinAs): void {
-    let member = this.#members.get(host);
+    let member = this.members.get(host);
     if (member === undefined) {
-      const joined = this.#members.add(host, as);
-      this.#holdings.growHosts(joined.index + 1);
-      this.#load.grow(joined.index + 1);
+      const joined = this.members.add(host, as);
+      this.holdings.growHosts(joined.index + 1);
+      this.load.grow(joined.index + 1);
       this.#unwatch.set(
         joined,
-        this.#slots.watch(host, () => this.#loaded(joined)),
+        this.slots.watch(host, () => this.#loaded(joined)),
       );
       this.#loaded(joined);
-      this.#flights.idle.add(joined);
+      this.flights.idle.add(joined);
       member = joined;
     }
-    this.#members.update(member, as);
+    this.members.update(member, as);
     this.#judge(member);
   }
 
   /** Forgets a host: its copies, the leases to it and those from it. */
   leave(host: HostId): void {
-    const member = this.#members.get(host);
+    const member = this.members.get(host);
     if (member === undefined) return;
-    for (const flight of member.flights.slice()) this.#flights.end(flight);
+    for (const flight of member.flights.slice()) this.flights.end(flight);
     for (const piece of member.have.values()) this.#drop(member, piece);
     this.#endFrom(member);
-    for (const other of this.#members) {
+    for (const other of this.members) {
       other.avoided.delete(member);
       other.accusers.delete(member);
     }
     this.#unwatch.get(member)?.();
     this.#unwatch.delete(member);
-    this.#load.set(member.index, undefined);
-    this.#origin.candidate(member, false);
-    this.#children.delete(member);
-    this.#flights.idle.delete(member);
-    this.#books.suspended.delete(member);
-    this.#members.delete(member);
+    this.load.set(member.index, undefined);
+    this.origin.candidate(member, false);
+    this.children.delete(member);
+    this.flights.idle.delete(member);
+    this.books.suspended.delete(member);
+    this.members.delete(member);
   }
 
   /** Replaces what the host is known to hold. */
   setHave(host: HostId, bits: Bitfield): void {
-    const member = this.#members.get(host);
+    const member = this.members.get(host);
     if (member === undefined) return;
     for (const piece of member.have.values()) if (!bits.has(piece)) this.#drop(member, piece);
     this.add(host, bits.ones());
@@ -147,30 +99,30 @@ export class Ledger {
 
   /** Adds verified pieces to what the host holds. */
   add(host: HostId, pieces: Iterable<number>): void {
-    const member = this.#members.get(host);
+    const member = this.members.get(host);
     if (member === undefined) return;
-    const landedBefore = this.#flights.originLanded;
+    const landedBefore = this.flights.originLanded;
     for (const piece of pieces) {
       if (!Number.isInteger(piece) || piece < 0 || piece >= LIMITS.piecesPerTask) continue;
       if (piece >= this.pieces) {
-        if (this.#geometry !== undefined) continue;
-        this.#holdings.grow(piece + 1);
+        if (this.known !== undefined) continue;
+        this.holdings.grow(piece + 1);
       }
       if (!member.have.add(piece)) continue;
-      const expected = this.#flights.landed(member, piece, this.#nowMs);
+      const expected = this.flights.landed(member, piece, this.#nowMs);
       if (member.quarantined) {
-        if (expected) this.#holdings.fly(piece, -1);
-      } else if (expected) this.#holdings.land(member, piece);
-      else this.#holdings.serve(member, piece);
+        if (expected) this.holdings.fly(piece, -1);
+      } else if (expected) this.holdings.land(member, piece);
+      else this.holdings.serve(member, piece);
     }
-    const landed = this.#flights.originLanded - landedBefore;
-    if (landed > 0) this.#origin.cap.landed(landed, this.#origin.crowded, this.#nowMs);
+    const landed = this.flights.originLanded - landedBefore;
+    if (landed > 0) this.origin.cap.landed(landed, this.origin.crowded, this.#nowMs);
     this.#judge(member);
   }
 
   /** Takes pieces away from what the host holds. */
   remove(host: HostId, pieces: Iterable<number>): void {
-    const member = this.#members.get(host);
+    const member = this.members.get(host);
     if (member === undefined) return;
     for (const piece of pieces) this.#drop(member, piece);
     this.#judge(member);
@@ -178,38 +130,38 @@ export class Ledger {
 
   /** Takes a piece away from all hosts, because its hash is in doubt; returns those that held it. */
   disprove(piece: number): HostId[] {
-    const holders = [...this.#members].filter((member) => member.have.has(piece));
+    const holders = [...this.members].filter((member) => member.have.has(piece));
     for (const { id } of holders) this.remove(id, [piece]);
     return holders.map(({ id }) => id);
   }
 
   /** Brings the leases of a child in line with its sync, as the design says. */
   reconcile(host: HostId, standing: Standing): void {
-    const member = this.#members.get(host);
+    const member = this.members.get(host);
     if (member === undefined) return;
     this.#nowMs = standing.nowMs;
-    reconcileFlights(this.#flights, this.pieces, member, standing);
+    reconcileFlights(this.flights, this.pieces, member, standing);
   }
 
   /** Frees what failed, and keeps the child from whom it failed with for a while. */
   fail(host: HostId, { first, count, parent, reason }: Failed, nowMs: number): void {
-    const member = this.#members.get(host);
+    const member = this.members.get(host);
     if (member === undefined) return;
     this.#nowMs = nowMs;
-    const from = parent === 'origin' ? 'origin' : this.#members.get(parent);
+    const from = parent === 'origin' ? 'origin' : this.members.get(parent);
     const end = Math.min(first + count, this.pieces);
     const matches = (flight: Flight) => flight.from === from || flight.from === 'unknown';
     if (from !== undefined) {
       for (const flight of member.flights.filter(matches)) {
-        if (flight.stream) this.#flights.end(flight);
-        for (let piece = first; piece < end; piece += 1) this.#flights.free(flight, piece);
+        if (flight.stream) this.flights.end(flight);
+        for (let piece = first; piece < end; piece += 1) this.flights.free(flight, piece);
       }
     }
     if (reason === 'store') member.pausedUntilMs = nowMs + 1_000;
     if (from === undefined) return;
     blame(member, from, reason, nowMs);
     if (from === 'origin') return;
-    if (from.suspendedUntilMs > nowMs) this.#books.suspended.add(from);
+    if (from.suspendedUntilMs > nowMs) this.books.suspended.add(from);
     if (reason === 'corrupt') this.quarantine(from.id);
     if (reason === 'missing') {
       for (let piece = first; piece < end; piece += 1) this.#drop(from, piece);
@@ -219,9 +171,9 @@ export class Ledger {
 
   /** Lets nobody fetch this task from the host any more; what it holds stays its own. */
   quarantine(host: HostId): void {
-    const member = this.#members.get(host);
+    const member = this.members.get(host);
     if (member === undefined || member.quarantined) return;
-    for (const piece of member.have.values()) this.#holdings.unserve(member, piece);
+    for (const piece of member.have.values()) this.holdings.unserve(member, piece);
     member.quarantined = true;
     this.#loaded(member);
     this.#endFrom(member);
@@ -229,126 +181,48 @@ export class Ledger {
 
   /** Adds leases by the policy, under the number of the set about to be sent. */
   grant(host: HostId, demand: Demand): void {
-    const member = this.#members.get(host);
-    if (member === undefined || !this.#children.has(member)) return;
+    const member = this.members.get(host);
+    if (member === undefined || !this.children.has(member)) return;
     this.#nowMs = demand.nowMs;
-    grantLeases(this.#books, member, demand);
-  }
-
-  /** The whole set of a child's leases. */
-  leasesOf(host: HostId): readonly Lease[] {
-    return leasesOf(this.#members.get(host), this.pieces);
+    grantLeases(this.books, member, demand);
   }
 
   /** Takes back plans not begun in time; returns the children whose sets changed. */
   expire(nowMs: number): HostId[] {
     this.#nowMs = nowMs;
-    return [...this.#flights.expire(nowMs)].map(({ id }) => id);
+    return [...this.flights.expire(nowMs)].map(({ id }) => id);
   }
 
   /** Hosts that have no lease and could perhaps be given one now. */
   *idleChildren(nowMs: number): Generator<HostId> {
-    for (const member of this.#flights.idle) {
-      if (this.#children.has(member) && couldTake(this.#books, member, nowMs)) yield member.id;
+    for (const member of this.flights.idle) {
+      if (this.children.has(member) && couldTake(this.books, member, nowMs)) yield member.id;
     }
-  }
-
-  /** How many leases of the origin the host may run at once; those beyond wait. */
-  originParallel(host: HostId): number {
-    const member = this.#members.get(host);
-    return member === undefined ? LIMITS.originLeasesPerHost : this.#origin.parallel(member);
-  }
-
-  /** Whether the host was ever leased the piece from the origin: its word on the hash counts. */
-  readOrigin(host: HostId, piece: number): boolean {
-    return this.#members.get(host)?.read.has(piece) ?? false;
-  }
-
-  /** Whether there is a piece that nobody holds, brings, or may read from the origin. */
-  get stuck(): boolean {
-    return this.#holdings.lost > 0 && !this.#origin.hasReaders;
-  }
-
-  /** What the host holds, as bits; undefined while the length is unknown, or for a stranger. */
-  bits(host: HostId): Bitfield | undefined {
-    const member = this.#members.get(host);
-    if (member === undefined || this.#geometry === undefined) return undefined;
-    const bits = new Bitfield(this.pieces);
-    for (const piece of member.have.values()) bits.add(piece);
-    return bits;
-  }
-
-  has(host: HostId, piece: number): boolean {
-    return this.#members.get(host)?.have.has(piece) ?? false;
-  }
-
-  /** How many pieces the host holds. */
-  held(host: HostId): number {
-    return this.#members.get(host)?.have.count ?? 0;
-  }
-
-  complete(host: HostId): boolean {
-    const member = this.#members.get(host);
-    return member !== undefined && this.#isComplete(member);
-  }
-
-  hosts(): IterableIterator<HostId> {
-    return this.#members.ids();
-  }
-
-  /** Hosts that can give the piece. */
-  copies(piece: number): number {
-    return this.#holdings.copies(piece);
-  }
-
-  /** A few hosts that hold something, for a child to know when adrift; at random, at most `max`. */
-  parentsFor(host: HostId, max: number): HostId[] {
-    return this.#members.some(this.#random, host, max);
-  }
-
-  stats(): LedgerStats {
-    const members = [...this.#members];
-    return {
-      hosts: members.length,
-      children: this.#children.size,
-      complete: members.filter((member) => this.#isComplete(member)).length,
-      pieces: this.pieces,
-      leases: members.reduce((sum, { flights }) => sum + flights.length, 0),
-      originReaders: this.#flights.originReaders,
-      originReadersMost: this.#origin.cap.readers,
-      originLeased: this.#flights.originLeased,
-      originLanded: this.#flights.originLanded,
-      originOwed: this.#holdings.lost,
-    };
-  }
-
-  #isComplete(member: Member): boolean {
-    return this.#geometry !== undefined && member.have.count >= this.pieces;
   }
 
   /** Ends every lease from that parent. */
   #endFrom(parent: Member): void {
-    for (const child of this.#members) {
-      for (const flight of child.flights.slice()) if (flight.from === parent) this.#flights.end(flight);
+    for (const child of this.members) {
+      for (const flight of child.flights.slice()) if (flight.from === parent) this.flights.end(flight);
     }
   }
 
   /** Settles whether the member is a child, and whether it can read the origin. */
   #judge(member: Member): void {
-    const child = member.wants && !this.#isComplete(member);
-    if (child) this.#children.add(member);
-    else this.#children.delete(member);
-    this.#origin.candidate(member, child && member.mayReadOrigin);
-    const { stream } = this.#flights;
-    if (!child && stream?.child === member) this.#flights.end(stream);
+    const child = member.wants && !this.isComplete(member);
+    if (child) this.children.add(member);
+    else this.children.delete(member);
+    this.origin.candidate(member, child && member.mayReadOrigin);
+    const { stream } = this.flights;
+    if (!child && stream?.child === member) this.flights.end(stream);
   }
 
   #loaded(member: Member): void {
-    const { upUsed, upLimit } = this.#slots.host(member.id);
-    this.#load.set(member.index, member.quarantined || upUsed >= upLimit ? undefined : upUsed);
+    const { upUsed, upLimit } = this.slots.host(member.id);
+    this.load.set(member.index, member.quarantined || upUsed >= upLimit ? undefined : upUsed);
   }
 
   #drop(member: Member, piece: number): void {
-    if (member.have.delete(piece) && !member.quarantined) this.#holdings.unserve(member, piece);
+    if (member.have.delete(piece) && !member.quarantined) this.holdings.unserve(member, piece);
   }
 }
