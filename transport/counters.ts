@@ -4,7 +4,7 @@ export interface BusCounters {
   invalid: number;
   /** Messages not sent: disconnected, or not permitted. */
   dropped: number;
-  /** Requests refused because too many ran, and connections the server cut because they read too slowly. */
+  /** Requests refused because this bus was answering too many already. */
   slow: number;
 }
 

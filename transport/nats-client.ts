@@ -53,9 +53,6 @@ export class NatsClient {
         up: () => this.#setState('connected'),
         down: () => this.#down(),
         denied: (operation, subject, error) => this.#denied(operation, subject, error),
-        slow: () => {
-          this.#counters.slow += 1;
-        },
       },
       logger,
     );

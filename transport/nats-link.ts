@@ -15,8 +15,6 @@ export interface LinkEvents {
   up(): void;
   down(): void;
   denied(operation: 'publish' | 'subscription', subject: string, error: Error): void;
-  /** The server cut the connection because it was read too slowly. */
-  slow(): void;
 }
 
 const RETRY_MS = 250;
@@ -31,6 +29,7 @@ export class NatsLink {
   readonly #closing = new AbortController();
   #connection: NatsConnection | undefined;
   #round = 0;
+  #errors = 0;
 
   constructor(options: ConnectionOptions, events: LinkEvents, logger: Logger) {
     this.#options = options;
@@ -77,7 +76,6 @@ export class NatsLink {
         this.#down();
         this.#logger.warn({ server: status.server }, 'lost nats, reconnecting');
       } else if (status.type === 'reconnect') this.#up(connection);
-      else if (status.type === 'slowConsumer') this.#events.slow();
       else if (status.type === 'error') this.#error(status.error);
     }
   }
@@ -90,6 +88,7 @@ export class NatsLink {
       () => {
         if (round !== this.#round || this.#closing.signal.aborted) return;
         this.#logger.info({ server: connection.getServer() }, 'connected to nats');
+        this.#errors = 0;
         this.#events.up();
       },
       // The next status says what became of the connection.
@@ -105,7 +104,11 @@ export class NatsLink {
   #error(error: Error): void {
     if (error instanceof PermissionViolationError) {
       this.#events.denied(error.operation, error.subject, error);
-    } else if (/slow consumer/i.test(error.message)) this.#events.slow();
-    else this.#logger.warn({ err: error }, 'nats refused something');
+      return;
+    }
+    // A refused login comes again at every try: 1st, 2nd, 4th, 8th …
+    this.#errors += 1;
+    const count = this.#errors;
+    if ((count & (count - 1)) === 0) this.#logger.warn({ err: error, count }, 'nats refused something');
   }
 }

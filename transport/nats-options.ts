@@ -17,12 +17,14 @@ export interface NatsTarget {
   /** Name of this client; its inbox is `_INBOX_<name>.>`. One subject token. */
   readonly name: string;
   readonly credentials?: NatsCredentials;
+  /** Time between pings, ms; a link that hangs is noticed within three of them. */
+  readonly pingMs?: number;
   readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
 }
 
 const DIAL_MS = 3_000;
 const PING_MS = 4_000;
-/** Pings unanswered before the link counts as dead: noticed within 8 to 12 s. */
+/** Pings unanswered before the link counts as dead. */
 const PINGS_OUT = 2;
 const RECONNECT_MS = 250;
 
@@ -47,7 +49,7 @@ export function connectionOptions(target: NatsTarget): ConnectionOptions {
     ...(secure ? { tls: { ...target.tls } } : {}),
     ...login(credentials),
     timeout: DIAL_MS,
-    pingInterval: PING_MS,
+    pingInterval: target.pingMs ?? PING_MS,
     maxPingOut: PINGS_OUT,
     maxReconnectAttempts: -1,
     reconnectTimeWait: RECONNECT_MS,

@@ -119,6 +119,7 @@ export function busContract(name: string, makeWorld: () => Promise<BusWorld>): v
     });
 
     test('fails at once where nobody serves the subject', async () => {
+      await world.settle(server);
       const started = performance.now();
       expect(await codeOf(client.request(ask, tokens, { text: 'x' }, { timeoutMs: 10_000 }))).toBe(
         'ERR_BUS_NO_RESPONDERS',

@@ -1,0 +1,144 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import { LIMITS } from '../core/limits.ts';
+import { streamConfig } from '../transport/streams.ts';
+import { SUBJECTS } from '../transport/subjects.ts';
+import { hostPermissions, monitorPermissions, schedulerPermissions, userBlock } from './nats-permissions.ts';
+
+const PAGE = new URL('../docs/SUBJECTS.md', import.meta.url);
+const HOST = '0123456789abcdef0123456789abcdef';
+const SCHEDULER = '0123456789abcdef';
+
+const ABOUT: Record<keyof typeof SUBJECTS, { who: string; what: string }> = {
+  sync: {
+    who: 'host → owning scheduler',
+    what: 'all a host has to say of a task; its whole set of leases back',
+  },
+  resolve: { who: 'host → owning scheduler', what: 'which content a URL stands for now' },
+  announce: {
+    who: 'host → any scheduler',
+    what: 'a public key; a membership token, scheduler keys and an address book back',
+  },
+  alive: { who: 'host → schedulers', what: 'presence: addresses, zone, load, version' },
+  holds: { who: 'host → owning scheduler', what: 'pages of what a host holds, at start and on a census' },
+  leases: {
+    who: 'scheduler → host',
+    what: 'the set of leases again, when something changed for an idle host',
+  },
+  evict: { who: 'scheduler → host', what: 'give this task up and free its space' },
+  census: { who: 'new owner → all hosts', what: 'a new owner of partitions asks what hosts hold' },
+  schedulerAlive: { who: 'scheduler → schedulers', what: 'presence of a scheduler' },
+  query: { who: 'command line → schedulers', what: 'lists and details; everybody who has some answers' },
+  logCreated: { who: 'scheduler → task log', what: 'a task, its length and its sources' },
+  logManifest: { who: 'scheduler → task log', what: 'the hashes of its pieces, paged' },
+  logFailed: { who: 'scheduler → task log', what: 'a task was given up' },
+  logRetired: { who: 'scheduler → task log', what: 'a task was forgotten' },
+  delivery: { who: 'scheduler → deliveries', what: 'what a host received, by source' },
+};
+
+const KINDS = { request: 'request', publish: 'publish', log: 'JetStream' } as const;
+
+function fieldsOf(schema: z.ZodType<unknown>): string {
+  if (schema instanceof z.ZodObject) {
+    return Object.entries(schema.shape as Record<string, z.ZodType>)
+      .map(([name, field]) => `\`${name}${field.safeParse(undefined).success ? '?' : ''}\``)
+      .join(' ');
+  }
+  if (schema instanceof z.ZodDiscriminatedUnion) {
+    return (schema.options as z.ZodType[]).map((option) => fieldsOf(option)).join(' · or · ');
+  }
+  return 'anything';
+}
+
+function table(): string {
+  const rows = Object.entries(SUBJECTS).map(([name, subject]) => {
+    const { who, what } = ABOUT[name as keyof typeof SUBJECTS];
+    return `| \`<swarm>.v1.${subject.template}\` | ${KINDS[subject.kind]} | ${who} | ${what} |`;
+  });
+  return ['| subject | kind | from → to | what |', '| --- | --- | --- | --- |', ...rows].join('\n');
+}
+
+function messages(): string {
+  return Object.values(SUBJECTS)
+    .map((subject) => {
+      const message = `- \`${subject.template}\`: ${fieldsOf(subject.message as z.ZodType<unknown>)}`;
+      if (subject.kind !== 'request') return message;
+      return `${message}\n  - reply: ${fieldsOf(subject.reply as z.ZodType<unknown>)}`;
+    })
+    .join('\n');
+}
+
+function streams(): string {
+  const day = 24 * 3600 * 1e9;
+  return (['tasks', 'deliveries'] as const)
+    .map((name) => {
+      const { subjects, max_age, max_bytes } = streamConfig('shoal', name);
+      const bounds = `${max_age / day} days, ${max_bytes / 1024 ** 2} MiB`;
+      return `| stream \`<swarm>-${name}\` | \`${subjects.join(' ').replace('shoal', '<swarm>')}\` | ${bounds} |`;
+    })
+    .join('\n');
+}
+
+/** A whole nats-server configuration: one host, one scheduler, one monitor. */
+export function exampleConfig(): string {
+  const users = [
+    userBlock('host', 'change-me-1', hostPermissions('shoal', HOST)),
+    userBlock('scheduler', 'change-me-2', schedulerPermissions('shoal', SCHEDULER)),
+    userBlock('monitor', 'change-me-3', monitorPermissions('shoal', 'monitor')),
+  ];
+  return `authorization {\n  users: [\n${users.join('\n')}\n  ]\n}`;
+}
+
+/** The whole page. */
+export function subjectsPage(): string {
+  return `# Subjects
+
+Made by \`npx tsx scripts/docs-subjects.ts --write\` from \`transport/subjects.ts\`; a test keeps it in step.
+
+Every subject begins with \`<swarm>.v1.\` (\`shoal\` unless configured), so that several swarms share one NATS. The sender's
+identity is a token of the subject, never a field of the message, so that the server's permissions can prove it. Tokens
+are \`[A-Za-z0-9_-]+\`. Messages are msgpack maps, ${LIMITS.messageBytes / 1024} KiB at most, validated on arrival; unknown fields are ignored. An
+error answers a request with the headers \`Nats-Service-Error-Code\` (an HTTP status) and \`Nats-Service-Error\`, and a body
+{code, message, retryable, details} (docs/ERRORS.md).
+
+${table()}
+| \`<swarm>.v1.event.<noun>.<past-tense>.<hostId>.<id>\` | publish | everyone → whoever listens | CloudEvents 1.0 as JSON (docs/EVENTS.md); the only public ones |
+
+## Kept by JetStream
+
+Declared in code, made by whoever needs them first, brought in step where they differ; replicas and placement stay as the
+operator sets them. Without JetStream everything else works; schedulers then recover from what hosts hold alone.
+
+| kept in | subjects | at most |
+| --- | --- | --- |
+${streams()}
+| bucket \`<swarm>-directory\` | scheduler keys | 16 MiB |
+| bucket \`<swarm>-ownership\` | partitions and sessions | 16 MiB |
+
+Streams keep the last message of each subject.
+
+## Fields
+
+\`?\` marks what may be absent.
+
+${messages()}
+
+## Permissions
+
+A host id is in its \`--dir\`; the name of a NATS client, and so its inbox \`_INBOX_<name>.>\`, is its host or scheduler id.
+This configuration lets one host, one scheduler and one monitor in, each with what it needs and no more:
+
+\`\`\`conf
+${exampleConfig()}
+\`\`\`
+`;
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  if (process.argv.includes('--write')) await writeFile(PAGE, subjectsPage());
+  else if ((await readFile(PAGE, 'utf8').catch(() => '')) !== subjectsPage()) {
+    console.error('docs/SUBJECTS.md is out of step: npx tsx scripts/docs-subjects.ts --write');
+    process.exitCode = 1;
+  }
+}

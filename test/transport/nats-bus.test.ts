@@ -1,0 +1,273 @@
+import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { z } from 'zod';
+import { ShoalError } from '../../core/errors.ts';
+import type { Bus } from '../../transport/bus.ts';
+import { connectNatsBus, type NatsBusOptions } from '../../transport/nats-bus.ts';
+import { SUBJECTS } from '../../transport/subjects.ts';
+import { freePort, startNats, type TestNats, type TestNatsOptions } from '../support/nats-server.ts';
+import { ask, codeOf, tell } from './bus-contract.ts';
+import { settle } from './settle.ts';
+
+const open: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const each of open.splice(0).reverse()) await each.close();
+});
+
+async function server(options?: TestNatsOptions): Promise<TestNats> {
+  const nats = await startNats(options);
+  open.push({ close: () => nats[Symbol.asyncDispose]() });
+  return nats;
+}
+
+function bus(options: Partial<NatsBusOptions> & { servers: string }): Bus {
+  const made = connectNatsBus({ name: 'tester', swarm: 'test', ...options });
+  open.push(made);
+  return made;
+}
+
+const reach = (which: Bus, state: string, timeout = 10_000) =>
+  vi.waitFor(() => expect(which.state).toBe(state), { timeout, interval: 5 });
+
+const at = (taskId: string) => ({ partition: '1', taskId });
+const ended = (epoch: number) => ({ epoch, atMs: 0 });
+
+/** A plain TCP proxy that can stop passing on what the server sends. */
+async function proxy(port: number) {
+  const sockets = new Set<Socket>();
+  const through = createServer((client) => {
+    const upstream = dial(port, '127.0.0.1');
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => {});
+    }
+    client.pipe(upstream);
+    upstream.pipe(client);
+    client.on('close', () => upstream.destroy());
+    upstream.on('close', () => client.end());
+    current = upstream;
+  });
+  let current: Socket | undefined;
+  through.listen(0, '127.0.0.1');
+  await vi.waitFor(() => expect(through.listening).toBe(true));
+  open.push({
+    close: async () => {
+      for (const socket of sockets) socket.destroy();
+      through.close();
+    },
+  });
+  return {
+    url: `nats://127.0.0.1:${(through.address() as AddressInfo).port}`,
+    pause: () => current?.pause(),
+    resume: () => current?.resume(),
+  };
+}
+
+describe('a bus over NATS', () => {
+  test('starts while NATS is down, takes subscriptions, and works when NATS comes', async () => {
+    const port = await freePort();
+    const early = bus({ servers: `nats://127.0.0.1:${port}`, name: 'early' });
+    const heard: string[] = [];
+    early.subscribe(tell, {}, ({ text }) => heard.push(text));
+    early.serve(ask, {}, (message) => message);
+    const seen: string[] = [];
+    early.directory('directory').watch(({ key }) => seen.push(key));
+    expect(early.state).toBe('disconnected');
+    expect(early.publish(tell, { hostId: 'h' }, { text: 'lost' })).toBe(false);
+    expect(
+      await codeOf(early.request(ask, { hostId: 'h', taskId: 't' }, { text: 'x' }, { timeoutMs: 1_000 })),
+    ).toBe('ERR_BUS_UNAVAILABLE');
+    const nats = await server({ port });
+    await reach(early, 'connected');
+    const late = bus({ servers: nats.url, name: 'late' });
+    await reach(late, 'connected');
+    const to = { hostId: 'h', taskId: 't' };
+    expect(await late.request(ask, to, { text: 'x' }, { timeoutMs: 3_000 })).toEqual({ text: 'x' });
+    late.publish(tell, { hostId: 'h' }, { text: 'found' });
+    await vi.waitFor(() => expect(heard).toEqual(['found']));
+    await late.directory('directory').put('k', new Uint8Array([1]), 0);
+    await vi.waitFor(() => expect(seen).toEqual(['k']), { timeout: 5_000 });
+  });
+
+  test('closes at once while NATS is down', async () => {
+    const alone = connectNatsBus({
+      servers: `nats://127.0.0.1:${await freePort()}`,
+      name: 'alone',
+      swarm: 'test',
+    });
+    const started = performance.now();
+    await alone.close();
+    expect(alone.state).toBe('closed');
+    expect(performance.now() - started).toBeLessThan(500);
+  });
+
+  test('keeps trying with credentials that are refused, before the first connection and after it', async () => {
+    const config = (pass: string) => `authorization { user: "u", password: "${pass}" }`;
+    const nats = await server({ config: config('other') });
+    const login = bus({ servers: `nats://u:right@127.0.0.1:${nats.port}` });
+    await vi.waitFor(() => expect(login.state).toBe('disconnected'));
+    await nats.restart({ config: config('right') });
+    await reach(login, 'connected');
+    await nats.restart({ config: config('other') });
+    await reach(login, 'disconnected');
+    await vi.waitFor(() => expect(login.state).toBe('disconnected'), { timeout: 1_500 });
+    await nats.restart({ config: config('right') });
+    await reach(login, 'connected');
+  });
+
+  test('refuses a configuration that can never work', () => {
+    for (const servers of ['http://127.0.0.1:4222', 'nats://', '', 'nats://h:99999']) {
+      expect(() => connectNatsBus({ servers, name: 'n', swarm: 's' })).toThrow(ShoalError);
+    }
+    for (const name of ['', 'a.b', '*'])
+      expect(() => connectNatsBus({ servers: 'h', name, swarm: 's' })).toThrow(ShoalError);
+    expect(() => connectNatsBus({ servers: 'h', name: 'n', swarm: 'a.b' })).toThrow(ShoalError);
+  });
+
+  test('says at once what permissions refuse, and goes on with the rest', async () => {
+    const config = `authorization { users: [
+      { user: "all", password: "x" }
+      { user: "few", password: "x", permissions: {
+        publish: { allow: ["test.v1.tell.h1"] }, subscribe: { allow: ["test.v1.tell.h1", "_INBOX_few.>"] } } }
+    ] }`;
+    const nats = await server({ config });
+    const all = bus({ servers: nats.url, name: 'all', credentials: { user: 'all', pass: 'x' } });
+    const few = bus({ servers: nats.url, name: 'few', credentials: { user: 'few', pass: 'x' } });
+    await Promise.all([reach(all, 'connected'), reach(few, 'connected')]);
+    const heardByAll: string[] = [];
+    const heardByFew: string[] = [];
+    all.subscribe(tell, {}, ({ text }) => heardByAll.push(text));
+    all.serve(ask, {}, (message) => message);
+    few.subscribe(tell, {}, ({ text }) => heardByFew.push(`any ${text}`));
+    few.subscribe(tell, { hostId: 'h1' }, ({ text }) => heardByFew.push(text));
+    await settle(all);
+    const started = performance.now();
+    const to = { hostId: 'h', taskId: 't' };
+    expect(await codeOf(few.request(ask, to, { text: 'x' }, { timeoutMs: 20_000 }))).toBe('ERR_BUS_DENIED');
+    expect(await codeOf(few.gather(ask, to, { text: 'x' }, { waitMs: 20_000 }))).toBe('ERR_BUS_DENIED');
+    expect(await codeOf(few.append(SUBJECTS.logRetired, at('t'), ended(1)))).toBe('ERR_BUS_DENIED');
+    expect(await codeOf(few.directory('directory').get('k'))).toBe('ERR_BUS_DENIED');
+    expect(performance.now() - started).toBeLessThan(3_000);
+    const dropped = few.counters.dropped;
+    few.publish(tell, { hostId: 'h2' }, { text: 'forbidden' });
+    await vi.waitFor(() => expect(few.counters.dropped).toBe(dropped + 1));
+    few.publish(tell, { hostId: 'h1' }, { text: 'allowed' });
+    await vi.waitFor(() => expect(heardByAll).toEqual(['allowed']));
+    await vi.waitFor(() => expect(heardByFew).toEqual(['allowed']));
+    expect(few.state).toBe('connected');
+  });
+
+  test('works without JetStream but for the log and the directories, which say so', async () => {
+    const nats = await server({ jetstream: false });
+    const plain = bus({ servers: nats.url });
+    await reach(plain, 'connected');
+    plain.serve(ask, {}, (message) => message);
+    const to = { hostId: 'h', taskId: 't' };
+    expect(await plain.request(ask, to, { text: 'x' }, { timeoutMs: 3_000 })).toEqual({ text: 'x' });
+    const refused = await plain.append(SUBJECTS.logRetired, at('t'), ended(1)).catch((error) => error);
+    expect(refused).toMatchObject({ code: 'ERR_BUS_UNAVAILABLE', message: /JetStream is not enabled/ });
+    expect(await codeOf(plain.readLog(SUBJECTS.logRetired, {}))).toBe('ERR_BUS_UNAVAILABLE');
+    expect(await codeOf(plain.directory('ownership').entries())).toBe('ERR_BUS_UNAVAILABLE');
+  });
+
+  test('makes its streams again where the server lost its store', async () => {
+    const nats = await server();
+    const one = bus({ servers: nats.url });
+    await reach(one, 'connected');
+    const gone: string[] = [];
+    one.directory('ownership').watch(({ key, value }) => {
+      if (value === undefined) gone.push(key);
+    });
+    await one.append(SUBJECTS.logRetired, at('t'), ended(1));
+    await one.directory('ownership').put('k', new Uint8Array([1]), 0);
+    await nats.restart({ wipe: true });
+    await reach(one, 'disconnected').catch(() => {});
+    await reach(one, 'connected');
+    expect(await one.readLog(SUBJECTS.logRetired, {})).toEqual([]);
+    await one.append(SUBJECTS.logRetired, at('t'), ended(2));
+    expect((await one.readLog(SUBJECTS.logRetired, {})).map(({ message }) => message.epoch)).toEqual([2]);
+    await one.directory('ownership').put('other', new Uint8Array([1]), 0);
+    await vi.waitFor(() => expect(gone).toEqual(['k']), { timeout: 5_000 });
+  });
+
+  test('makes a stream again that somebody removed, brings a different one in step, in any number at once', async () => {
+    const nats = await server();
+    const buses = Array.from({ length: 8 }, (_, index) => bus({ servers: nats.url, name: `b${index}` }));
+    await Promise.all(buses.map((each) => reach(each, 'connected')));
+    await Promise.all(
+      buses.map((each, index) => each.append(SUBJECTS.logRetired, at(`t${index}`), ended(1))),
+    );
+    const [first] = buses;
+    if (first === undefined) throw new Error('no bus');
+    expect(await first.readLog(SUBJECTS.logRetired, {})).toHaveLength(8);
+
+    const admin = await jetstream(nats);
+    await admin.call('STREAM.DELETE.test-tasks', {});
+    await first.append(SUBJECTS.logRetired, at('t'), ended(2));
+    expect(await first.readLog(SUBJECTS.logRetired, {})).toHaveLength(1);
+
+    const { config } = await admin.call('STREAM.INFO.test-tasks', {});
+    await admin.call('STREAM.UPDATE.test-tasks', { ...config, max_bytes: 1_000_000, duplicate_window: 60e9 });
+    await nats.restart();
+    await reach(first, 'disconnected').catch(() => {});
+    await Promise.all(buses.map((each) => reach(each, 'connected')));
+    await Promise.all(
+      buses.map((each, index) => each.append(SUBJECTS.logRetired, at(`n${index}`), ended(3))),
+    );
+    const { config: after } = await (await jetstream(nats)).call('STREAM.INFO.test-tasks', {});
+    expect(after).toMatchObject({
+      max_bytes: 512 * 1024 * 1024,
+      max_msgs_per_subject: 1,
+      duplicate_window: 60e9,
+    });
+    expect(await first.readLog(SUBJECTS.logRetired, {})).toHaveLength(9);
+  });
+
+  test('comes back where the server cut it off as a slow consumer', async () => {
+    const nats = await server({ config: 'max_pending: 1048576\nwrite_deadline: "100ms"' });
+    const slowly = await proxy(nats.port);
+    const reader = bus({ servers: slowly.url, name: 'reader' });
+    const writer = bus({ servers: nats.url, name: 'writer' });
+    const heard: string[] = [];
+    const states: string[] = [];
+    reader.onState((state) => states.push(state));
+    reader.subscribe(tell, {}, ({ text }) => heard.push(text.slice(0, 20)));
+    await Promise.all([reach(reader, 'connected'), reach(writer, 'connected')]);
+    slowly.pause();
+    const text = 'x'.repeat(200_000);
+    for (let index = 0; index < 100; index += 1) writer.publish(tell, { hostId: 'h' }, { text });
+    await settle(writer);
+    slowly.resume();
+    await vi.waitFor(() => expect(states).toEqual(['connected', 'disconnected', 'connected']), {
+      timeout: 10_000,
+    });
+    expect(heard.length).toBeLessThan(100);
+    writer.publish(tell, { hostId: 'h' }, { text: 'and on' });
+    await vi.waitFor(() => expect(heard.at(-1)).toBe('and on'));
+  });
+
+  test('notices a server that hangs without closing', async () => {
+    const nats = await server();
+    const hanging = bus({ servers: nats.url, pingMs: 200 });
+    await reach(hanging, 'connected');
+    process.kill(nats.pid, 'SIGSTOP');
+    try {
+      await reach(hanging, 'disconnected', 2_000);
+    } finally {
+      process.kill(nats.pid, 'SIGCONT');
+    }
+    await reach(hanging, 'connected');
+  });
+});
+
+/** The JSON API of JetStream, as an operator's tool uses it. */
+async function jetstream(nats: TestNats) {
+  const { connect } = await import('@nats-io/transport-node');
+  const connection = await connect({ servers: nats.url });
+  open.push(connection);
+  const answer = z.looseObject({ config: z.record(z.string(), z.unknown()).optional() });
+  return {
+    call: async (verb: string, body: unknown) =>
+      answer.parse((await connection.request(`$JS.API.${verb}`, JSON.stringify(body))).json()),
+  };
+}
