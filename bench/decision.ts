@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto';
+import { type Random, randomInt } from '../core/clock.ts';
+import type { HostId } from '../core/ids.ts';
+import { Ledger } from '../scheduling/ledger.ts';
+import { SlotTable } from '../scheduling/slots.ts';
+
+/*
+ * What one decision of the scheduler costs, in the middle of a download: a lease ends, its child is given the next
+ * one. Run: npx tsx bench/decision.ts
+ */
+
+const random: Random = { next: Math.random, bytes: (count) => randomBytes(count) };
+const id = (index: number): HostId => index.toString(16).padStart(32, '0') as HostId;
+
+interface Cost {
+  readonly grantUs: number;
+  readonly reportUs: number;
+  readonly given: number;
+}
+
+/** @param share of the pieces that each host holds when it begins. */
+function measure(pieces: number, hosts: number, share: number): Cost {
+  const slots = new SlotTable();
+  const geometry = { length: pieces * 1024, pieceLength: 1024 };
+  const ledger = new Ledger({ random, slots, geometry, ranges: true });
+  for (let index = 0; index < hosts; index += 1) {
+    ledger.join(id(index), { role: 'normal', mayReadOrigin: true });
+    const have: number[] = [];
+    for (let piece = 0; piece < pieces; piece += 1) if (random.next() < share) have.push(piece);
+    ledger.add(id(index), have);
+  }
+  const demand = { nowMs: 0, slots: 1, bytesPerSec: 0, setNumber: 1 };
+  for (let index = 0; index < hosts; index += 1) ledger.grant(id(index), { ...demand, slots: 11 });
+  let grantMs = 0;
+  let reportMs = 0;
+  let given = 0;
+  let decisions = 0;
+  const step = (timed: boolean): void => {
+    const child = id(randomInt(random, hosts));
+    const lease = ledger.leasesOf(child)[0];
+    const startMs = performance.now();
+    if (lease !== undefined) ledger.add(child, [lease.first]);
+    const grantAtMs = performance.now();
+    const before = ledger.leasesOf(child).length;
+    const beganMs = performance.now();
+    ledger.reconcile(child, { running: [], queued: [], seenNumber: 0, nowMs: 0 });
+    ledger.grant(child, { ...demand, slots: before + 1 });
+    const endMs = performance.now();
+    // Evicted again, so that the state stays what it was however long this runs.
+    const held = lease?.first ?? 0;
+    if (random.next() < 0.98) ledger.remove(child, [held]);
+    if (!timed) return;
+    decisions += 1;
+    grantMs += endMs - beganMs;
+    reportMs += grantAtMs - startMs;
+    given += ledger.leasesOf(child).length > before ? 1 : 0;
+  };
+  for (let warm = 0; warm < 5_000; warm += 1) step(false);
+  for (let round = 0; round < 20_000; round += 1) step(true);
+  return {
+    grantUs: (1000 * grantMs) / decisions,
+    reportUs: (1000 * reportMs) / decisions,
+    given: given / decisions,
+  };
+}
+
+for (const share of [0.1, 0.5, 0.95]) {
+  console.log(
+    `each host holds ${share * 100} %: µs a decision (µs a piece reported), share of decisions that gave a lease`,
+  );
+  for (const pieces of [100, 1_000, 10_000]) {
+    const cells = [10, 100, 1_000].map((hosts) => {
+      const { grantUs, reportUs, given } = measure(pieces, hosts, share);
+      return `${hosts} hosts ${grantUs.toFixed(1)} (${reportUs.toFixed(1)}) ${given.toFixed(2)}`.padEnd(34);
+    });
+    console.log(`${String(pieces).padStart(7)} pieces  ${cells.join('')}`);
+  }
+}
