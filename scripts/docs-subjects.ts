@@ -8,7 +8,6 @@ import { hostPermissions, monitorPermissions, schedulerPermissions, userBlock } 
 
 const PAGE = new URL('../docs/SUBJECTS.md', import.meta.url);
 const HOST = '0123456789abcdef0123456789abcdef';
-const SCHEDULER = '0123456789abcdef';
 
 const ABOUT: Record<keyof typeof SUBJECTS, { who: string; what: string }> = {
   sync: {
@@ -84,7 +83,7 @@ function streams(): string {
 export function exampleConfig(): string {
   const users = [
     userBlock('host', 'change-me-1', hostPermissions('shoal', HOST)),
-    userBlock('scheduler', 'change-me-2', schedulerPermissions('shoal', SCHEDULER)),
+    userBlock('scheduler', 'change-me-2', schedulerPermissions('shoal')),
     userBlock('monitor', 'change-me-3', monitorPermissions('shoal', 'monitor')),
   ];
   return `authorization {\n  users: [\n${users.join('\n')}\n  ]\n}`;
@@ -126,7 +125,8 @@ ${messages()}
 
 ## Permissions
 
-A host id is in its \`--dir\`; the name of a NATS client, and so its inbox \`_INBOX_<name>.>\`, is its host or scheduler id.
+A host id is in its \`--dir\`. Replies come to \`_INBOX_SHOAL.<name>.>\`, where the name is that of the NATS client: the host id of a
+host, the id of a scheduler (new at each start, hence the wildcard).
 This configuration lets one host, one scheduler and one monitor in, each with what it needs and no more:
 
 \`\`\`conf

@@ -23,13 +23,13 @@ export function hostPermissions(swarm: string, hostId: string): Permissions {
       `${of}host.${hostId}.leases`,
       `${of}host.${hostId}.evict`,
       `${of}census`,
-      `_INBOX_${hostId}.>`,
+      `_INBOX_SHOAL.${hostId}.>`,
     ],
   };
 }
 
-/** A scheduler: the other end of the hosts' subjects, the task log and the directories. */
-export function schedulerPermissions(swarm: string, schedulerId: string): Permissions {
+/** Any scheduler (its id is new at each start): the other end of the hosts' subjects, the task log, the directories. */
+export function schedulerPermissions(swarm: string): Permissions {
   const of = `${swarm}.v1.`;
   const buckets = [bucketConfig(swarm, 'directory'), bucketConfig(swarm, 'ownership')];
   const streams = [streamConfig(swarm, 'tasks'), streamConfig(swarm, 'deliveries'), ...buckets];
@@ -38,7 +38,7 @@ export function schedulerPermissions(swarm: string, schedulerId: string): Permis
       `${of}host.*.leases`,
       `${of}host.*.evict`,
       `${of}census`,
-      `${of}scheduler.${schedulerId}.alive`,
+      `${of}scheduler.*.alive`,
       `${of}event.>`,
       ...streams.flatMap(({ subjects }) => subjects),
       ...streams.flatMap(({ name }) => [
@@ -58,7 +58,7 @@ export function schedulerPermissions(swarm: string, schedulerId: string): Permis
       `${of}host.*.holds.*`,
       `${of}scheduler.*.alive`,
       `${of}query.*`,
-      `_INBOX_${schedulerId}.>`,
+      '_INBOX_SHOAL.*.>',
     ],
   };
 }
@@ -68,7 +68,7 @@ export function monitorPermissions(swarm: string, name: string): Permissions {
   const of = `${swarm}.v1.`;
   return {
     publish: [`${of}query.*`],
-    subscribe: [`${of}event.>`, `${of}host.*.alive`, `${of}scheduler.*.alive`, `_INBOX_${name}.>`],
+    subscribe: [`${of}event.>`, `${of}host.*.alive`, `${of}scheduler.*.alive`, `_INBOX_SHOAL.${name}.>`],
   };
 }
 

@@ -14,7 +14,7 @@ export type NatsCredentials =
 export interface NatsTarget {
   /** `nats://host:port`, `tls://…`, or a list of them; user-info in a URL stands for credentials. */
   readonly servers: string | readonly string[];
-  /** Name of this client; its inbox is `_INBOX_<name>.>`. One subject token. */
+  /** Name of this client; its inbox is `_INBOX_SHOAL.<name>.>`. One subject token. */
   readonly name: string;
   readonly credentials?: NatsCredentials;
   /** Time between pings, ms; a link that hangs is noticed within three of them. */
@@ -30,7 +30,7 @@ const RECONNECT_MS = 250;
 
 /** Prefix of every reply subject of a client. */
 export function inboxPrefix(name: string): string {
-  return `_INBOX_${name}`;
+  return `_INBOX_SHOAL.${name}`;
 }
 
 /** The options of the NATS client. @throws ERR_CONFIG_INVALID */

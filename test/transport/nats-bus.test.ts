@@ -128,7 +128,7 @@ describe('a bus over NATS', () => {
     const config = `authorization { users: [
       { user: "all", password: "x" }
       { user: "few", password: "x", permissions: {
-        publish: { allow: ["test.v1.tell.h1"] }, subscribe: { allow: ["test.v1.tell.h1", "_INBOX_few.>"] } } }
+        publish: { allow: ["test.v1.tell.h1"] }, subscribe: { allow: ["test.v1.tell.h1", "_INBOX_SHOAL.few.>"] } } }
     ] }`;
     const nats = await server({ config });
     const all = bus({ servers: nats.url, name: 'all', credentials: { user: 'all', pass: 'x' } });
