@@ -18,8 +18,8 @@ export function steppingClock() {
   return { wall: () => (nowMs += 1000) };
 }
 
-export function temporaryDir(): string {
-  const dir = mkdtempSync(join(tmpdir(), 'shoal-store-'));
+export function temporaryDir(parent = tmpdir()): string {
+  const dir = mkdtempSync(join(parent, 'shoal-store-'));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   return dir;
 }
