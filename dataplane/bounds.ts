@@ -26,7 +26,7 @@ export const BOUNDS = {
   /** Bodies of `have` being sent at once. */
   haveAnswers: 8,
   /** Buffer for bytes on their way out, two for each upload. */
-  sendBufferBytes: 256 * 1024,
+  sendBufferBytes: 512 * 1024,
   /** Buffer for bytes on their way in, one for each connection. */
   receiveBufferBytes: 256 * 1024,
 } as const;
