@@ -45,8 +45,9 @@ export interface Books {
 
 /** Gives the child leases by the policy, until it can take no more or nothing is left for it. */
 export function grantLeases(books: Books, child: Member, demand: Demand): void {
-  const { nowMs, setNumber } = demand;
+  const { nowMs, setNumber, urgent } = demand;
   if (child.pausedUntilMs > nowMs || !child.wants) return;
+  if (urgent !== undefined) starve(books, child, urgent);
   let slots = demand.slots;
   for (const flight of child.flights) if (flight.setNumber > child.seen) slots -= 1;
   if (slots <= 0) return;
@@ -58,15 +59,11 @@ export function grantLeases(books: Books, child: Member, demand: Demand): void {
     if (from !== 'origin') narrow(books, view, child, from);
   };
 
-  const { urgent } = demand;
   if (urgent !== undefined && wanted(books, child, urgent)) {
     const parent = chooseParent(view, urgent);
     if (parent !== undefined) book(parent, urgent, 1);
-    else if (books.holdings.order.key(urgent) === KEY_LOST && books.starving.size < MOST_STARVING) {
-      books.starving.add(urgent);
-    }
   }
-  if (slots > 0 && !books.ranges()) grantStream(books, child, demand);
+  if (slots > 0 && !books.ranges() && grantStream(books, child, demand)) slots -= 1;
   const aheadMs = 2 * Math.max(LIMITS.syncMinIntervalMs, LIMITS.syncPerHostMs * books.children());
   const ahead = (aheadMs * demand.bytesPerSec) / 1000 / Math.max(1, most * books.pieceBytes());
   while (
@@ -89,6 +86,12 @@ export function grantLeases(books: Books, child: Member, demand: Demand): void {
     }
   }
   if (slots > 0) hedgeTail(books, view, child, nowMs, () => slots > 0, book);
+}
+
+/** Notes a piece that a reader starves for and only the origin has: whoever reads the origin takes it next. */
+function starve(books: Books, child: Member, piece: number): void {
+  if (books.starving.size >= MOST_STARVING || !wanted(books, child, piece)) return;
+  if (books.holdings.order.key(piece) === KEY_LOST) books.starving.add(piece);
 }
 
 function wanted(books: Books, child: Member, piece: number): boolean {
@@ -137,8 +140,8 @@ function share(books: Books, parent: Member): number {
 }
 
 /**
- * A piece that only the origin has: the child's urgent one, one that others starve for, else any; a lone reader
- * goes in order. -1 where there is none that the child lacks.
+ * A piece that only the origin has: the child's urgent one, one that others starve for, else any; where few read,
+ * they go in order. -1 where there is none that the child lacks.
  */
 function chooseLost(books: Books, child: Member, urgent: number | undefined): number {
   const { holdings, starving, origin } = books;
@@ -188,11 +191,12 @@ function peerRun(books: Books, child: Member, { piece, parent }: Choice, most: n
 }
 
 /** One reader takes all of an origin that gives no ranges. */
-function grantStream(books: Books, child: Member, { nowMs, setNumber }: Demand): void {
+function grantStream(books: Books, child: Member, { nowMs, setNumber }: Demand): boolean {
   const { flights, holdings, origin } = books;
-  if (flights.stream !== undefined || (books.known() && holdings.lost === 0)) return;
-  if (!origin.mayTake(child, 1, nowMs)) return;
+  if (flights.stream !== undefined || (books.known() && holdings.lost === 0)) return false;
+  if (!origin.mayTake(child, 1, nowMs)) return false;
   flights.book(child, 'origin', { first: 0, count: 0, setNumber, nowMs, stream: true });
+  return true;
 }
 
 /** In the last part of its pieces, a child that waits too long for one asks another parent as well. */

@@ -15,7 +15,8 @@ import { reconcileFlights } from './reconcile.ts';
  * The caller drives it so. `join` at a host's first sync. For each sync, in this order: `setHave` or `add` (pieces the
  * host holds; their leases are thereby done), `fail` for each failure, `reconcile`, then `grant` under the number of the
  * set about to be sent, and `leasesOf` for the whole set. `expire` a few times a second: the hosts it returns are sent
- * their set anew; so are those of `idleChildren` after a `grant` that gave them something. `leave` when a host is gone.
+ * their set anew; so are those of `idleChildren` after a `grant` that gave them something. `leave` when a host is gone,
+ * and before the `join` of a new incarnation.
  * A running transfer that nobody here leased (this scheduler is new, or took the plan back too late) is counted as in
  * flight while the child reports it, but is not part of `leasesOf`: a child lets running transfers end, and drops what is
  * queued and not in the set.

@@ -1,0 +1,334 @@
+import { expect, test } from 'vitest';
+import { Bitfield } from '../../core/bitfield.ts';
+import type { HostId } from '../../core/ids.ts';
+import { LIMITS } from '../../core/limits.ts';
+import { Ledger } from '../../scheduling/ledger.ts';
+import { SlotTable } from '../../scheduling/slots.ts';
+import { hostId, seeded } from './world.ts';
+
+const [a, b, c, d] = [hostId(1), hostId(2), hostId(3), hostId(4)] as [HostId, HostId, HostId, HostId];
+const KIB = 1024;
+
+interface Setup {
+  readonly pieces?: number;
+  readonly ranges?: boolean;
+  readonly known?: boolean;
+  readonly pieceLength?: number;
+  readonly originReaders?: number;
+}
+
+function ledgerWith(setup: Setup = {}): { ledger: Ledger; slots: SlotTable } {
+  const { pieces = 20, ranges = true, known = true, pieceLength = 256 * KIB, originReaders } = setup;
+  const slots = new SlotTable();
+  const geometry = known ? { length: pieces * pieceLength, pieceLength } : undefined;
+  return { slots, ledger: new Ledger({ random: seeded(7), slots, geometry, ranges, originReaders }) };
+}
+
+function join(ledger: Ledger, host: HostId, mayReadOrigin = false, zone?: string): void {
+  ledger.join(host, { role: 'normal', mayReadOrigin, zone });
+}
+
+function all(pieces: number): number[] {
+  return Array.from({ length: pieces }, (_, piece) => piece);
+}
+
+function grant(ledger: Ledger, host: HostId, slots: number, more: object = {}): void {
+  ledger.grant(host, { nowMs: 0, slots, bytesPerSec: 0, setNumber: 1, ...more });
+}
+
+function sync(
+  ledger: Ledger,
+  host: HostId,
+  running: number[],
+  queued: number[],
+  seenNumber = 1,
+  nowMs = 0,
+): void {
+  ledger.reconcile(host, { running, queued, seenNumber, nowMs });
+}
+
+function leased(ledger: Ledger, host: HostId): number[] {
+  return ledger.leasesOf(host).flatMap(({ first, count }) => all(count).map((at) => first + at));
+}
+
+test('a lease that the child has seen and neither runs nor queues is free again, one it has not seen stays', () => {
+  const { ledger } = ledgerWith();
+  join(ledger, a);
+  join(ledger, b);
+  ledger.add(a, all(20));
+  grant(ledger, b, 3);
+  const [one, two, three] = leased(ledger, b) as [number, number, number];
+  sync(ledger, b, [], [], 0);
+  expect(leased(ledger, b)).toHaveLength(3);
+  sync(ledger, b, [one], [two], 1);
+  expect(leased(ledger, b)).toEqual([one, two]);
+  ledger.add(b, [one]);
+  expect(leased(ledger, b)).toEqual([two]);
+  expect([ledger.has(b, one), ledger.has(b, three)]).toEqual([true, false]);
+});
+
+test('slots that an unseen set uses up are not given twice', () => {
+  const { ledger } = ledgerWith();
+  join(ledger, a);
+  join(ledger, b);
+  ledger.add(a, all(20));
+  grant(ledger, b, 4);
+  grant(ledger, b, 4, { setNumber: 2 });
+  expect(leased(ledger, b)).toHaveLength(4);
+});
+
+test('a host that leaves takes its copies and its leases with it, and what only it had is read from the origin again', () => {
+  const { ledger, slots } = ledgerWith({ pieces: 4 });
+  join(ledger, a);
+  join(ledger, b, true);
+  ledger.add(a, all(4));
+  grant(ledger, b, 9);
+  expect(ledger.leasesOf(b).map(({ parent }) => parent)).toEqual([a, a, a, a]);
+  ledger.leave(a);
+  expect(leased(ledger, b)).toEqual([]);
+  expect(slots.upUsed(a)).toBe(0);
+  grant(ledger, b, 9);
+  expect(new Set(ledger.leasesOf(b).map(({ parent }) => parent))).toEqual(new Set(['origin']));
+});
+
+test('a transfer that nobody here leased is counted, so that the piece is not fetched twice', () => {
+  const { ledger } = ledgerWith({ pieces: 2 });
+  join(ledger, a);
+  join(ledger, b, true);
+  sync(ledger, b, [0], []);
+  grant(ledger, b, 9);
+  expect(leased(ledger, b)).toEqual([1]);
+  sync(ledger, b, [1], []);
+  grant(ledger, b, 9);
+  expect(leased(ledger, b).sort()).toEqual([0, 1]);
+});
+
+test('a lease is one run of adjacent pieces, within the bytes and the time that one may take', () => {
+  const { ledger } = ledgerWith({ pieces: 200 });
+  join(ledger, a);
+  join(ledger, b);
+  ledger.add(a, all(200));
+  grant(ledger, b, 1, { bytesPerSec: 1e9 });
+  expect(leased(ledger, b).length).toBeLessThanOrEqual(LIMITS.leaseBytes / (256 * KIB));
+  expect(leased(ledger, b).length).toBeGreaterThan(1);
+  join(ledger, c);
+  grant(ledger, c, 1, { bytesPerSec: 4 * 512 * KIB });
+  expect(leased(ledger, c)).toHaveLength(2);
+  join(ledger, d);
+  grant(ledger, d, 1, { bytesPerSec: 10 });
+  expect(leased(ledger, d)).toHaveLength(1);
+});
+
+test('at equal load a parent of the same zone is preferred', () => {
+  const { ledger } = ledgerWith({ pieces: 40 });
+  join(ledger, a, false, 'east');
+  join(ledger, b, false, 'west');
+  join(ledger, c, false, 'west');
+  ledger.add(a, all(40));
+  ledger.add(b, all(40));
+  grant(ledger, c, 1);
+  expect(ledger.leasesOf(c)[0]?.parent).toBe(b);
+});
+
+test('an urgent piece comes first, and one that only the origin has is read next by whoever reads', () => {
+  const { ledger } = ledgerWith({ pieces: 500, originReaders: 1 });
+  join(ledger, a);
+  join(ledger, b, true);
+  join(ledger, c, true);
+  ledger.add(a, all(250));
+  grant(ledger, c, 1, { urgent: 123 });
+  expect(ledger.leasesOf(c)[0]).toEqual({ first: 123, count: 1, parent: a });
+  grant(ledger, b, 1);
+  grant(ledger, c, 1, { urgent: 444, setNumber: 2 });
+  sync(ledger, b, leased(ledger, b), []);
+  grant(ledger, b, 1, { setNumber: 2 });
+  expect(leased(ledger, b)).toContain(444);
+});
+
+test('a lone reader reads in order with four leases and one ahead, two share the eight', () => {
+  const { ledger } = ledgerWith({ pieces: 100 });
+  join(ledger, a, true);
+  grant(ledger, a, 20);
+  expect(leased(ledger, a)).toEqual([0, 1, 2, 3, 4]);
+  expect(ledger.originParallel(a)).toBe(4);
+  for (const host of [b, c, d]) join(ledger, host, true);
+  expect(ledger.originParallel(b)).toBe(2);
+  grant(ledger, b, 20);
+  expect(leased(ledger, b)).toHaveLength(3);
+});
+
+test('seeds are first in line for the origin where not all may read it', () => {
+  const { ledger } = ledgerWith({ originReaders: 1 });
+  join(ledger, a, true);
+  ledger.join(b, { role: 'seed', mayReadOrigin: true });
+  grant(ledger, a, 5);
+  expect(leased(ledger, a)).toEqual([]);
+  grant(ledger, b, 5);
+  expect(leased(ledger, b).length).toBeGreaterThan(0);
+});
+
+test('an origin that failed one reader is left to the others for a while', () => {
+  const { ledger } = ledgerWith();
+  join(ledger, a, true);
+  join(ledger, b, true);
+  grant(ledger, a, 1);
+  const [first] = leased(ledger, a) as [number];
+  ledger.fail(a, { first, count: 1, parent: 'origin', reason: 'origin-unavailable' }, 0);
+  grant(ledger, a, 5);
+  expect(leased(ledger, a)).toEqual([]);
+  grant(ledger, b, 5);
+  expect(leased(ledger, b).length).toBeGreaterThan(0);
+  grant(ledger, a, 5, { nowMs: 600 });
+  expect(leased(ledger, a).length).toBeGreaterThan(0);
+});
+
+test('a parent that failed is avoided by that child, longer each time, and by all once two cannot get at it', () => {
+  const { ledger } = ledgerWith();
+  for (const host of [a, b, c, d]) join(ledger, host);
+  ledger.add(a, all(20));
+  const failing = { first: 0, count: 1, parent: a, reason: 'stalled' } as const;
+  ledger.fail(b, failing, 0);
+  grant(ledger, b, 1, { nowMs: 499 });
+  expect(leased(ledger, b)).toEqual([]);
+  grant(ledger, d, 1, { nowMs: 499 });
+  expect(leased(ledger, d)).toHaveLength(1);
+  grant(ledger, b, 1, { nowMs: 500 });
+  expect(leased(ledger, b)).toHaveLength(1);
+  ledger.fail(c, failing, 1_000);
+  grant(ledger, d, 2, { nowMs: 1_100 });
+  expect(leased(ledger, d)).toHaveLength(1);
+  grant(ledger, d, 2, { nowMs: 3_100 });
+  expect(leased(ledger, d)).toHaveLength(2);
+});
+
+test('a piece that a parent has not is taken from its holdings, and a parent that lied serves nobody', () => {
+  const { ledger } = ledgerWith();
+  for (const host of [a, b, c]) join(ledger, host);
+  ledger.add(a, all(20));
+  ledger.fail(b, { first: 4, count: 2, parent: a, reason: 'missing' }, 0);
+  expect([ledger.has(a, 4), ledger.has(a, 5), ledger.has(a, 6)]).toEqual([false, false, true]);
+  grant(ledger, c, 2);
+  ledger.fail(b, { first: 6, count: 1, parent: a, reason: 'corrupt' }, 0);
+  expect(leased(ledger, c)).toEqual([]);
+  grant(ledger, c, 2);
+  expect(leased(ledger, c)).toEqual([]);
+  expect(ledger.copies(7)).toBe(0);
+});
+
+test('a plan not begun within two seconds is taken back, a running one is not', () => {
+  const { ledger, slots } = ledgerWith();
+  for (const host of [a, b, c]) join(ledger, host);
+  ledger.add(a, all(20));
+  grant(ledger, b, 2);
+  const [begun] = leased(ledger, b) as [number];
+  sync(ledger, b, [begun], leased(ledger, b).slice(1));
+  expect(ledger.expire(LIMITS.leaseBeginMs - 1)).toEqual([]);
+  expect(ledger.expire(LIMITS.leaseBeginMs)).toEqual([b]);
+  expect(leased(ledger, b)).toEqual([begun]);
+  expect(slots.upUsed(a)).toBe(1);
+});
+
+test('the next lease of the origin waits as long as the one before it runs', () => {
+  const { ledger } = ledgerWith();
+  join(ledger, a, true);
+  grant(ledger, a, 9);
+  const [running, ...queued] = leased(ledger, a) as [number, ...number[]];
+  sync(ledger, a, [running], queued);
+  expect(ledger.expire(10_000)).toEqual([]);
+  ledger.add(a, [running]);
+  expect(ledger.expire(20_000)).toEqual([a]);
+});
+
+test('in the tail a piece that takes too long is asked of another parent as well, once', () => {
+  const { ledger } = ledgerWith({ pieces: 20 });
+  for (const host of [a, b, c]) join(ledger, host);
+  ledger.add(a, all(20));
+  ledger.add(b, all(20));
+  for (let round = 0; round < 30 && ledger.held(c) < 19; round += 1) {
+    const nowMs = round * 10;
+    sync(ledger, c, leased(ledger, c), [], round, nowMs);
+    grant(ledger, c, 1, { nowMs, setNumber: round + 1 });
+    ledger.add(c, leased(ledger, c));
+  }
+  grant(ledger, c, 1, { nowMs: 1_000, setNumber: 50 });
+  const [slow] = ledger.leasesOf(c);
+  sync(ledger, c, leased(ledger, c), [], 50, 1_000);
+  grant(ledger, c, 5, { nowMs: 9_000, setNumber: 51 });
+  grant(ledger, c, 5, { nowMs: 9_900, setNumber: 52 });
+  const [, hedge, ...more] = ledger.leasesOf(c);
+  expect(more).toEqual([]);
+  expect(hedge).toMatchObject({ first: slow?.first, hedge: true });
+  expect(hedge?.parent).not.toBe(slow?.parent);
+  ledger.fail(c, { first: slow?.first ?? 0, count: 1, parent: slow?.parent ?? a, reason: 'stalled' }, 9_950);
+  expect(ledger.leasesOf(c)).toEqual([{ first: slow?.first, count: 1, parent: hedge?.parent }]);
+  ledger.add(c, all(20));
+  expect(ledger.stats()).toMatchObject({ leases: 0, complete: 3, children: 0 });
+});
+
+test('an origin without ranges is read in one stream by one host, the rest is served by peers', () => {
+  const { ledger } = ledgerWith({ ranges: false, known: false });
+  join(ledger, a, true);
+  join(ledger, b, true);
+  grant(ledger, a, 5);
+  grant(ledger, b, 5);
+  expect(ledger.leasesOf(a)).toEqual([{ first: 0, count: LIMITS.piecesPerTask, parent: 'origin' }]);
+  expect(ledger.leasesOf(b)).toEqual([]);
+  ledger.add(a, [0, 1]);
+  sync(ledger, a, [2], []);
+  grant(ledger, b, 5);
+  expect(leased(ledger, b).sort()).toEqual([0, 1]);
+  expect(ledger.complete(a)).toBe(false);
+  expect(ledger.readOrigin(a, 1)).toBe(true);
+  ledger.add(a, [2]);
+  ledger.setGeometry({ length: 2 * 100 + 50, pieceLength: 100 });
+  expect(ledger.complete(a)).toBe(true);
+  expect(ledger.leasesOf(a)).toEqual([]);
+});
+
+test('the stream goes to another host when its reader fails', () => {
+  const { ledger } = ledgerWith({ ranges: false });
+  join(ledger, a, true);
+  join(ledger, b, true);
+  grant(ledger, a, 5);
+  ledger.add(a, [0, 1, 2]);
+  ledger.fail(a, { first: 3, count: 1, parent: 'origin', reason: 'origin-unavailable' }, 10);
+  expect(ledger.leasesOf(a)).toEqual([]);
+  grant(ledger, b, 1, { nowMs: 10 });
+  expect(ledger.leasesOf(b)).toEqual([{ first: 0, count: 20, parent: 'origin' }]);
+});
+
+test('a length that turns out shorter takes the pieces beyond it away', () => {
+  const { ledger } = ledgerWith({ known: false });
+  join(ledger, a);
+  join(ledger, b);
+  ledger.add(a, [0, 1, 2, 7, LIMITS.piecesPerTask, -1, 2.5]);
+  expect(ledger.pieces).toBe(8);
+  grant(ledger, b, 9);
+  ledger.setGeometry({ length: 25, pieceLength: 10 });
+  expect(ledger.pieces).toBe(3);
+  expect(ledger.held(a)).toBe(3);
+  expect(leased(ledger, b).every((piece) => piece < 3)).toBe(true);
+  ledger.setHave(a, Bitfield.full(3));
+  expect(ledger.complete(a)).toBe(true);
+});
+
+test('what a host holds can be replaced as a whole', () => {
+  const { ledger } = ledgerWith({ pieces: 8 });
+  join(ledger, a);
+  ledger.add(a, [0, 1, 2]);
+  const bits = new Bitfield(8);
+  bits.add(2);
+  bits.add(6);
+  ledger.setHave(a, bits);
+  expect(all(8).map((piece) => ledger.copies(piece))).toEqual([0, 0, 1, 0, 0, 0, 1, 0]);
+});
+
+test('only children that could be given something are named idle', () => {
+  const { ledger } = ledgerWith({ pieces: 4 });
+  for (const host of [a, b, c]) join(ledger, host);
+  expect([...ledger.idleChildren(0)]).toHaveLength(3);
+  ledger.add(a, all(4));
+  grant(ledger, b, 1);
+  expect([...ledger.idleChildren(0)]).toEqual([c]);
+  expect(ledger.parentsFor(c, 5)).toEqual([a]);
+});
