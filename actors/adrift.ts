@@ -132,8 +132,13 @@ export class Adrift {
     const settled = known.reply?.length !== undefined && known.reply.have.complete;
     if (now < known.avoidUntilMs || now - known.askedMs < (settled ? 10 * ASK_MS : ASK_MS)) return;
     known.askedMs = now;
+    const giveUp = new AbortController();
+    const cancel = world.clock.after(LIMITS.firstByteMs, () =>
+      giveUp.abort(new ShoalError('ERR_PEER_STALLED', `host ${address.hostId} does not say what it has`)),
+    );
     world.dataPlane
-      .have(address, content.taskId, AbortSignal.timeout(LIMITS.firstByteMs))
+      .have(address, content.taskId, giveUp.signal)
+      .finally(cancel)
       .then((reply) => {
         known.reply = reply;
         this.#believe(address.hostId, reply);

@@ -1,0 +1,123 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Cancel, Clock } from '../core/clock.ts';
+
+interface Timer {
+  readonly atMs: number;
+  /** Timers of one moment run in the order they were set. */
+  readonly order: number;
+  run: (() => void) | undefined;
+}
+
+/** Wall-clock time at which every simulation begins, ms since 1970. */
+const WALL_MS = Date.UTC(2026, 0, 1);
+
+/** Virtual time: it moves from timer to timer, and stands still while anything that a timer set off goes on. */
+export class SimClock implements Clock {
+  readonly #heap: Timer[] = [];
+  #nowMs = 0;
+  #order = 0;
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  wall(): number {
+    return WALL_MS + Math.floor(this.#nowMs);
+  }
+
+  after(delayMs: number, run: () => void): Cancel {
+    const timer: Timer = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order, run };
+    this.#order += 1;
+    this.#push(timer);
+    return () => {
+      timer.run = undefined;
+    };
+  }
+
+  /** Runs until `done` holds or `untilMs` has come; returns whether it held. */
+  async run(untilMs: number, done: () => boolean = () => false): Promise<boolean> {
+    await turn();
+    while (!done()) {
+      const next = this.#heap[0];
+      if (next === undefined || next.atMs > untilMs) {
+        this.#nowMs = Math.max(this.#nowMs, untilMs);
+        return done();
+      }
+      this.#pop();
+      const { run } = next;
+      if (run === undefined) continue;
+      next.run = undefined;
+      this.#nowMs = next.atMs;
+      run();
+      // A turn of the loop begins when no promise is left to go on. Nothing here waits for real I/O, so nothing else runs.
+      await turn();
+    }
+    return true;
+  }
+
+  #push(timer: Timer): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    heap.push(timer);
+    while (at > 0) {
+      const above = (at - 1) >> 1;
+      const parent = heap[above];
+      if (parent === undefined || !isBefore(timer, parent)) break;
+      heap[at] = parent;
+      at = above;
+    }
+    heap[at] = timer;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let below = 2 * at + 1;
+      let child = heap[below];
+      const right = heap[below + 1];
+      if (child !== undefined && right !== undefined && isBefore(right, child)) {
+        child = right;
+        below += 1;
+      }
+      if (child === undefined || !isBefore(child, last)) break;
+      heap[at] = child;
+      at = below;
+    }
+    heap[at] = last;
+  }
+}
+
+function isBefore(left: Timer, right: Timer): boolean {
+  return left.atMs < right.atMs || (left.atMs === right.atMs && left.order < right.order);
+}
+
+/** The clock of one simulated process: when the process is killed, none of its timers fires any more. */
+export class ProcessClock implements Clock {
+  readonly #clock: Clock;
+  #dead = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  wall(): number {
+    return this.#clock.wall();
+  }
+
+  after(delayMs: number, run: () => void): Cancel {
+    return this.#clock.after(delayMs, () => {
+      if (!this.#dead) run();
+    });
+  }
+
+  kill(): void {
+    this.#dead = true;
+  }
+}
