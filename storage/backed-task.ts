@@ -111,20 +111,20 @@ export class BackedTask implements StoredTask {
 
   async drop(pieces: readonly number[]): Promise<void> {
     const { backing, table } = this.#loaded;
-    if (this.#meta.sealed) this.#save({ ...this.#meta, sealed: false });
-    let failed: unknown;
-    for (const piece of pieces) {
-      this.#desk.settled(piece);
-      if (!table.delete(piece) || failed !== undefined) continue;
-      try {
-        backing.append(encodeRecord(piece, 0));
-      } catch (error) {
-        failed = error;
-      }
-    }
+    for (const piece of pieces) this.#desk.settled(piece);
+    const gone = pieces.filter((piece) => table.delete(piece));
+    if (gone.length === 0) return;
     this.#entry.storedBytes = table.storedBytes;
-    // A tombstone that cannot be written must not let the piece come back: a restart finds none rather than a wrong one.
-    if (failed !== undefined) this.#guard('taking pieces back', 0, () => backing.forget());
+    const unsealed = { ...this.#meta, sealed: false };
+    const wasSealed = this.#meta.sealed;
+    this.#adopt(unsealed);
+    try {
+      if (wasSealed) this.#save(unsealed);
+      for (const piece of gone) backing.append(encodeRecord(piece, 0));
+    } catch {
+      // What cannot be taken back on disk must not come back: a restart finds no piece rather than a wrong one.
+      this.#guard('taking pieces back', 0, () => backing.forget());
+    }
   }
 
   async read(buffer: Uint8Array, position: number): Promise<number> {
@@ -189,10 +189,14 @@ export class BackedTask implements StoredTask {
 
   #save(meta: Loaded['meta']): void {
     this.#guard('writing the meta', 0, () => this.#loaded.backing.saveMeta(meta));
+    this.#adopt(meta);
+    this.#loaded.backing.touch(this.#entry.lastUsedMs);
+  }
+
+  #adopt(meta: Loaded['meta']): void {
     this.#meta = meta;
     this.#record = recordOf(meta);
     this.#entry.meta = slim(meta);
-    this.#loaded.backing.touch(this.#entry.lastUsedMs);
   }
 
   #guard(doing: string, bytes: number, act: () => void): void {

@@ -109,26 +109,31 @@ export class DiskDepot implements Depot {
 
   detach(taskId: TaskId, backing: Backing | undefined): Detached {
     this.#removals += 1;
-    const hidden = join(this.#removed, `${process.pid}-${this.#removals}`);
-    renameSync(this.#dir(taskId), hidden);
+    let hidden = join(this.#removed, `${process.pid}-${this.#removals}`);
+    const failed = (error: unknown) =>
+      this.#logger.warn({ taskId, err: error }, 'a removed task could not be deleted');
+    const eraseSync = () => {
+      backing?.close();
+      try {
+        rmSync(hidden, { recursive: true, force: true });
+      } catch (error) {
+        failed(error);
+      }
+    };
+    try {
+      renameSync(this.#dir(taskId), hidden);
+    } catch (error) {
+      failed(error);
+      hidden = this.#dir(taskId);
+      eraseSync();
+    }
     if (backing instanceof FileBacking) backing.moved(hidden);
     return {
       erase: async () => {
         backing?.close();
-        try {
-          await rm(hidden, { recursive: true, force: true });
-        } catch (error) {
-          this.#logger.warn({ taskId, err: error }, 'a removed task could not be deleted');
-        }
+        await rm(hidden, { recursive: true, force: true }).catch(failed);
       },
-      eraseSync: () => {
-        backing?.close();
-        try {
-          rmSync(hidden, { recursive: true, force: true });
-        } catch (error) {
-          this.#logger.warn({ taskId, err: error }, 'a removed task could not be deleted');
-        }
-      },
+      eraseSync,
     };
   }
 

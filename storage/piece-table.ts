@@ -109,6 +109,8 @@ export class PieceTable {
     const first = Math.floor(start / this.pieceLength);
     const last = Math.floor((end - 1) / this.pieceLength);
     if (!this.#have.hasRun(first, last - first + 1)) return false;
+    // Without a length any piece can have ended early.
+    for (const piece of this.#short.keys()) if (piece >= first && piece < last) return false;
     return end <= last * this.pieceLength + this.size(last);
   }
 

@@ -22,14 +22,20 @@ export interface StoredRow {
   readonly length: number | undefined;
   readonly pieceLength: number;
   readonly audience: TaskAudience;
-  /** Every piece is there, and the whole agreed with its digest where there is one. */
+  /**
+   * Every piece is there, and the whole agreed with its digest where there is one. After another boot this is what
+   * was recorded: `open` proves it, and takes back what is damaged.
+   */
   readonly complete: boolean;
   /** Bytes of verified pieces. */
   readonly storedBytes: number;
   readonly lastUsedMs: number;
 }
 
-/** Takes the bytes of a run of adjacent pieces in order, writes them in place and hashes each piece. */
+/**
+ * Takes the bytes of a run of adjacent pieces in order, writes them in place and hashes each piece. Two may write the
+ * same piece at once: whichever hash is committed, those are the bytes that stay. One that is given up is just dropped.
+ */
 export interface RunWriter {
   /**
    * The chunk is the caller's again when this returns, or when the promise it returns resolves. Bytes beyond the
@@ -43,10 +49,13 @@ export interface RunWriter {
 /** One task on disk. A piece is there only when its record is: bytes first, then `commit`. */
 export interface StoredTask {
   readonly record: TaskRecord;
-  /** Verified pieces; owned by the store, read only. */
+  /**
+   * Verified pieces; owned by the store, read only. While the length is unknown its own length is a capacity, and
+   * another object takes its place as it grows: do not keep it.
+   */
   readonly have: Bitfield;
   readonly complete: boolean;
-  /** Where the bytes are; every piece at its own offset. */
+  /** Where the bytes are, every piece at its own offset; elsewhere once the task is removed while pinned. */
   readonly path: string;
   /** SHA-256 of a stored piece, 32 bytes. */
   hash(piece: number): Uint8Array | undefined;
@@ -63,7 +72,10 @@ export interface StoredTask {
     count: number,
     onPiece: (piece: number, hash: Uint8Array, length: number) => void,
   ): RunWriter;
-  /** Records a written piece as present. Cheap and synchronous; survives kill -9. @throws ERR_STORE_IO */
+  /**
+   * Records a written piece as present. Cheap and synchronous; survives kill -9. A piece that is there already stays.
+   * @throws ERR_STORE_IO where the piece was not written with this hash, ERR_STORE_FULL
+   */
   commit(piece: number, hash: Uint8Array, length: number): void;
   /** Takes pieces back, for good: they proved wrong. */
   drop(pieces: readonly number[]): Promise<void>;

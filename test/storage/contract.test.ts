@@ -202,6 +202,18 @@ describe.each(kinds)('a store %s', (_kind, make) => {
     });
   });
 
+  test('gives no byte beyond a piece that ended early', async () => {
+    const store = await make();
+    const { record, content } = sample(3000, 1000);
+    const task = await store.create({ ...record, length: undefined });
+    fill(task, content.subarray(0, 400), 0, 1);
+    fill(task, content, 1, 2);
+    expect(await task.read(Buffer.alloc(400), 0)).toBe(400);
+    expect(await codeOf(task.read(Buffer.alloc(401), 0))).toBe('ERR_STORE_IO');
+    expect(await codeOf(task.read(Buffer.alloc(1500), 0))).toBe('ERR_STORE_IO');
+    expect(await task.read(Buffer.alloc(2000), 1000)).toBe(2000);
+  });
+
   test('drops what does not fit a length that turns out shorter', async () => {
     const store = await make();
     const { record, content } = sample(10_000, 1000);

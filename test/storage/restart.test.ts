@@ -63,6 +63,18 @@ test('after another boot every piece is hashed again before it counts, and once 
   await third.close();
 });
 
+test('pieces taken back of a sealed task stay away after a restart', async () => {
+  const dir = temporaryDir();
+  const first = await openIn(dir);
+  const { task } = await stored(first, 3 * PIECE);
+  await task.drop([2]);
+  await first.close();
+  const second = await openIn(dir);
+  expect(second.row(task.record.taskId)).toMatchObject({ complete: false, storedBytes: 2 * PIECE });
+  expect([...((await second.open(task.record.taskId))?.have.ones() ?? [])]).toEqual([0, 1]);
+  await second.close();
+});
+
 test('a content file that became shorter is noticed without another boot', async () => {
   const dir = temporaryDir();
   const first = await openIn(dir);
