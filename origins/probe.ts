@@ -58,7 +58,8 @@ async function ask(
   signal: AbortSignal,
 ): Promise<ProbeAnswer | undefined> {
   const own: OwnHeaders = {};
-  if (ranged) own.range = `bytes=0-${Math.max(1, Math.floor(request.prefixBytes)) - 1}`;
+  const end = prefixEnd(request);
+  if (ranged) own.range = `bytes=0-${end === undefined ? '' : end - 1}`;
   const { known } = request;
   if (known?.etag !== undefined) own['if-none-match'] = known.etag;
   else if (known?.lastModified !== undefined) own['if-modified-since'] = known.lastModified;
@@ -71,6 +72,11 @@ async function ask(
     answer.discard();
     throw error;
   }
+}
+
+/** Where the prefix ends; undefined where all is asked for. */
+function prefixEnd({ prefixBytes }: ProbeRequest): number | undefined {
+  return prefixBytes >= Number.MAX_SAFE_INTEGER ? undefined : Math.max(1, Math.floor(prefixBytes));
 }
 
 function interpret(answer: Answer, request: ProbeRequest, ranged: boolean): ProbeAnswer | undefined {
@@ -88,7 +94,7 @@ function interpret(answer: Answer, request: ProbeRequest, ranged: boolean): Prob
     if (!ranged) return undefined;
     refuseEncoded(answer);
     if (/\/\*\s*$/.test(headers['content-range'] ?? '')) return undefined;
-    const range = contentRange(answer, 0, Math.max(1, Math.floor(request.prefixBytes)));
+    const range = contentRange(answer, 0, prefixEnd(request));
     return {
       kind: 'content',
       probed: probedOf(answer, request, range.total, true),

@@ -72,6 +72,15 @@ describe('a probe', () => {
     expect(await probed(server.url)).toMatchObject({ end: 10, probed: { length: 10, ranges: true } });
   });
 
+  test('for all of it asks without an end', async () => {
+    const server = await started(file(content));
+    const answer = await origin.probe({ ...ask(server.url), prefixBytes: Number.MAX_SAFE_INTEGER }, never);
+    if (answer.kind !== 'content') throw new Error('no content');
+    expect(answer).toMatchObject({ body: { end: content.length }, probed: { ranges: true } });
+    expect(await answer.body.pump(() => {}, never)).toBe(content.length);
+    expect(server.requests[0]?.headers.range).toBe('bytes=0-');
+  });
+
   test('hears that content is unchanged', async () => {
     const server = await started(file(content));
     expect(await probed(server.url, {}, { etag: '"v1"' })).toMatchObject({ kind: 'unchanged' });
