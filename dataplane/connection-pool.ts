@@ -14,6 +14,7 @@ export interface PoolOptions {
 interface Waiter {
   readonly parent: HostAddress;
   readonly serve: (connection: PeerConnection) => void;
+  readonly refuse: (error: ShoalError) => void;
 }
 
 /** Connections to parents, kept alive between transfers; each carries one transfer at a time. */
@@ -37,7 +38,7 @@ export class ConnectionPool {
    * @throws ERR_PEER_BUSY, ERR_CANCELLED
    */
   async acquire(parent: HostAddress, fresh: boolean, signal: AbortSignal): Promise<PeerConnection> {
-    if (this.#closed) throw new ShoalError('ERR_CANCELLED', 'the data plane is closed');
+    if (this.#closed) throw closed();
     if (signal.aborted) throw cancelled(signal);
     return this.#find(parent, fresh) ?? (await this.#wait(parent, signal));
   }
@@ -56,6 +57,7 @@ export class ConnectionPool {
 
   close(): void {
     this.#closed = true;
+    for (const waiter of [...this.#waiting]) waiter.refuse(closed());
     for (const connections of [...this.#open.values()]) {
       for (const connection of [...connections]) connection.destroy();
     }
@@ -112,14 +114,14 @@ export class ConnectionPool {
           settle();
           resolve(connection);
         },
+        refuse(error) {
+          settle();
+          reject(error);
+        },
       };
-      const onAbort = () => {
-        settle();
-        reject(cancelled(signal));
-      };
+      const onAbort = () => waiter.refuse(cancelled(signal));
       const timer = setTimeout(() => {
-        settle();
-        reject(new ShoalError('ERR_PEER_BUSY', `all connections to host ${parent.hostId} are in use`));
+        waiter.refuse(new ShoalError('ERR_PEER_BUSY', `all connections to host ${parent.hostId} are in use`));
       }, this.#options.times.firstByteMs);
       signal.addEventListener('abort', onAbort, { once: true });
       this.#waiting.add(waiter);
@@ -133,6 +135,10 @@ export class ConnectionPool {
       if (connection !== undefined) waiter.serve(connection);
     }
   }
+}
+
+function closed(): ShoalError {
+  return new ShoalError('ERR_CANCELLED', 'the data plane is closed');
 }
 
 function keyOf({ hostId, ip, port }: HostAddress): string {

@@ -60,7 +60,10 @@ export class PeerConnection {
       onread: { buffer, callback: (bytes) => this.#onBytes(buffer.subarray(0, bytes)) },
     });
     this.#opened = new Promise((resolve, reject) => {
-      this.#setTimer(times.connectMs, () => this.#fail(this.#unavailable('does not accept a connection')));
+      this.#setTimer(times.connectMs, () => {
+        reject(this.#unavailable('does not accept a connection'));
+        this.destroy();
+      });
       this.#socket.once('connect', () => {
         clearTimeout(this.#timer);
         resolve();
