@@ -1,0 +1,205 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { pathToFileURL } from 'node:url';
+import type { AnyStateMachine } from 'xstate';
+import { type DirectedGraphNode, toDirectedGraph } from 'xstate/graph';
+import { hostMachine } from '../machines/host.ts';
+import { peerMachine } from '../machines/peer.ts';
+import { pieceMachine } from '../machines/piece.ts';
+import { taskMachine } from '../machines/task.ts';
+
+const FOLDER = new URL('../docs/machines/', import.meta.url);
+
+interface Chapter {
+  readonly machine: AnyStateMachine;
+  readonly about: string;
+  /** One sentence for each state. */
+  readonly states: Readonly<Record<string, string>>;
+}
+
+const CHAPTERS: Readonly<Record<string, Chapter>> = {
+  host: {
+    machine: hostMachine,
+    about: 'A host’s membership of the swarm, on the host.',
+    states: {
+      connecting:
+        'No scheduler has accepted it yet; it announces itself as soon as NATS is there, then again and again.',
+      announced: 'It has a membership token, scheduler keys and an address book, and has told what it holds.',
+      isolated: 'NATS is out of reach; downloads go on with what is known, and the address book is kept.',
+      draining: 'It is on its way out: no new work, no word of the swarm calls it back.',
+      stopped: 'It has left.',
+    },
+  },
+  peer: {
+    machine: peerMachine,
+    about:
+      'One host’s part in one task, on the host, from the first sync until a while after the last transfer.',
+    states: {
+      joining:
+        'It has asked the scheduler and waits for the first answer, or begins anew after a whole that was wrong.',
+      transferring: 'The scheduler answers; the pieces it leased are fetched.',
+      adrift: 'No scheduler answers: it fetches from the hosts it knows, then from the origin.',
+      verifying: 'Every piece is there; the whole is compared with the digest, where there is one.',
+      serving:
+        'The content is complete and given to whoever asks; a task that fails elsewhere does not touch it.',
+      failed: 'There is no way to the content; everyone who waits is told why.',
+      left: 'Nobody waits for the content, or the host is draining; what is on disk stays.',
+    },
+  },
+  piece: {
+    machine: pieceMachine,
+    about: 'One piece on its way to a host, from lease to verdict.',
+    states: {
+      requesting: 'The parent was asked; no byte has come.',
+      receiving: 'Bytes are written in their place and hashed as they come.',
+      verifying:
+        'The hash is compared with the one it must have; an origin, which has none to compare, is believed.',
+      stored: 'The record is written: the piece is present, reported and served.',
+      failed: 'It did not come, or has another hash; nothing is recorded and it is fetched elsewhere.',
+    },
+  },
+  task: {
+    machine: taskMachine,
+    about: 'One task, in the scheduler that owns its partition.',
+    states: {
+      pending: 'Its length is not known, and nobody has been asked for it.',
+      resolving: 'A host was asked to read the origin’s first bytes, to learn the length.',
+      distributing: 'Hosts work on it and get leases.',
+      idle: 'No host works on it; its hashes are in the log, and it ends after a while.',
+      failed:
+        'No source agrees with its digest, or the origin replaced the content; whoever asks is told why, for a while.',
+      retired: 'The scheduler forgot all but the log and who holds it.',
+    },
+  },
+};
+
+type Edge = DirectedGraphNode['edges'][number];
+
+function actionsOf(actions: readonly unknown[]): string[] {
+  return actions.flatMap((action) => {
+    if (typeof action === 'string') return [action];
+    const type = (action as { type?: unknown }).type;
+    return typeof type === 'string' && !type.startsWith('xstate.') ? [type] : [];
+  });
+}
+
+function guardOf(edge: Edge): string {
+  const { guard } = edge.transition;
+  const name = typeof guard === 'string' ? guard : (guard as { type?: string } | undefined)?.type;
+  return name === undefined ? '' : ` [${name}]`;
+}
+
+/** Mermaid ends a label at a colon or semicolon; none of our names has one. */
+function label(edge: Edge): string {
+  const did = actionsOf(edge.transition.actions);
+  const event = edge.label.text === '' ? 'at once' : edge.label.text;
+  return `${event}${guardOf(edge)}${did.length > 0 ? ` / ${did.join(', ')}` : ''}`;
+}
+
+/** Transitions that change state or do something; the rest are declarations that an event is ignored. */
+function counts(edge: Edge): boolean {
+  return edge.transition.target !== undefined || actionsOf(edge.transition.actions).length > 0;
+}
+
+function stateLines(node: DirectedGraphNode): string[] {
+  const { key, type } = node.stateNode;
+  const always = (node.stateNode.always ?? []).map(({ target, guard, actions }) => {
+    const edge = { label: { text: '' }, transition: { guard, actions, target } } as unknown as Edge;
+    return `  ${key} --> ${target?.[0]?.key ?? key} : ${label(edge)}`;
+  });
+  const edges = node.edges
+    .filter(({ transition }) => transition.eventType !== '')
+    .filter(counts)
+    .map((edge) => `  ${key} --> ${edge.target.key} : ${label(edge)}`);
+  return [...edges, ...always, ...(type === 'final' ? [`  ${key} --> [*]`] : [])];
+}
+
+/** A machine as a Mermaid diagram; what holds in every state leaves from a state that stands for any. */
+function diagram(machine: AnyStateMachine): string {
+  const root = toDirectedGraph(machine);
+  const initial = machine.root.initial.target[0]?.key ?? '';
+  const anywhere = root.edges
+    .filter(counts)
+    .map((edge) => `  any --> ${edge.target.id === root.id ? 'any' : edge.target.key} : ${label(edge)}`);
+  return [
+    'stateDiagram-v2',
+    '  state "any state" as any',
+    `  [*] --> ${initial}`,
+    ...root.children.flatMap(stateLines),
+    ...anywhere,
+  ].join('\n');
+}
+
+function ignoredIn(node: DirectedGraphNode): string {
+  return node.edges
+    .filter((edge) => !counts(edge))
+    .map(({ label: { text } }) => `\`${text}\``)
+    .join(' ');
+}
+
+function row(node: DirectedGraphNode, about: string | undefined): string {
+  const { key, entry, exit } = node.stateNode;
+  const list = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(' ');
+  const cells = [`**${key}**`, about ?? '', list(actionsOf(entry)), list(actionsOf(exit)), ignoredIn(node)];
+  return `| ${cells.join(' | ')} |`;
+}
+
+/** Every page, by file name. */
+export function machinePages(): Map<string, string> {
+  return new Map(Object.entries(CHAPTERS).map(([name, chapter]) => [`${name}.md`, page(name, chapter)]));
+}
+
+/** States that no sentence describes, and sentences about no state, as `machine.state`. */
+export function undescribedStates(): string[] {
+  return Object.entries(CHAPTERS).flatMap(([name, { machine, states }]) => {
+    const keys = new Set([...Object.keys(machine.states), ...Object.keys(states)]);
+    return [...keys].filter((key) => !(key in machine.states) || !states[key]).map((key) => `${name}.${key}`);
+  });
+}
+
+function page(name: string, { machine, about, states }: Chapter): string {
+  return `# The ${name} machine
+
+Made by \`npx tsx scripts/docs-machines.ts --write\` from \`machines/${name}.ts\`; a test keeps it in step.
+
+${about} Its effects are in \`actors/${name}.ts\`.
+
+\`\`\`mermaid
+${diagram(machine)}
+\`\`\`
+
+What leaves from *any state* holds in every one that does not say otherwise. An event that a state neither handles nor
+declares ignored does nothing there; \`test/machines/${name}.test.ts\` lists them all.
+
+| state | what it means | on entry | on exit | declared ignored |
+| --- | --- | --- | --- | --- |
+${toDirectedGraph(machine)
+  .children.map((node) => row(node, states[node.stateNode.key]))
+  .join('\n')}
+`;
+}
+
+async function write(): Promise<void> {
+  await mkdir(FOLDER, { recursive: true });
+  for (const [file, text] of machinePages()) await writeFile(new URL(file, FOLDER), text);
+}
+
+/** Files that are missing, out of step, or of no machine. */
+export async function stalePages(): Promise<string[]> {
+  const pages = machinePages();
+  const found = await readdir(FOLDER).catch(() => []);
+  const stale = found.filter((file) => !pages.has(file));
+  for (const [file, text] of pages) {
+    if ((await readFile(new URL(file, FOLDER), 'utf8').catch(() => '')) !== text) stale.push(file);
+  }
+  return stale.sort();
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  if (process.argv.includes('--write')) await write();
+  else {
+    for (const file of await stalePages()) {
+      console.error(`docs/machines/${file} is out of step: npx tsx scripts/docs-machines.ts --write`);
+      process.exitCode = 1;
+    }
+  }
+}
