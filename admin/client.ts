@@ -141,7 +141,7 @@ function open(
       signal,
       ...(headers && { headers }),
     });
-    asking.on('error', (error) => reject(translate(error, signal)));
+    asking.on('error', (error) => reject(translate(error, signal, socketPath)));
     asking.on('response', resolve);
     asking.end(payload);
   }).then(async (answer) => {
@@ -169,7 +169,7 @@ async function readJson(answer: IncomingMessage): Promise<unknown> {
   return parseJson(Buffer.concat(chunks).toString());
 }
 
-function translate(error: unknown, signal: AbortSignal): ShoalError {
+function translate(error: unknown, signal: AbortSignal, socketPath = ''): ShoalError {
   if (error instanceof ShoalError) return error;
   if (signal.aborted) {
     if (signal.reason instanceof ShoalError) return signal.reason;
@@ -184,7 +184,8 @@ function translate(error: unknown, signal: AbortSignal): ShoalError {
   }
   if (code === 'ENOENT' || code === 'ECONNREFUSED') {
     const details = { why: 'absent' };
-    return new ShoalError('ERR_DAEMON_UNAVAILABLE', 'no daemon runs there', { cause: error, details });
+    const message = `no daemon listens at ${socketPath}`;
+    return new ShoalError('ERR_DAEMON_UNAVAILABLE', message, { cause: error, details });
   }
   return lost(error);
 }

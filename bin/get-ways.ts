@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import type { GetRequest } from '../admin/control.ts';
+import { defaultCacheBytes } from '../app/cache-size.ts';
 import { type HostConfig, loadHostConfig } from '../app/config.ts';
 import type { ConfigInput } from '../app/config-sources.ts';
 import { type Door, daemonDoor, hostDoor, returningDaemonDoor, temporaryHostDoor } from '../app/door.ts';
@@ -21,11 +22,7 @@ export function getWays(
   signal: AbortSignal,
 ): Pick<GetJob, 'open' | 'reopen'> {
   // A host for one download keeps the ports of daemons free, and says little.
-  const defaults = {
-    'log-level': 'error',
-    'log-format': 'plain',
-    'cache-size': String(Number.MAX_SAFE_INTEGER),
-  };
+  const defaults = { 'log-level': 'error', 'log-format': 'plain', 'cache-size': 0 };
   const flags = { ...input.flags, role: 'normal', 'data-port': 0, 'admin-port': 0 };
   const config = loadHostConfig({ ...input, flags, defaults });
 
@@ -63,11 +60,14 @@ export function getWays(
 /** What goes into the cache needs the daemon's own directory; else it is one for the time of the download. */
 function ownDoor(config: HostConfig, target: GetTarget): Promise<Door> {
   const logger = openLog(config.log);
-  if (target.kind === 'cache') return hostDoor(config, logger);
-  if (target.kind === 'stream') return temporaryHostDoor(config, join(tmpdir(), 'shoal-get-'), logger);
+  if (target.kind === 'cache') {
+    return hostDoor({ ...config, cacheBytes: config.cacheBytes || defaultCacheBytes(config.dir) }, logger);
+  }
+  const unlimited = { ...config, cacheBytes: Number.MAX_SAFE_INTEGER };
+  if (target.kind === 'stream') return temporaryHostDoor(unlimited, join(tmpdir(), 'shoal-get-'), logger);
   const { path } = target.file;
   const folder = path.startsWith('/dev/') ? tmpdir() : dirname(path);
-  return temporaryHostDoor(config, join(folder, `.${basename(path).slice(0, 100)}.shoal-`), logger);
+  return temporaryHostDoor(unlimited, join(folder, `.${basename(path).slice(0, 100)}.shoal-`), logger);
 }
 
 function unlessAbsent(note: (text: string) => void): (error: unknown) => undefined {
