@@ -117,6 +117,10 @@ export class ProcessClock implements Clock {
     });
   }
 
+  get alive(): boolean {
+    return !this.#dead;
+  }
+
   kill(): void {
     this.#dead = true;
   }

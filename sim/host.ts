@@ -1,0 +1,220 @@
+import { type DownloadRequest, type DownloadResult, Downloads } from '../actors/downloads.ts';
+import { HostActor } from '../actors/host.ts';
+import type { HostWorld } from '../actors/host-world.ts';
+import { Membership } from '../actors/membership.ts';
+import { Peers } from '../actors/peers.ts';
+import { type ShoalError, toShoalError } from '../core/errors.ts';
+import type { HostAddress, HostRole } from '../core/host.ts';
+import { type HostId, hostIdFrom } from '../core/ids.ts';
+import { LIMITS } from '../core/limits.ts';
+import { silentHostMetrics } from '../core/metrics.ts';
+import { createMemoryStore } from '../storage/memory-store.ts';
+import type { Store } from '../storage/store.ts';
+import type { MemoryBus } from '../transport/memory-bus.ts';
+import { ProcessClock } from './clock.ts';
+import { copyStore } from './copy-store.ts';
+import { type FindServer, SimDataPlane, SimRangeServer } from './data-plane.ts';
+import { SimNode } from './network.ts';
+import { SimOrigin } from './origin.ts';
+import type { SimPlace } from './place.ts';
+import type { SimRandom } from './random.ts';
+
+/** One `get` of a simulated host, and how it ended. */
+export interface SimGet {
+  readonly host: SimHost;
+  readonly abort: AbortController;
+  state: 'running' | 'done' | 'failed' | 'crashed';
+  result?: DownloadResult;
+  error?: ShoalError;
+  /** When it ended, virtual ms. */
+  endedMs?: number;
+}
+
+/** From one start of a daemon to its end. */
+interface Life {
+  readonly clock: ProcessClock;
+  readonly bus: MemoryBus;
+  readonly node: SimNode;
+  readonly server: SimRangeServer;
+  readonly actor: HostActor;
+  readonly peers: Peers;
+  readonly downloads: Downloads;
+}
+
+interface HostOptions {
+  readonly index: number;
+  readonly role: HostRole;
+  readonly bytesPerSec: number;
+  readonly find: FindServer;
+}
+
+const PORT = 4000;
+
+/** A simulated host: the daemon's own actors over a simulated machine, which crashes and starts again. */
+export class SimHost {
+  readonly hostId: HostId;
+  readonly name: string;
+  readonly gets: SimGet[] = [];
+  readonly #place: SimPlace;
+  readonly #options: HostOptions;
+  readonly #random: SimRandom;
+  #store: Store;
+  #life: Life | undefined;
+  #lives = 0;
+
+  constructor(place: SimPlace, options: HostOptions) {
+    this.#place = place;
+    this.#options = options;
+    this.name = `host-${options.index}`;
+    this.#random = place.random.fork(this.name);
+    this.hostId = hostIdFrom(this.#random.bytes(16));
+    this.#store = createMemoryStore({ clock: place.clock });
+  }
+
+  get address(): HostAddress {
+    const { index } = this.#options;
+    return { hostId: this.hostId, ip: `10.0.${index >> 8}.${index & 255}`, port: PORT };
+  }
+
+  get store(): Store {
+    return this.#store;
+  }
+
+  get running(): boolean {
+    return this.#life !== undefined;
+  }
+
+  get server(): SimRangeServer | undefined {
+    return this.#life?.server;
+  }
+
+  get peers(): Peers | undefined {
+    return this.#life?.peers;
+  }
+
+  get state(): HostActor['state'] | 'down' {
+    return this.#life?.actor.state ?? 'down';
+  }
+
+  start(): void {
+    if (this.#life !== undefined) return;
+    const { clock: world, network, hub, origin, log } = this.#place;
+    this.#lives += 1;
+    const random = this.#random.fork(`life ${this.#lives}`);
+    const clock = new ProcessClock(world);
+    const bus = hub.bus(this.hostId, { logger: log });
+    const node = new SimNode(this.name, this.#options.bytesPerSec);
+    const server = new SimRangeServer(this.hostId, node, this.#store);
+    const hostWorld: HostWorld = {
+      clock,
+      random,
+      bus,
+      emit: this.#place.emitter(this.hostId, () => clock.alive),
+      log,
+      hostId: this.hostId,
+      incarnation: Math.floor(random.next() * 2 ** 48),
+      role: this.#options.role,
+      store: this.#store,
+      dataPlane: new SimDataPlane(network, node, this.#options.find),
+      origin: new SimOrigin(origin, { network, node, random: random.fork('origin') }),
+      metrics: silentHostMetrics,
+      originReaders: 'all',
+      alone: false,
+    };
+    const membership = new Membership();
+    const peers = new Peers(hostWorld, membership);
+    const { ip, port } = this.address;
+    const actor = new HostActor({
+      world: hostWorld,
+      membership,
+      peers,
+      trust: { publicKey: new Uint8Array(32).fill(1), accept() {}, learnKeys() {} },
+      onBook: () => {},
+      describe: () => ({
+        ip,
+        port,
+        role: this.#options.role,
+        version: 'sim',
+        uploading: server.uploading,
+        downloading: peers.pool.used,
+        slotsUp: server.slots,
+        slotsDown: LIMITS.slotsDown,
+      }),
+    });
+    this.#life = { clock, bus, node, server, actor, peers, downloads: new Downloads(hostWorld, peers) };
+    actor.start();
+  }
+
+  /** kill -9: nothing is said, nothing in flight is kept. */
+  crash(): void {
+    const life = this.#life;
+    if (life === undefined) return;
+    this.#life = undefined;
+    life.clock.kill();
+    void life.bus.close();
+    this.#place.network.crash(life.node);
+    for (const get of this.gets) if (get.state === 'running') get.state = 'crashed';
+  }
+
+  /** Starts again after a crash, over what was recorded. */
+  async restart(): Promise<void> {
+    this.crash();
+    this.#store = await copyStore(this.#store, this.#place.clock);
+    this.start();
+  }
+
+  /** Leaves in good order. */
+  async stop(): Promise<void> {
+    const life = this.#life;
+    if (life === undefined) return;
+    await life.peers.stop();
+    life.actor.stop();
+    this.crash();
+  }
+
+  /** Cuts the host off the bus, or joins it again. */
+  cutBus(cut: boolean): void {
+    this.#life?.bus.setConnected(!cut);
+  }
+
+  /** Cuts the machine off the network of bytes, or joins it again; nobody is told. */
+  cutLink(cut: boolean): void {
+    if (this.#life) this.#life.node.cut = cut;
+  }
+
+  /** Asks for content as a client of this host. */
+  get(request: Partial<DownloadRequest> & { readonly resource: string }): SimGet {
+    const life = this.#life;
+    const abort = new AbortController();
+    const get: SimGet = { host: this, abort, state: life === undefined ? 'crashed' : 'running' };
+    this.gets.push(get);
+    const whole: DownloadRequest = { headers: {}, noOrigin: false, maxStaleMs: 0, ...request };
+    const ended = (state: 'done' | 'failed') => {
+      if (get.state !== 'running') return;
+      get.state = state;
+      get.endedMs = this.#place.clock.now();
+    };
+    life?.downloads
+      .get(whole, () => {}, abort.signal)
+      .then(
+        (result) => {
+          get.result = result;
+          ended('done');
+        },
+        (error: unknown) => {
+          get.error = toShoalError(error);
+          ended('failed');
+        },
+      );
+    return get;
+  }
+
+  /** Reads content in order while it arrives, as a client of this host. @throws any ShoalError */
+  stream(
+    request: Partial<DownloadRequest> & { readonly resource: string },
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array> | undefined {
+    const whole: DownloadRequest = { headers: {}, noOrigin: false, maxStaleMs: 0, ...request };
+    return this.#life?.downloads.stream(whole, () => {}, signal);
+  }
+}

@@ -1,0 +1,84 @@
+import { Holdings } from '../actors/holdings.ts';
+import { HostTable } from '../actors/host-table.ts';
+import { SchedulerActor } from '../actors/scheduler.ts';
+import { schedulerIdFrom } from '../core/ids.ts';
+import { silentSchedulerMetrics } from '../core/metrics.ts';
+import { SlotTable } from '../scheduling/slots.ts';
+import type { MemoryBus } from '../transport/memory-bus.ts';
+import { ProcessClock } from './clock.ts';
+import type { SimPlace } from './place.ts';
+
+/** Origin leases wait this long after a start for the census to end, as in the real composition. */
+const CENSUS_MS = 1_000;
+
+interface Life {
+  readonly clock: ProcessClock;
+  readonly bus: MemoryBus;
+  readonly actor: SchedulerActor;
+}
+
+/** A simulated scheduler: it crashes, and another is born under a larger epoch. */
+export class SimScheduler {
+  readonly #place: SimPlace;
+  #life: Life | undefined;
+  #lives = 0;
+  #epoch = 0;
+
+  constructor(place: SimPlace) {
+    this.#place = place;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  get running(): boolean {
+    return this.#life !== undefined;
+  }
+
+  start(): void {
+    if (this.#life !== undefined) return;
+    const { clock: world, hub, log } = this.#place;
+    this.#lives += 1;
+    const random = this.#place.random.fork(`scheduler ${this.#lives}`);
+    const clock = new ProcessClock(world);
+    const schedulerId = schedulerIdFrom(random.bytes(8));
+    const bus = hub.bus(schedulerId, { logger: log });
+    this.#epoch = Math.max(this.#epoch + 1, clock.wall());
+    const actor = new SchedulerActor({
+      clock,
+      random,
+      bus,
+      emit: this.#place.emitter(schedulerId, () => clock.alive),
+      log,
+      schedulerId,
+      epoch: this.#epoch,
+      metrics: silentSchedulerMetrics,
+      hosts: new HostTable(),
+      slots: new SlotTable(),
+      holdings: new Holdings(),
+      recoveredAtMs: clock.now() + CENSUS_MS,
+      mintToken: () => 'token',
+      schedulerKeys: () => [],
+    });
+    this.#life = { clock, bus, actor };
+    actor.start();
+  }
+
+  crash(): void {
+    const life = this.#life;
+    if (life === undefined) return;
+    this.#life = undefined;
+    life.clock.kill();
+    void life.bus.close();
+  }
+
+  restart(): void {
+    this.crash();
+    this.start();
+  }
+
+  cutBus(cut: boolean): void {
+    this.#life?.bus.setConnected(!cut);
+  }
+}
