@@ -328,10 +328,22 @@ export class PeerActor {
   #runs(set: LeaseSet): Run[] {
     const runs: Run[] = [];
     for (const { first, count, parent, hedge } of set.leases) {
+      if (parent === 'origin') this.#vouch(first, count);
       const from = parent === 'origin' ? 'origin' : this.#parents.get(parent);
       if (from !== undefined) runs.push({ first, count, from, hedge: hedge ?? false });
     }
     return runs;
+  }
+
+  /** Pieces to be read from the origin that are here already: their hashes are all that is missing. */
+  #vouch(first: number, count: number): void {
+    const { stored, pieces = 0 } = this.content;
+    for (let piece = first; piece < Math.min(first + count, pieces); piece += 1) {
+      const hash = stored?.have.has(piece) ? stored.hash(piece) : undefined;
+      if (hash === undefined) continue;
+      this.content.expect(piece, hash);
+      this.#sync.readFromOrigin(piece, hash);
+    }
   }
 
   // --- transfers ---

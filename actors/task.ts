@@ -72,6 +72,8 @@ export class TaskActor {
   #audience: TaskAudience = 'public';
   #probed: Probed | undefined;
   #probe: { hostId: HostId; untilMs: number } | undefined;
+  /** Who holds pieces whose hash nobody has vouched for: they are not given to others yet. */
+  readonly #unvouched = new Map<number, Set<HostId>>();
   #claim = 1;
   #samples: { hostId: HostId; pieces: number[]; untilMs: number } | undefined;
   #idleTimer: Cancel | undefined;
@@ -133,12 +135,15 @@ export class TaskActor {
     const bits = Holdings.bits(holding, pieces);
     if (bits === undefined) return;
     this.#join(hostId, false, false);
-    this.#ledger.setHave(hostId, bits);
+    const vouched = new Bitfield(bits.length);
+    for (const piece of this.#vouchedOf(hostId, bits.ones())) vouched.add(piece);
+    this.#ledger.setHave(hostId, vouched);
   }
 
   /** A host is gone, or came back as another incarnation, or dropped the task. */
   lose(hostId: HostId): void {
     this.#ledger.leave(hostId);
+    for (const holders of this.#unvouched.values()) holders.delete(hostId);
     this.#peers.delete(hostId);
     if (this.#probe?.hostId === hostId) this.#probe = undefined;
     if (this.#samples?.hostId === hostId) this.#samples = undefined;
@@ -231,14 +236,36 @@ export class TaskActor {
   }
 
   #takeHave(hostId: HostId, row: PeerRow, request: SyncRequest): boolean {
-    if (request.base === 0) {
-      row.fullSeq = request.seq;
-      const bits = this.#bits(request.have);
-      if (bits) this.#ledger.setHave(hostId, bits);
-      return (bits?.count ?? 0) > 0;
+    if (request.base !== 0) {
+      this.#ledger.add(hostId, this.#vouchedOf(hostId, request.added));
+      return request.added.length > 0;
     }
-    if (request.added.length > 0) this.#ledger.add(hostId, request.added);
-    return request.added.length > 0;
+    row.fullSeq = request.seq;
+    const bits = this.#bits(request.have);
+    if (bits === undefined) return false;
+    const vouched = new Bitfield(bits.length);
+    for (const piece of this.#vouchedOf(hostId, bits.ones())) vouched.add(piece);
+    this.#ledger.setHave(hostId, vouched);
+    return bits.count > 0;
+  }
+
+  /** The pieces that others can be given, for their hash is known; the rest is remembered. */
+  #vouchedOf(hostId: HostId, pieces: Iterable<number>): number[] {
+    const vouched: number[] = [];
+    for (const piece of pieces) {
+      if (this.#claims.hashOf(piece) !== undefined) vouched.push(piece);
+      else if (piece < LIMITS.piecesPerTask) {
+        const holders = this.#unvouched.get(piece);
+        if (holders) holders.add(hostId);
+        else this.#unvouched.set(piece, new Set([hostId]));
+      }
+    }
+    return vouched;
+  }
+
+  #vouched(piece: number): void {
+    for (const hostId of this.#unvouched.get(piece) ?? []) this.#ledger.add(hostId, [piece]);
+    this.#unvouched.delete(piece);
   }
 
   #bits(have: Uint8Array | undefined): Bitfield | undefined {
@@ -253,6 +280,7 @@ export class TaskActor {
     for (const { piece, hash } of hashes) {
       const leased = row.probes || this.#ledger.readOrigin(hostId, piece);
       const verdict = this.#claims.claim(hostId, piece, hash, leased || born || request.adrift);
+      if (verdict === 'new') this.#vouched(piece);
       if (verdict === 'conflict') {
         this.#world.log.warn({ taskId: this.taskId, hostId, piece }, 'two reads of the origin disagree');
         this.#ledger.disprove(piece);
@@ -314,13 +342,15 @@ export class TaskActor {
       const row = this.#peers.get(hostId);
       if (hostId === except || row === undefined || !row.wants || row.freeSlots === 0) continue;
       this.#grant(hostId, row, nowMs);
-      if (this.#ledger.leasesOf(hostId).length > 0) {
-        const set = this.#leaseSet(hostId, row, row.hashCursor, this.#world.epoch);
-        this.#world.bus.publish(SUBJECTS.leases, { hostId }, { taskId: this.taskId, set });
-      }
+      if (this.#ledger.leasesOf(hostId).length > 0) this.#push(hostId, row);
       pushes -= 1;
       if (pushes === 0) return;
     }
+  }
+
+  #push(hostId: HostId, row: PeerRow): void {
+    const set = this.#leaseSet(hostId, row, row.hashCursor, this.#world.epoch);
+    this.#world.bus.publish(SUBJECTS.leases, { hostId }, { taskId: this.taskId, set });
   }
 
   /** Seeds are told of content that all may read; they join by syncing. */
@@ -483,6 +513,7 @@ export class TaskActor {
     }
     this.#claim += 1;
     this.#claims = new Claims();
+    this.#unvouched.clear();
     this.#probed = undefined;
     this.#length = undefined;
     this.#pieceLength = undefined;
@@ -509,7 +540,10 @@ export class TaskActor {
 
   /** Called twice a second. */
   tick(nowMs: number): void {
-    this.#ledger.expire(nowMs);
+    for (const hostId of this.#ledger.expire(nowMs)) {
+      const row = this.#peers.get(hostId);
+      if (row?.wants) this.#push(hostId, row);
+    }
     let working = false;
     for (const [hostId, row] of this.#peers) {
       if (row.wants && nowMs - row.lastSyncMs > SILENT_MS) {
