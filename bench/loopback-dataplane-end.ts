@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { closeSync, ftruncateSync, openSync, read, writeSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { Bitfield } from '../core/bitfield.ts';
@@ -90,7 +91,8 @@ async function fetchAll(request: EndRequest & { kind: 'fetch' }): Promise<EndMes
   const plane = createDataPlane({ credentials: () => ({ token, identity: key }), clock });
   const file = openSync(request.path, 'w+');
   ftruncateSync(file, bytes);
-  const signal = new AbortController().signal;
+  const { signal } = new AbortController();
+  setMaxListeners(0, signal);
   let next = 0;
   const worker = async () => {
     for (let start = next; start < bytes; start = next) {
