@@ -27,6 +27,9 @@ type Known = Extract<ResolveReply, { status: 'ask-origin' }>['known'];
 
 /** How long a scheduler may stay silent before this host asks the origin by itself. */
 const SILENCE_MS = 1_500;
+/** How long the one who asked the origin lets its own download wait until the scheduler has heard the answer. */
+const TELL_FIRST_MS = 200;
+const TELL_TRIES = 10;
 
 /**
  * Finds the task of a URL: one host asks the origin, those who wait are told. With credentials, or without a
@@ -71,10 +74,25 @@ export async function resolveUrl(
       await sleep(world.clock, reply.afterMs, signal);
       continue;
     }
-    return askAndTell(world, input, reply.known, signal, async (outcome) => {
-      // The answer stands whether or not the scheduler hears of it.
-      await ask({ ...request, outcome }).catch(() => undefined);
+    return askAndTell(world, input, reply.known, signal, (outcome) => {
+      const message = { ...request, outcome };
+      const told = tellUntilHeard(world, () =>
+        world.bus.request(SUBJECTS.resolve, tokens, message, { timeoutMs: LIMITS.syncTimeoutMs }),
+      );
+      return Promise.race([told, sleep(world.clock, TELL_FIRST_MS)]);
     });
+  }
+}
+
+/** Others wait for the answer, which stands whether or not the scheduler hears of it. */
+async function tellUntilHeard(world: HostWorld, tell: () => Promise<unknown>): Promise<void> {
+  for (let tries = 0; tries < TELL_TRIES; tries += 1) {
+    try {
+      await tell();
+      return;
+    } catch {
+      await sleep(world.clock, 100);
+    }
   }
 }
 

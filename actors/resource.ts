@@ -118,6 +118,11 @@ export class Resource {
     for (const [key, ask] of this.#asks) if (nowMs - ask.seenMs > ASK_KEPT_MS) this.#asks.delete(key);
   }
 
+  /** A host is gone: whoever waits for its answer asks the origin instead. */
+  lose(hostId: HostId): void {
+    if (this.#flight?.hostId === hostId) this.#flight = undefined;
+  }
+
   /** Whether nothing is lost by forgetting it. */
   isIdle(nowMs: number): boolean {
     return this.#flight === undefined && nowMs - this.usedMs > LIMITS.idleActorMs * 60;

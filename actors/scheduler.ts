@@ -143,6 +143,7 @@ export class SchedulerActor {
   #forget(hostId: HostId): void {
     this.#world.holdings.deleteHost(hostId);
     for (const { actor } of this.#tasks.values()) actor.lose(hostId);
+    for (const resource of this.#resources.values()) resource.lose(hostId);
   }
 
   // --- tasks ---

@@ -153,7 +153,8 @@ export class TaskActor {
   resolved(hostId: HostId, source: Source, probed: Probed, readingBytes: number): void {
     this.#addSource(source);
     this.#know(probed);
-    if (readingBytes === 0 || this.#pieceLength === undefined) return;
+    // A host that has synced already says itself what it reads.
+    if (readingBytes === 0 || this.#pieceLength === undefined || this.#peers.has(hostId)) return;
     this.#join(hostId, true, true);
     const count = Math.min(this.#pieces ?? 1, Math.ceil(readingBytes / this.#pieceLength));
     const running = Array.from({ length: count }, (_, piece) => piece);
