@@ -1,0 +1,259 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import type { HostId, TaskId } from '../../core/ids.ts';
+import { LIMITS } from '../../core/limits.ts';
+import * as messages from '../../core/messages.ts';
+
+const hostId = 'a'.repeat(32) as HostId;
+const taskId = `sha256-${'b'.repeat(64)}` as TaskId;
+const error = { code: 'ERR_INTERNAL', message: 'x', retryable: false };
+const address = { hostId, ip: '10.0.0.1', port: 7400 };
+const source = { url: 'http://origin.example/a', credentials: false };
+const probed = { length: 5, etag: '"1"', ranges: true, audience: 'public' as const };
+const alive = {
+  incarnation: 1,
+  ip: '10.0.0.1',
+  port: 7400,
+  role: 'seed' as const,
+  zone: 'a',
+  version: '1',
+  uploading: 0,
+  downloading: 0,
+  slotsUp: 12,
+  slotsDown: 20,
+  cachedBytes: 0,
+  cachedTasks: 0,
+};
+const key = { id: '1', publicKey: new Uint8Array(32) };
+const received = { origin: 1, peers: 2, local: 3 };
+const leaseSet = {
+  epoch: 1,
+  number: 2,
+  leases: [
+    { first: 0, count: 2, parent: hostId },
+    { first: 2, count: 1, parent: 'origin' as const, source: 0 },
+  ],
+  parents: [address],
+  claim: 1,
+  samples: [3],
+  hashFrom: 0,
+  hashes: new Uint8Array(36),
+  length: 5,
+  pieceLength: 2,
+  sources: [source],
+  audience: 'public' as const,
+  state: 'distributing' as const,
+  error,
+  ranges: true,
+};
+
+/** One valid message of every kind. */
+const VALID: Record<string, readonly [z.ZodType, unknown]> = {
+  alive: [messages.aliveSchema, alive],
+  announceRequest: [messages.announceRequestSchema, { ...alive, publicKey: new Uint8Array(32) }],
+  announceReply: [
+    messages.announceReplySchema,
+    {
+      token: 't',
+      tokenExpiresAtMs: 1,
+      schedulerKeys: [key],
+      addressBook: [address],
+      epoch: 1,
+      aliveEveryMs: 1000,
+    },
+  ],
+  syncRequest: [
+    messages.syncRequestSchema,
+    {
+      incarnation: 1,
+      seq: 2,
+      base: 1,
+      have: new Uint8Array(2),
+      added: [1, 2],
+      length: 5,
+      pieceLength: 2,
+      running: [3],
+      queued: [4],
+      freeSlots: 20,
+      transferBytesPerSec: 1.5,
+      urgent: 1,
+      wants: true,
+      sources: [source],
+      mayReadOrigin: true,
+      probed,
+      failures: [{ first: 0, count: 1, parent: hostId, reason: 'stalled', error }],
+      hashes: new Uint8Array(36),
+      adrift: false,
+      hashCursor: 0,
+      seen: { epoch: 1, number: 1 },
+      mismatch: { agreed: [1], differed: [] },
+      received,
+    },
+  ],
+  leaseSet: [messages.leaseSetSchema, leaseSet],
+  syncReply: [messages.syncReplySchema, { status: 'ok', seq: 1, intervalMs: 50, ...leaseSet }],
+  resolveRequest: [
+    messages.resolveRequestSchema,
+    {
+      incarnation: 1,
+      ask: 2,
+      url: source.url,
+      credentials: false,
+      mayReadOrigin: true,
+      maxStaleMs: 0,
+      outcome: { kind: 'found', taskId, probed, readingBytes: 5 },
+    },
+  ],
+  resolveReply: [messages.resolveReplySchema, { status: 'resolved', taskId, probed }],
+  holds: [
+    messages.holdsSchema,
+    {
+      incarnation: 1,
+      page: 0,
+      pages: 1,
+      tasks: [{ taskId, have: new Uint8Array(1), length: 5, pieceLength: 2, audience: 'source' }],
+      gone: [taskId],
+    },
+  ],
+  census: [messages.censusSchema, { epoch: 1, partitions: [0, 63], schedulerKeys: [key] }],
+  schedulerAlive: [
+    messages.schedulerAliveSchema,
+    { epoch: 1, partitions: [0], tasks: 1, hosts: 1, version: '1' },
+  ],
+  leasesPush: [messages.leasesPushSchema, { taskId, set: leaseSet }],
+  evict: [messages.evictSchema, { taskId, reason: 'removed' }],
+  logCreated: [
+    messages.logCreatedSchema,
+    { epoch: 1, taskId, length: 5, pieceLength: 2, sources: [source], audience: 'public', probed, atMs: 1 },
+  ],
+  logManifest: [messages.logManifestSchema, { epoch: 1, hashes: new Uint8Array(36), pages: 1 }],
+  logEnded: [messages.logEndedSchema, { epoch: 1, atMs: 1, error }],
+  delivery: [messages.deliverySchema, { bytes: received, durationMs: 1, atMs: 1 }],
+  query: [messages.querySchema, { taskId, op: 'show' }],
+};
+
+/** All that msgpack can carry, and more. */
+const anything = fc.anything({
+  withBigInt: true,
+  withDate: true,
+  withMap: true,
+  withSet: true,
+  withTypedArray: true,
+  withNullPrototype: true,
+  withSparseArray: true,
+  withObjectString: true,
+});
+
+/** Every place in a message, as a path of keys. */
+function places(value: unknown, path: readonly (string | number)[] = []): (readonly (string | number)[])[] {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return [path];
+  return [path, ...Object.entries(value).flatMap(([name, inner]) => places(inner, [...path, name]))];
+}
+
+function replaced(value: unknown, path: readonly (string | number)[], by: unknown): unknown {
+  const [name, ...rest] = path;
+  if (name === undefined) return by;
+  const copy = (Array.isArray(value) ? [...value] : { ...(value as object) }) as Record<
+    string | number,
+    unknown
+  >;
+  copy[name] = replaced(copy[name], rest, by);
+  return copy;
+}
+
+describe.each(Object.entries(VALID))('%s', (_, [schema, valid]) => {
+  test('is accepted as it should be, and with fields nobody knows', () => {
+    expect(schema.parse(valid)).toEqual(valid);
+    expect(schema.parse({ ...(valid as object), fromTheFuture: { deep: [1] } })).toEqual(valid);
+  });
+
+  test('arbitrary values are refused as invalid, and nothing else is ever thrown', () => {
+    fc.assert(
+      fc.property(anything, (value) => {
+        const result = schema.safeParse(value);
+        if (!result.success) expect(result.error).toBeInstanceOf(z.ZodError);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('a message with one field replaced is refused, or is valid and stays so', () => {
+    const hostile = fc.oneof(
+      anything,
+      fc.constantFrom(
+        undefined,
+        null,
+        -1,
+        1.5,
+        Number.NaN,
+        Number.POSITIVE_INFINITY,
+        2 ** 53,
+        2n,
+        '',
+        '__proto__',
+      ),
+      fc.string({ unit: 'binary' }),
+    );
+    fc.assert(
+      fc.property(fc.constantFrom(...places(valid)), hostile, (place, value) => {
+        const result = schema.safeParse(replaced(valid, place, value));
+        if (!result.success) {
+          expect(result.error).toBeInstanceOf(z.ZodError);
+          return;
+        }
+        expect(schema.safeParse(result.data).success).toBe(true);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test('a message with every number beyond its bound is refused', () => {
+    const numbers = places(valid).filter(
+      (place) =>
+        typeof place.reduce<unknown>((at, name) => (at as Record<string, unknown>)[name], valid) === 'number',
+    );
+    for (const place of numbers) {
+      for (const odd of [-1, Number.NaN, Number.POSITIVE_INFINITY, '1', null]) {
+        expect(schema.safeParse(replaced(valid, place, odd)).success, `${place.join('.')} ${odd}`).toBe(
+          false,
+        );
+      }
+    }
+  });
+});
+
+describe('bounds', () => {
+  const many = <T>(count: number, item: T): T[] => new Array<T>(count).fill(item);
+
+  test.each<[string, string, readonly (string | number)[], unknown]>([
+    ['16,385 added pieces', 'syncRequest', ['added'], many(16_385, 1)],
+    ['16,385 running pieces', 'syncRequest', ['running'], many(16_385, 1)],
+    ['a piece beyond the largest', 'syncRequest', ['added', 0], LIMITS.piecesPerTask + 1],
+    ['17 sources', 'syncRequest', ['sources'], many(17, source)],
+    [
+      '257 failures',
+      'syncRequest',
+      ['failures'],
+      many(257, { first: 0, count: 1, parent: hostId, reason: 'busy' }),
+    ],
+    ['a piece length of 0', 'syncRequest', ['pieceLength'], 0],
+    ['a piece length beyond 64 MiB', 'syncRequest', ['pieceLength'], 64 * 1024 * 1024 + 1],
+    ['1,025 leases', 'leaseSet', ['leases'], many(1025, { first: 0, count: 1, parent: hostId })],
+    ['a lease of no pieces', 'leaseSet', ['leases', 0, 'count'], 0],
+    ['a parent that is no host', 'leaseSet', ['leases', 0, 'parent'], 'nobody'],
+    ['257 parents', 'leaseSet', ['parents'], many(257, address)],
+    ['a port of 0', 'leaseSet', ['parents', 0, 'port'], 0],
+    ['65 hosts in an address book', 'announceReply', ['addressBook'], many(65, address)],
+    ['a key of 31 bytes', 'announceRequest', ['publicKey'], new Uint8Array(31)],
+    ['4,097 tasks', 'holds', ['gone'], many(4097, taskId)],
+    ['65 partitions', 'census', ['partitions'], many(65, 1)],
+    ['a URL of 8,193 characters', 'resolveRequest', ['url'], 'x'.repeat(8193)],
+    ['an error text of 2,001 characters', 'logEnded', ['error', 'message'], 'x'.repeat(2001)],
+    ['a task id with a dot', 'evict', ['taskId'], `sha256-${'b'.repeat(63)}.`],
+    ['a task id with a wildcard', 'query', ['taskId'], '>'],
+  ])('%s are one too many', (_, kind, place, value) => {
+    const [schema, valid] = VALID[kind] ?? [];
+    expect(schema?.safeParse(replaced(valid, place, value)).success).toBe(false);
+  });
+});
