@@ -24,7 +24,8 @@ function causes(error: ShoalError): string {
     if (text !== '' && !error.message.includes(cause.message)) parts.push(text);
   }
   const { status } = error.details;
-  if (parts.length === 0 && typeof status === 'number') parts.push(`the origin answered ${status}`);
+  if (parts.length === 0 && typeof status === 'number' && !error.message.includes(String(status)))
+    parts.push(`the origin answered ${status}`);
   return parts.join('; ');
 }
 

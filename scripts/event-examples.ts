@@ -1,0 +1,62 @@
+import type { EventData, EventType } from '../core/events.ts';
+
+export const TASK = 'sha256-9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08';
+export const HOST = '7d3b1f0c9a5e4d2f8b6a1c0e3f5d7b92';
+export const SCHEDULER = '5c1e9d7a3b2f4068';
+const PARENT = '21c04fe9b8d7465fa3e0d1c2b3a49586';
+
+/** One example of each event's data, and whether a host or a scheduler says it. */
+export const EXAMPLES: { readonly [T in EventType]: { by: 'host' | 'scheduler'; data: EventData<T> } } = {
+  'task.created': {
+    by: 'scheduler',
+    data: { taskId: TASK, length: 268435456, sources: ['https://files.example.org/model.bin'] },
+  },
+  'task.failed': {
+    by: 'scheduler',
+    data: {
+      taskId: TASK,
+      error: { code: 'ERR_DIGEST_MISMATCH', message: 'the content of files.example.org has another digest' },
+    },
+  },
+  'task.retired': { by: 'scheduler', data: { taskId: TASK } },
+  'task.evicted': { by: 'host', data: { taskId: TASK, hostId: HOST } },
+  'source.banned': {
+    by: 'scheduler',
+    data: { taskId: TASK, source: 'https://files.example.org/model.bin' },
+  },
+  'peer.joined': { by: 'host', data: { taskId: TASK, hostId: HOST } },
+  'peer.completed': {
+    by: 'host',
+    data: {
+      taskId: TASK,
+      hostId: HOST,
+      length: 268435456,
+      bytes: { origin: 33554432, peers: 234881024, local: 0 },
+      durationMs: 2140,
+      originReasons: { 'no-holder': 33554432 },
+    },
+  },
+  'peer.failed': {
+    by: 'host',
+    data: {
+      taskId: TASK,
+      hostId: HOST,
+      error: { code: 'ERR_STORE_FULL', message: 'no space left in /var/lib/shoal' },
+    },
+  },
+  'peer.adrift': { by: 'host', data: { taskId: TASK, hostId: HOST } },
+  'peer.recovered': { by: 'host', data: { taskId: TASK, hostId: HOST } },
+  'piece.rejected': { by: 'host', data: { taskId: TASK, hostId: HOST, parent: PARENT, piece: 17 } },
+  'piece.failed': {
+    by: 'host',
+    data: { taskId: TASK, hostId: HOST, parent: PARENT, piece: 17, reason: 'stalled' },
+  },
+  'piece.verified': { by: 'host', data: { taskId: TASK, hostId: HOST, parent: PARENT, piece: 17 } },
+  'host.announced': {
+    by: 'scheduler',
+    data: { hostId: HOST, ip: '10.0.0.7', port: 7400, role: 'normal', zone: 'rack7' },
+  },
+  'host.isolated': { by: 'host', data: { hostId: HOST, isolatedMs: 4210 } },
+  'host.lost': { by: 'scheduler', data: { hostId: HOST } },
+  'host.drained': { by: 'host', data: { hostId: HOST } },
+};
