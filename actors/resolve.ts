@@ -25,7 +25,7 @@ interface ResolveInput {
 
 type Known = Extract<ResolveReply, { status: 'ask-origin' }>['known'];
 
-/** How long a scheduler may stay silent before this host asks the origin by itself. */
+/** How long a scheduler that never answered may stay silent before this host asks the origin by itself. */
 const SILENCE_MS = 1_500;
 /** How long the one who asked the origin lets its own download wait until the scheduler has heard the answer. */
 const TELL_FIRST_MS = 200;
@@ -55,16 +55,27 @@ export async function resolveUrl(
   };
   const ask = (message: ResolveRequest) =>
     world.bus.request(SUBJECTS.resolve, tokens, message, { timeoutMs: LIMITS.syncTimeoutMs, signal });
+  const tellAs = (waitMs: number) => (outcome: NonNullable<ResolveRequest['outcome']>) => {
+    const message = { ...request, outcome };
+    const told = tellUntilHeard(world, () =>
+      world.bus.request(SUBJECTS.resolve, tokens, message, { timeoutMs: LIMITS.syncTimeoutMs }),
+    );
+    return waitMs === 0 ? Promise.resolve() : Promise.race([told, sleep(world.clock, waitMs)]);
+  };
   let heardMs = world.clock.now();
+  let patienceMs = SILENCE_MS;
   for (;;) {
     let reply: ResolveReply;
     try {
       reply = await ask(request);
       heardMs = world.clock.now();
+      patienceMs = LIMITS.adriftAfterMs;
     } catch (thrown) {
       const error = toShoalError(thrown);
       if (signal.aborted) throw error;
-      if (world.clock.now() - heardMs > SILENCE_MS) return askOrigin(world, input, undefined, signal);
+      // Others may be told to wait for this host, by an answer that was lost: it tells them all the same.
+      if (world.clock.now() - heardMs > patienceMs)
+        return askAndTell(world, input, undefined, signal, tellAs(0));
       await sleep(world.clock, 100, signal);
       continue;
     }
@@ -74,13 +85,7 @@ export async function resolveUrl(
       await sleep(world.clock, reply.afterMs, signal);
       continue;
     }
-    return askAndTell(world, input, reply.known, signal, (outcome) => {
-      const message = { ...request, outcome };
-      const told = tellUntilHeard(world, () =>
-        world.bus.request(SUBJECTS.resolve, tokens, message, { timeoutMs: LIMITS.syncTimeoutMs }),
-      );
-      return Promise.race([told, sleep(world.clock, TELL_FIRST_MS)]);
-    });
+    return askAndTell(world, input, reply.known, signal, tellAs(TELL_FIRST_MS));
   }
 }
 
