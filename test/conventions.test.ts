@@ -1,0 +1,148 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const HERE = 'test/conventions.test.ts';
+const MAX_LINES = 400;
+
+const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: ROOT,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter((path) => path !== '' && existsSync(join(ROOT, path)));
+const sources = files.filter((path) => /\.m?ts$/.test(path) && path !== HERE);
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+
+/** The code alone: comments and the text of strings are blanked, lines stay where they are. */
+function codeOf(text: string): string {
+  const blank = (part: string) => part.replace(/[^\n]/g, ' ');
+  return text.replace(
+    /\/\*[\s\S]*?\*\/|(?<![:\\])\/\/[^\n]*|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"/g,
+    blank,
+  );
+}
+
+/** Every place of a pattern in these files, as `path:line: what`. */
+function places(paths: readonly string[], pattern: RegExp, of: (text: string) => string): string[] {
+  return paths.flatMap((path) =>
+    of(read(path))
+      .split('\n')
+      .flatMap((line, index) => {
+        const match = pattern.exec(line);
+        return match === null ? [] : [`${path}:${index + 1}: ${match[0]}`];
+      }),
+  );
+}
+
+describe('time and chance are handed in', () => {
+  /** Virtual time must let the machine's own work through before it jumps. */
+  const virtualTime = 'sim/clock.ts';
+  const pure = sources.filter(
+    (path) => /^(core|scheduling|machines|actors|sim)\//.test(path) && path !== virtualTime,
+  );
+
+  test.each([
+    ['clocks of the machine', /\bDate\s*\.\s*now\b|\bnew Date\b|\bDate\(|\bperformance\b|\bhrtime\b/],
+    [
+      'timers of the machine',
+      /\b(?:set(?:Timeout|Interval|Immediate)|nextTick|queueMicrotask)\b|AbortSignal\.timeout/,
+    ],
+    [
+      'randomness of the machine',
+      /\bMath\s*\.\s*random\b|\b(?:randomBytes|randomUUID|randomFill|getRandomValues)\b/,
+    ],
+  ])('core/, scheduling/, machines/, actors/ and sim/ use no %s', (_, pattern) => {
+    expect(pure.length).toBeGreaterThan(50);
+    expect(places(pure, pattern, codeOf)).toEqual([]);
+  });
+
+  test('none of them is imported either', () => {
+    expect(places(pure, /from '(?:node:)?(?:timers|perf_hooks)[^']*'/, (text) => text)).toEqual([]);
+  });
+});
+
+test(`no file outside test/ and bench/ is longer than ${MAX_LINES} lines`, () => {
+  const long = sources
+    .filter((path) => !/^(test|bench)\//.test(path))
+    .map((path) => ({ path, lines: read(path).trimEnd().split('\n').length }))
+    .filter(({ lines }) => lines > MAX_LINES);
+  expect(long).toEqual([]);
+});
+
+test('files are named in kebab case', () => {
+  const odd = sources.filter(
+    (path) =>
+      !/^(?:[a-z0-9-]+\/)*[a-z0-9]+(?:-[a-z0-9]+)*(?:\.(?:test|config|acceptance|d))*\.m?ts$/.test(path),
+  );
+  expect(odd).toEqual([]);
+});
+
+test('no test is skipped or run alone', () => {
+  expect(places(sources, /\.(?:skip|only|todo)(?:If)?\b\s*\(|\b[xf](?:it|describe)\(/, codeOf)).toEqual([]);
+});
+
+test('nothing is left for later in a comment', () => {
+  const text = files.filter(
+    (path) => /\.(?:m?[tj]s|json|md|ya?ml|sh|conf|html|css)$/.test(path) && path !== HERE,
+  );
+  const marker = /\b(?:TO[D]O|FIX[M]E|XX[X]|HA[C]K)\b/;
+  expect(
+    places(
+      text.filter((path) => path !== 'package-lock.json'),
+      marker,
+      (whole) => whole,
+    ),
+  ).toEqual([]);
+});
+
+describe('links', () => {
+  const pages = files.filter((path) => path.endsWith('.md'));
+
+  /** Headings as GitHub names them in links. */
+  function anchors(markdown: string): Set<string> {
+    const headings = markdown.replace(/```[\s\S]*?```/g, '').match(/^#{1,6} .*$/gm) ?? [];
+    return new Set(
+      headings.map((heading) =>
+        heading
+          .replace(/^#+ /, '')
+          .toLowerCase()
+          .replace(/[^\p{L}\p{N} _-]/gu, '')
+          .trim()
+          .replace(/ /g, '-'),
+      ),
+    );
+  }
+
+  /** Links of a page that lead nowhere. */
+  function broken(page: string): string[] {
+    const text = read(page)
+      .replace(/```[\s\S]*?```/g, '')
+      .replace(/`[^`\n]*`/g, '');
+    const links = [...text.matchAll(/\]\(([^)\s]+)(?:\s+"[^"]*")?\)/g)].map(([, target = '']) => target);
+    return links.filter((target) => {
+      if (/^[a-z][a-z0-9+.-]*:/.test(target)) return false;
+      const [file = '', anchor] = target.split('#');
+      const path = file === '' ? page : normalize(join(dirname(page), decodeURIComponent(file)));
+      if (path.startsWith('..') || !existsSync(join(ROOT, path))) return true;
+      return anchor !== undefined && path.endsWith('.md') && !anchors(read(path)).has(anchor);
+    });
+  }
+
+  test.each(pages)('every link of %s leads somewhere', (page) => {
+    expect(broken(page)).toEqual([]);
+  });
+
+  test('pages name no document that is not there', () => {
+    const named = pages.flatMap((page) =>
+      [...read(page).matchAll(/(?<![\w/.])docs\/[\w/-]+\.(?:md|json|ya?ml)/g)].map(([path]) => ({
+        page,
+        path,
+      })),
+    );
+    expect(named.filter(({ path }) => !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+});
