@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { createSimulation, type Simulation } from '../../sim/world.ts';
+import { copies, delivered, MIB, URL_A, wrongPieces } from './scene.ts';
+
+/** Twenty hosts at once; one crashes in the middle, another crashes and comes back, messages are lost. */
+async function twenty(seed: number): Promise<{ sim: Simulation; copies: number; ended: string[] }> {
+  const sim = createSimulation({ seed, hosts: 20, linkBytesPerSec: 2 * MIB });
+  const content = sim.publish(URL_A, 3 * MIB + 777);
+  sim.faults.drop = 0.02;
+  sim.start();
+  await sim.run(1_500);
+  const gets = sim.hosts.map((host) => host.get({ resource: URL_A }));
+  await sim.run(900);
+  sim.hosts[7]?.crash();
+  await sim.run(60_000, () => gets.every(({ state }) => state !== 'running'));
+  const ended: string[] = [];
+  for (const get of gets) {
+    const right = await delivered(get, content);
+    ended.push(`${get.state} ${right ? 'right' : 'not right'} ${get.error?.code ?? ''}`.trim());
+    expect(await wrongPieces(get.host, content)).toEqual([]);
+  }
+  return { sim, ended, copies: copies(sim, content) };
+}
+
+test('twenty hosts finish with the right content though one crashes and messages are lost', async () => {
+  const { ended, copies: read } = await twenty(11);
+  const crashed = ended.splice(7, 1);
+  expect(crashed).toEqual(['crashed not right']);
+  expect(ended).toEqual(Array.from({ length: 19 }, () => 'done right'));
+  expect(read).toBeLessThan(1.5);
+});
+
+test('two runs of one seed give the same event log, and another seed another one', async () => {
+  const first = (await twenty(12)).sim.history();
+  expect((await twenty(12)).sim.history()).toBe(first);
+  expect((await twenty(13)).sim.history()).not.toBe(first);
+  expect(first.split('\n').length).toBeGreaterThan(500);
+});
+
+test('without faults every byte leaves the origin once and a download ends near the bound', async () => {
+  const sim = createSimulation({ seed: 1, hosts: 8, linkBytesPerSec: 4 * MIB });
+  const content = sim.publish(URL_A, 8 * MIB);
+  sim.start();
+  await sim.run(1_500);
+  const gets = sim.hosts.map((host) => host.get({ resource: URL_A }));
+  await sim.run(60_000, () => gets.every(({ state }) => state !== 'running'));
+  expect(gets.map(({ state }) => state)).toEqual(gets.map(() => 'done'));
+  expect(copies(sim, content)).toBe(1);
+  const plainMs = 2_000;
+  const slowestMs = Math.max(...gets.map(({ endedMs = 0 }) => endedMs - 1_500));
+  expect(slowestMs / plainMs).toBeLessThan(1.75);
+});
