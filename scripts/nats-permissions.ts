@@ -44,8 +44,7 @@ export function schedulerPermissions(swarm: string): Permissions {
       ...streams.flatMap(({ name }) => [
         `$JS.API.STREAM.*.${name}`,
         `$JS.API.STREAM.MSG.GET.${name}`,
-        `$JS.API.CONSUMER.CREATE.${name}`,
-        `$JS.API.CONSUMER.DELETE.${name}.*`,
+        `$JS.API.CONSUMER.*.${name}.>`,
         `$JS.API.CONSUMER.MSG.NEXT.${name}.*`,
       ]),
       ...buckets.map(({ name }) => `$JS.FC.${name}.>`),

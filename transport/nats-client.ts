@@ -23,7 +23,7 @@ interface Listening {
 }
 
 /** Headers of one message, by name. */
-export type Headers = Readonly<Record<string, string>>;
+type Headers = Readonly<Record<string, string>>;
 
 /** Plain messages and requests over a connection that comes and goes; subscriptions stay. */
 export class NatsClient {
@@ -36,7 +36,6 @@ export class NatsClient {
   readonly #refusals = new Map<string, number>();
   readonly #owner = new WeakMap<NatsSubscription, NatsConnection>();
   #connection: NatsConnection | undefined;
-  #inboxes = 0;
   #state: BusState = 'disconnected';
 
   /** @throws ERR_CONFIG_INVALID */
@@ -87,23 +86,17 @@ export class NatsClient {
     }
   }
 
-  /** A subject of this client alone, for messages that keep their own subject. */
-  freshInbox(): string {
-    this.#inboxes += 1;
-    return `${this.replies.prefix}-${this.#inboxes.toString(36)}`;
-  }
-
   /** The first answer. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_NO_RESPONDERS, ERR_BUS_TIMEOUT, ERR_BUS_DENIED, ERR_CANCELLED */
   async request(
     subject: string,
     bytes: Uint8Array,
-    options: { timeoutMs: number; signal?: AbortSignal; headers?: Headers },
+    options: { timeoutMs: number; signal?: AbortSignal },
   ): Promise<Msg> {
     return this.replies.wait<Msg>({
       subject,
       timeoutMs: options.timeoutMs,
       signal: options.signal,
-      send: (reply) => this.ask(subject, bytes, reply, options.headers),
+      send: (reply) => this.ask(subject, bytes, reply),
       take: (message) =>
         nobody(message) ? new ShoalError('ERR_BUS_NO_RESPONDERS', `nobody answers on ${subject}`) : message,
       late: () => new ShoalError('ERR_BUS_TIMEOUT', `no answer on ${subject} within ${options.timeoutMs} ms`),
@@ -111,9 +104,29 @@ export class NatsClient {
   }
 
   /** Publishes a request whose answers go to `reply`. @throws ERR_BUS_UNAVAILABLE */
-  ask(subject: string, bytes: Uint8Array, reply: string, extra?: Headers): void {
-    const sent = this.publish(subject, bytes, { reply, ...(extra === undefined ? {} : { headers: extra }) });
-    if (!sent) throw unavailable();
+  ask(subject: string, bytes: Uint8Array, reply: string): void {
+    if (!this.publish(subject, bytes, { reply })) throw unavailable();
+  }
+
+  /**
+   * Runs what speaks over the connection itself. When that drops nobody waits any more: `dropped` aborts.
+   * @throws ERR_BUS_UNAVAILABLE, and the errors of `run`
+   */
+  use<R>(run: (connection: NatsConnection, dropped: AbortSignal) => Promise<R>): Promise<R> {
+    const connection = this.#connection;
+    if (this.#state !== 'connected' || connection === undefined) return Promise.reject(unavailable());
+    return new Promise<R>((resolve, reject) => {
+      const drop = new AbortController();
+      const waiting = this.replies.open(
+        '',
+        () => {},
+        (error) => {
+          reject(error);
+          drop.abort();
+        },
+      );
+      run(connection, drop.signal).then(resolve, reject).finally(waiting.close);
+    });
   }
 
   listen(pattern: string, queue: string | undefined, handler: (message: Msg) => void): Subscription {

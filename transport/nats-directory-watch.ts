@@ -1,9 +1,7 @@
-import type { Msg } from '@nats-io/transport-node';
+import type { KvWatchEntry } from '@nats-io/kv';
+import type { QueuedIterator } from '@nats-io/transport-node';
 import type { Logger } from '../core/logger.ts';
-import type { Subscription } from './bus.ts';
-import type { JetStreamApi } from './jetstream-api.ts';
-import { consumerSchema, deliveryOf, isStatus, recordOf } from './nats-records.ts';
-import type { StreamConfig } from './streams.ts';
+import type { BusState, Subscription } from './bus.ts';
 
 /** A change of a directory; without value the key was removed. */
 export interface DirectoryChange {
@@ -13,133 +11,82 @@ export interface DirectoryChange {
 }
 
 interface Watching {
-  readonly api: JetStreamApi;
-  readonly stream: StreamConfig;
-  /** What precedes the key in a subject. */
-  readonly prefix: string;
+  /** Every entry there is, markers of removed ones too, and every change after; `empty`: there is none yet. */
+  readonly follow: () => Promise<{ changes: QueuedIterator<KvWatchEntry>; empty: boolean }>;
+  readonly onState: (listener: (state: BusState) => void) => Subscription;
   readonly listener: (change: DirectoryChange) => void;
   readonly logger: Logger;
 }
 
-const HEARTBEAT_MS = 5_000;
 const RETRY_MS = 1_000;
+/** A bucket that somebody removed and made again on a living connection is noticed within this time. */
+const REFRESH_MS = 60_000;
 
 /**
- * Tells every entry there is and every change, across lost connections, gaps and a lost store: each round begins
- * with all entries, and only what differs from what was told is told again.
+ * Tells every entry there is and every change, across lost connections and a lost store: each round begins with all
+ * entries, and only what differs from what was told is told again.
  */
-export function watchBucket(watching: Watching): Subscription {
-  const { api, stream, prefix, logger } = watching;
-  const { client } = api;
+export function watchDirectory({ follow, onState, listener, logger }: Watching): Subscription {
   const told = new Map<string, number>();
-  let open = true;
   let round = 0;
-  let heardAt = 0;
-  let retry: NodeJS.Timeout | undefined;
-  let listening: Subscription | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let current: QueuedIterator<KvWatchEntry> | undefined;
 
-  const tell = (change: DirectoryChange) => {
-    try {
-      watching.listener(change);
-    } catch (error) {
-      logger.error({ err: error }, 'a listener of a directory failed');
-    }
-  };
   const take = (key: string, value: Uint8Array | undefined, revision: number) => {
     if (value === undefined ? !told.has(key) : told.get(key) === revision) return;
     if (value === undefined) told.delete(key);
     else told.set(key, revision);
-    tell({ key, value, revision });
-  };
-
-  const begin = async () => {
-    round += 1;
-    const mine = round;
-    listening?.close();
-    clearTimeout(retry);
-    if (!open || client.state !== 'connected') return;
-    heardAt = Date.now();
-    const present = new Set<string>();
-    let expected = 1;
-    let total: number | undefined;
-    const forgetAbsent = () => {
-      total = undefined;
-      for (const [key, revision] of [...told]) if (!present.has(key)) take(key, undefined, revision);
-    };
-    const hear = (message: Msg) => {
-      if (mine !== round) return;
-      heardAt = Date.now();
-      if (isStatus(message)) {
-        // Flow control: the server waits for an empty answer before it sends more.
-        const control = message.reply || message.headers?.get('Nats-Consumer-Stalled');
-        if (control) client.publish(control, new Uint8Array());
-        const last = Number(message.headers?.get('Nats-Last-Consumer') || '0');
-        if (last >= expected) again();
-        return;
-      }
-      const delivery = deliveryOf(message);
-      if (delivery === undefined) return;
-      if (delivery.consumerSequence !== expected) return again();
-      expected += 1;
-      const record = recordOf(message, delivery);
-      const key = record.subject.slice(prefix.length);
-      if (!record.removed) present.add(key);
-      take(key, record.removed ? undefined : record.bytes, record.sequence);
-      if (total !== undefined && (delivery.pending === 0 || expected > total)) forgetAbsent();
-    };
-    const inbox = client.freshInbox();
-    listening = client.listen(inbox, undefined, hear);
     try {
-      // The answer may come after the first messages: until it does, every end is the end of the first pass.
-      total = Number.MAX_SAFE_INTEGER;
-      const consumer = await api.on(stream, () =>
-        api.call(
-          `CONSUMER.CREATE.${stream.name}`,
-          {
-            stream_name: stream.name,
-            config: {
-              deliver_subject: inbox,
-              deliver_policy: 'last_per_subject',
-              filter_subject: `${prefix}>`,
-              ack_policy: 'none',
-              replay_policy: 'instant',
-              idle_heartbeat: HEARTBEAT_MS * 1e6,
-              flow_control: true,
-              mem_storage: true,
-              num_replicas: 1,
-            },
-          },
-          consumerSchema,
-        ),
-      );
-      if (mine === round && expected === 1 && consumer.num_pending === 0) forgetAbsent();
+      listener({ key, value, revision });
     } catch (error) {
-      if (mine !== round) return;
-      logger.debug({ err: error, stream: stream.name }, 'a directory cannot be watched, trying on');
-      again(RETRY_MS);
+      logger.error({ err: error }, 'a listener of a directory failed');
     }
   };
-  const again = (delayMs = 0) => {
+  const end = () => {
     round += 1;
-    clearTimeout(retry);
-    if (open) retry = setTimeout(() => void begin(), delayMs);
+    clearTimeout(timer);
+    current?.stop();
+  };
+  const begin = () => {
+    end();
+    const mine = round;
+    run(mine)
+      .catch((error) => logger.debug({ err: error }, 'a directory cannot be watched, trying on'))
+      .finally(() => {
+        if (mine !== round) return;
+        clearTimeout(timer);
+        timer = setTimeout(begin, RETRY_MS);
+      });
+  };
+  const run = async (mine: number) => {
+    const { changes, empty } = await follow();
+    if (mine !== round) return changes.stop();
+    current = changes;
+    timer = setTimeout(begin, REFRESH_MS);
+    const present = new Set<string>();
+    let all = empty;
+    const forgetAbsent = () => {
+      for (const [key, revision] of [...told]) if (!present.has(key)) take(key, undefined, revision);
+    };
+    if (all) forgetAbsent();
+    for await (const { key, value, revision, operation, delta } of changes) {
+      if (mine !== round) return;
+      if (operation === 'PUT') present.add(key);
+      take(key, operation === 'PUT' ? value : undefined, revision);
+      if (all || delta !== 0) continue;
+      all = true;
+      forgetAbsent();
+    }
   };
 
-  const pulse = setInterval(() => {
-    if (client.state === 'connected' && Date.now() - heardAt > 2.5 * HEARTBEAT_MS) again();
-  }, HEARTBEAT_MS);
-  const states = client.onState((state) => {
-    if (state === 'connected') again();
+  const states = onState((state) => {
+    if (state === 'connected') begin();
   });
-  void begin();
+  begin();
   return {
     close: () => {
-      open = false;
-      round += 1;
-      clearTimeout(retry);
-      clearInterval(pulse);
       states.close();
-      listening?.close();
+      end();
     },
   };
 }

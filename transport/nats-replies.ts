@@ -34,8 +34,6 @@ export class NatsReplies {
     readonly timeoutMs: number;
     readonly signal?: AbortSignal | undefined;
     readonly send: (reply: string) => void;
-    /** Given the way in for messages that arrive on another subject than `reply`. */
-    readonly bind?: (take: (message: Msg) => void) => void;
     /** A result, an error to reject with, or undefined to go on waiting. */
     readonly take: (message: Msg) => R | ShoalError | undefined;
     /** What the end of the time means. */
@@ -56,7 +54,6 @@ export class NatsReplies {
         const outcome = options.take(message);
         if (outcome !== undefined) end(outcome);
       };
-      options.bind?.(take);
       const waiting = this.open(options.subject, take, end);
       const timer = setTimeout(() => end(options.late()), options.timeoutMs);
       signal?.addEventListener('abort', onAbort, { once: true });

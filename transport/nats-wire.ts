@@ -3,12 +3,12 @@ import { ShoalError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { BusState, Directory, Subscription } from './bus.ts';
 import type { BusCounters } from './counters.ts';
-import { JetStreamApi } from './jetstream-api.ts';
+import { JetStream } from './jetstream.ts';
 import { NatsClient, nobody } from './nats-client.ts';
 import { NatsDirectory } from './nats-directory.ts';
+import { readLastRecords } from './nats-log.ts';
 import type { NatsTarget } from './nats-options.ts';
-import { readLastRecords } from './nats-records.ts';
-import { isStream, type StreamConfig, streamConfig } from './streams.ts';
+import { isStream, type StreamDeclaration, streamConfig } from './streams.ts';
 import type { Wire, WireAnswer, WireMessage, WireRecord } from './wire.ts';
 
 const ERROR_TEXT = 'Nats-Service-Error';
@@ -25,7 +25,7 @@ interface NatsWireParts {
 /** A wire over NATS and its JetStream. */
 export class NatsWire implements Wire {
   readonly #client: NatsClient;
-  readonly #api: JetStreamApi;
+  readonly #jetstream: JetStream;
   readonly #swarm: string;
   readonly #logger: Logger;
   readonly #watches = new Set<Subscription>();
@@ -33,7 +33,7 @@ export class NatsWire implements Wire {
   /** @throws ERR_CONFIG_INVALID */
   constructor(parts: NatsWireParts) {
     this.#client = new NatsClient(parts.target, parts.counters, parts.logger);
-    this.#api = new JetStreamApi(this.#client, parts.logger);
+    this.#jetstream = new JetStream(this.#client, parts.logger);
     this.#swarm = parts.swarm;
     this.#logger = parts.logger;
   }
@@ -87,15 +87,22 @@ export class NatsWire implements Wire {
   }
 
   async append(stream: string, subject: string, bytes: Uint8Array): Promise<void> {
-    await this.#api.on(this.#stream(stream), () => this.#api.publish(subject, bytes));
+    await this.#jetstream.on(this.#stream(stream), (js) => js.publish(subject, bytes));
   }
 
   async readLast(stream: string, pattern: string): Promise<WireRecord[]> {
-    return readLastRecords(this.#api, this.#stream(stream), pattern);
+    return readLastRecords(this.#jetstream, this.#stream(stream), pattern);
   }
 
   directory(bucket: string): Directory {
-    return new NatsDirectory(this.#api, this.#swarm, bucket, this.#watches, this.#logger);
+    const parts = {
+      jetstream: this.#jetstream,
+      client: this.#client,
+      swarm: this.#swarm,
+      watches: this.#watches,
+      logger: this.#logger,
+    };
+    return new NatsDirectory(parts, bucket);
   }
 
   async close(): Promise<void> {
@@ -103,7 +110,7 @@ export class NatsWire implements Wire {
     await this.#client.close();
   }
 
-  #stream(name: string): StreamConfig {
+  #stream(name: string): StreamDeclaration {
     if (isStream(name)) return streamConfig(this.#swarm, name);
     throw new ShoalError('ERR_INTERNAL', `no stream is called ${name}`);
   }

@@ -1,23 +1,26 @@
+import { DiscardPolicy, RetentionPolicy, StorageType, type StreamConfig } from '@nats-io/jetstream';
 import { swarmPrefix } from './address.ts';
 
 const MIB = 1024 * 1024;
 const DAY_NANOS = 24 * 3600 * 1e9;
 
 /** The part of a stream's configuration that Shoal declares; what operators set beside it (replicas, placement) stays. */
-export interface StreamConfig {
-  readonly name: string;
-  readonly description: string;
-  readonly subjects: readonly string[];
-  readonly retention: 'limits';
-  readonly storage: 'file';
-  readonly discard: 'old' | 'new';
-  readonly max_msgs_per_subject: number;
-  readonly max_bytes: number;
-  /** Nanoseconds; 0: for ever. */
-  readonly max_age: number;
-  readonly allow_direct: boolean;
-  readonly allow_rollup_hdrs: boolean;
-}
+export type StreamDeclaration = Required<
+  Pick<
+    StreamConfig,
+    | 'name'
+    | 'description'
+    | 'subjects'
+    | 'retention'
+    | 'storage'
+    | 'discard'
+    | 'max_msgs_per_subject'
+    | 'max_bytes'
+    | 'max_age'
+    | 'allow_direct'
+    | 'allow_rollup_hdrs'
+  >
+>;
 
 const STREAMS = {
   tasks: {
@@ -47,14 +50,14 @@ export function bucketName(swarm: string, bucket: string): string {
 }
 
 /** What a stream of the table has to look like: the last message of each subject, bounded by age and bytes. */
-export function streamConfig(swarm: string, stream: keyof typeof STREAMS): StreamConfig {
+export function streamConfig(swarm: string, stream: keyof typeof STREAMS): StreamDeclaration {
   const { subjects, ...bounds } = STREAMS[stream];
   return {
     name: streamName(swarm, stream),
     subjects: [`${swarmPrefix(swarm)}${subjects}`],
-    retention: 'limits',
-    storage: 'file',
-    discard: 'old',
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    discard: DiscardPolicy.Old,
     max_msgs_per_subject: 1,
     allow_direct: true,
     allow_rollup_hdrs: false,
@@ -68,15 +71,15 @@ export function isStream(name: string): name is keyof typeof STREAMS {
 }
 
 /** The stream behind a key-value bucket, laid out as every NATS client lays it out. */
-export function bucketConfig(swarm: string, bucket: string): StreamConfig {
+export function bucketConfig(swarm: string, bucket: string): StreamDeclaration {
   const name = bucketName(swarm, bucket);
   return {
     name: `KV_${name}`,
     description: `the ${bucket} of Shoal`,
     subjects: [`$KV.${name}.>`],
-    retention: 'limits',
-    storage: 'file',
-    discard: 'new',
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
     max_msgs_per_subject: 1,
     max_bytes: BUCKET_BYTES,
     max_age: 0,
@@ -86,11 +89,11 @@ export function bucketConfig(swarm: string, bucket: string): StreamConfig {
 }
 
 /** Whether the server's configuration lacks something of the declared one. */
-export function drifted(declared: StreamConfig, actual: Readonly<Record<string, unknown>>): boolean {
+export function drifted(declared: StreamDeclaration, actual: StreamConfig): boolean {
+  const there = new Map<string, unknown>(Object.entries(actual));
   return Object.entries(declared).some(([key, value]) => {
     // The server leaves out what is false or 0.
-    const there =
-      actual[key] ?? (typeof value === 'boolean' ? false : typeof value === 'number' ? 0 : undefined);
-    return JSON.stringify(there) !== JSON.stringify(value);
+    const absent = typeof value === 'boolean' ? false : typeof value === 'number' ? 0 : undefined;
+    return JSON.stringify(there.get(key) ?? absent) !== JSON.stringify(value);
   });
 }

@@ -170,6 +170,36 @@ describe('a bus over NATS', () => {
     expect(await codeOf(plain.directory('ownership').entries())).toBe('ERR_BUS_UNAVAILABLE');
   });
 
+  test('ends what waits for JetStream as soon as the connection drops', async () => {
+    const nats = await server();
+    const waiting = bus({ servers: nats.url });
+    await reach(waiting, 'connected');
+    const directory = waiting.directory('directory');
+    await waiting.append(SUBJECTS.logRetired, at('t'), ended(1));
+    const revision = await directory.put('k', new Uint8Array([1]), 0);
+    process.kill(nats.pid, 'SIGSTOP');
+    const asked = [
+      waiting.append(SUBJECTS.logRetired, at('t'), ended(2)),
+      waiting.readLog(SUBJECTS.logRetired, {}),
+      directory.get('k'),
+      directory.put('k', new Uint8Array([2]), revision),
+      directory.remove('k', revision),
+      directory.entries(),
+    ].map(codeOf);
+    await nats.stop();
+    const started = performance.now();
+    expect(new Set(await Promise.all(asked))).toEqual(new Set(['ERR_BUS_UNAVAILABLE']));
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
+
+  test("says so where a record is beyond the server's own limit", async () => {
+    const nats = await server({ config: 'max_payload: 65536' });
+    const narrow = bus({ servers: nats.url });
+    await reach(narrow, 'connected');
+    const big = new Uint8Array(100_000);
+    expect(await codeOf(narrow.directory('directory').put('k', big, 0))).toBe('ERR_BUS_MESSAGE_TOO_LARGE');
+  });
+
   test('makes its streams again where the server lost its store', async () => {
     const nats = await server();
     const one = bus({ servers: nats.url });
