@@ -4,9 +4,8 @@ import type { GetRequest } from '../admin/control.ts';
 import { defaultCacheBytes } from '../app/cache-size.ts';
 import { type HostConfig, loadHostConfig } from '../app/config.ts';
 import type { ConfigInput } from '../app/config-sources.ts';
-import { type Door, daemonDoor, hostDoor, returningDaemonDoor, temporaryHostDoor } from '../app/door.ts';
+import { type Door, daemonDoor, returningDaemonDoor } from '../app/door.ts';
 import type { GetJob, GetTarget } from '../app/getter.ts';
-import { openLog } from '../app/logging.ts';
 import { ShoalError } from '../core/errors.ts';
 import { redactUrl } from '../core/source.ts';
 
@@ -58,10 +57,14 @@ export function getWays(
 }
 
 /** What goes into the cache needs the daemon's own directory; else it is one for the time of the download. */
-function ownDoor(config: HostConfig, target: GetTarget): Promise<Door> {
+async function ownDoor(config: HostConfig, target: GetTarget): Promise<Door> {
+  // Most gets go through a daemon: what a host is made of is loaded only where it is needed.
+  const { hostDoor, temporaryHostDoor } = await import('../app/own-door.ts');
+  const { openLog } = await import('../app/logging.ts');
   const logger = openLog(config.log);
   if (target.kind === 'cache') {
-    return hostDoor({ ...config, cacheBytes: config.cacheBytes || defaultCacheBytes(config.dir) }, logger);
+    const cacheBytes = config.cacheBytes || defaultCacheBytes(config.dir);
+    return hostDoor({ ...config, cacheBytes }, logger);
   }
   const unlimited = { ...config, cacheBytes: Number.MAX_SAFE_INTEGER };
   if (target.kind === 'stream') return temporaryHostDoor(unlimited, join(tmpdir(), 'shoal-get-'), logger);

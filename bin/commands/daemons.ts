@@ -1,13 +1,12 @@
 import type { Command } from 'commander';
-import { DEFAULT_NATS, loadHostConfig, loadSchedulerConfig } from '../../app/config.ts';
-import { openHostDaemon, openSchedulerDaemon } from '../../app/daemons.ts';
 import { settingsOf } from '../../app/settings.ts';
-import { openUp } from '../../app/up.ts';
-import { redactUrl } from '../../core/source.ts';
-import { runDaemon } from '../run-daemon.ts';
-import { addSettings, configInput } from '../settings-flags.ts';
+import { example } from '../help.ts';
+import { addSettings } from '../settings-flags.ts';
 
 type Options = Readonly<Record<string, unknown>>;
+
+/** Loaded when one is run, so that help and the short commands start at once. */
+const commands = () => import('../daemon-commands.ts');
 
 const hostSettings = settingsOf('host');
 const seedSettings = hostSettings.filter((name) => name !== 'role');
@@ -28,17 +27,7 @@ export function addDaemons(program: Command): void {
         'shoal get https://example.org/file -o file',
       ),
     )
-    .action((options: Options) => {
-      const config = loadHostConfig(withSetting(configInput(options), 'role', 'seed'));
-      return runDaemon(
-        'swarm',
-        config.log,
-        (logger) => openUp(config, logger),
-        ({ natsUrl }) => {
-          process.stderr.write(`${upText(redactUrl(natsUrl), config.dir)}\n`);
-        },
-      );
-    });
+    .action(async (options: Options) => (await commands()).runUp(options));
   addSettings(up, seedSettings);
 
   const scheduler = program
@@ -48,10 +37,7 @@ export function addDaemons(program: Command): void {
       'Run a scheduler: it decides which host fetches which piece from whom. No content passes through it.',
     )
     .addHelpText('after', example('shoal scheduler --nats nats://10.0.0.1:4222'))
-    .action((options: Options) => {
-      const config = loadSchedulerConfig({ ...configInput(options), defaults: { nats: DEFAULT_NATS } });
-      return runDaemon('scheduler', config.log, (logger) => openSchedulerDaemon(config, logger));
-    });
+    .action(async (options: Options) => (await commands()).runScheduler(options));
   addSettings(scheduler, settingsOf('scheduler'));
 
   const seed = program
@@ -62,7 +48,7 @@ export function addDaemons(program: Command): void {
       'after',
       example('shoal seed --nats nats://10.0.0.1:4222 --dir /srv/shoal --cache-size 1TiB'),
     )
-    .action((options: Options) => runHost('seed', withSetting(configInput(options), 'role', 'seed')));
+    .action(async (options: Options) => (await commands()).runSeed(options));
   addSettings(seed, seedSettings);
 
   const peer = program
@@ -78,29 +64,6 @@ export function addDaemons(program: Command): void {
         'shoal peer --nats nats://10.0.0.1:4222 --zone rack7 --limit-up 100MB',
       ),
     )
-    .action((options: Options) => runHost('peer', configInput(options)));
+    .action(async (options: Options) => (await commands()).runPeer(options));
   addSettings(peer, hostSettings);
-}
-
-function runHost(name: string, input: ReturnType<typeof configInput>): Promise<void> {
-  const config = loadHostConfig({ ...input, defaults: { nats: DEFAULT_NATS } });
-  return runDaemon(name, config.log, (logger) => openHostDaemon(config, logger));
-}
-
-function withSetting(input: ReturnType<typeof configInput>, name: string, value: unknown) {
-  return { ...input, flags: { ...input.flags, [name]: value } };
-}
-
-function upText(natsUrl: string, dir: string): string {
-  return [
-    `The swarm is up: NATS at ${natsUrl}, a scheduler and a seed in ${dir}.`,
-    `  get a file:   shoal get URL -o FILE --dir ${dir}`,
-    `  add a host:   shoal peer --nats ${natsUrl} --dir OTHER_DIR --data-port 0 --admin-port 0`,
-    '  stop it all:  Ctrl-C',
-  ].join('\n');
-}
-
-/** Lines of examples under a help text. */
-export function example(...lines: string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`;
 }

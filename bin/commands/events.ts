@@ -1,14 +1,6 @@
 import type { Command } from 'commander';
-import { DEFAULT_NATS, loadSchedulerConfig } from '../../app/config.ts';
-import { openLog } from '../../app/logging.ts';
-import { connectSwarm } from '../../app/swarm-client.ts';
-import { ShoalError } from '../../core/errors.ts';
-import { EVENTS } from '../../core/events.ts';
-import { print } from '../print.ts';
-import { addSettings, configInput } from '../settings-flags.ts';
-import { stopAsked } from '../stop.ts';
-import { eventLine, eventTypeOf } from '../views/event-line.ts';
-import { example } from './daemons.ts';
+import { example } from '../help.ts';
+import { addSettings } from '../settings-flags.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -24,36 +16,9 @@ export function addEvents(program: Command): void {
       'after',
       example('shoal events --nats nats://10.0.0.1:4222', 'shoal events peer.completed --json'),
     )
-    .action((type: string | undefined, options: Options) => follow(type ?? '', options));
-  addSettings(events, ['nats', 'nats-creds', 'swarm']);
-}
-
-async function follow(prefix: string, options: Options): Promise<void> {
-  if (!Object.keys(EVENTS).some((type) => type.startsWith(prefix))) {
-    throw new ShoalError(
-      'ERR_CONFIG_INVALID',
-      `there is no event ${JSON.stringify(prefix)}; docs/EVENTS.md lists them`,
-    );
-  }
-  const defaults = { nats: DEFAULT_NATS, 'log-level': 'warn' };
-  const { swarm, nats, log } = loadSchedulerConfig({ ...configInput(options), defaults });
-  if (nats === undefined) return;
-  const stopping = new AbortController();
-  const stopped = stopAsked().then(() => stopping.abort());
-  const client = await connectSwarm(swarm, nats, openLog(log), stopping.signal);
-  const { json } = options;
-  try {
-    await new Promise<void>((resolve, reject) => {
-      void stopped.then(resolve);
-      client.bus.subscribeEvents((_subject, event) => {
-        if (!eventTypeOf(event).startsWith(prefix)) return;
-        print(json ? `${JSON.stringify(event)}\n` : `${eventLine(event)}\n`).catch(reject);
-      });
-      process.stderr.write(
-        `following ${prefix === '' ? 'all events' : `events ${prefix}…`} of the swarm ${swarm}; Ctrl-C ends it\n`,
-      );
+    .action(async (type: string | undefined, options: Options) => {
+      const { runEvents } = await import('../events-command.ts');
+      await runEvents(type ?? '', options);
     });
-  } finally {
-    await client[Symbol.asyncDispose]();
-  }
+  addSettings(events, ['nats', 'nats-creds', 'swarm']);
 }

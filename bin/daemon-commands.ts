@@ -1,0 +1,54 @@
+import { DEFAULT_NATS, loadHostConfig, loadSchedulerConfig } from '../app/config.ts';
+import type { ConfigInput } from '../app/config-sources.ts';
+import { openHostDaemon, openSchedulerDaemon } from '../app/daemons.ts';
+import { openUp } from '../app/up.ts';
+import { redactUrl } from '../core/source.ts';
+import { runDaemon } from './run-daemon.ts';
+import { configInput } from './settings-flags.ts';
+
+type Options = Readonly<Record<string, unknown>>;
+
+/** Runs `up`. */
+export function runUp(options: Options): Promise<void> {
+  const config = loadHostConfig(asSeed(configInput(options)));
+  return runDaemon(
+    'swarm',
+    config.log,
+    (logger) => openUp(config, logger),
+    ({ natsUrl }) => void process.stderr.write(upText(redactUrl(natsUrl), config.dir)),
+  );
+}
+
+/** Runs `scheduler`. */
+export function runScheduler(options: Options): Promise<void> {
+  const config = loadSchedulerConfig({ ...configInput(options), defaults: { nats: DEFAULT_NATS } });
+  return runDaemon('scheduler', config.log, (logger) => openSchedulerDaemon(config, logger));
+}
+
+/** Runs `seed`. */
+export function runSeed(options: Options): Promise<void> {
+  return runHost('seed', asSeed(configInput(options)));
+}
+
+/** Runs `peer`. */
+export function runPeer(options: Options): Promise<void> {
+  return runHost('peer', configInput(options));
+}
+
+function runHost(name: string, input: ConfigInput): Promise<void> {
+  const config = loadHostConfig({ ...input, defaults: { nats: DEFAULT_NATS } });
+  return runDaemon(name, config.log, (logger) => openHostDaemon(config, logger));
+}
+
+/** The command says the role, whatever a file shared with other hosts says. */
+function asSeed(input: ConfigInput): ConfigInput {
+  return { ...input, flags: { ...input.flags, role: 'seed' } };
+}
+
+function upText(natsUrl: string, dir: string): string {
+  return `The swarm is up: NATS at ${natsUrl}, a scheduler and a seed in ${dir}.
+  get a file:   shoal get URL -o FILE --dir ${dir}
+  add a host:   shoal peer --nats ${natsUrl} --dir OTHER_DIR --data-port 0 --admin-port 0
+  stop it all:  Ctrl-C
+`;
+}

@@ -1,0 +1,78 @@
+import { connectDaemon } from '../admin/client.ts';
+import { loadSchedulerConfig } from '../app/config.ts';
+import type { SwarmQueries } from '../app/swarm-query.ts';
+import { print } from './print.ts';
+import { configInput } from './settings-flags.ts';
+import { hostsText, statusText, tasksText, taskText } from './views/rows.ts';
+
+type Options = Readonly<Record<string, unknown>>;
+
+/** Runs `status`. */
+export async function runStatus(options: Options): Promise<void> {
+  const { dir } = loadSchedulerConfig(configInput(options));
+  await show(options, await (await connectDaemon(dir)).status(), statusText);
+}
+
+/** Runs `task ls`. */
+export function runTaskLs(options: Options): Promise<void> {
+  return withSwarm(options, async (swarm) => show(options, await swarm.tasks(), tasksText));
+}
+
+/** Runs `task show`. */
+export function runTaskShow(id: string, options: Options): Promise<void> {
+  return withSwarm(options, async (swarm) => show(options, await swarm.task(taskIdOf(id)), taskText));
+}
+
+/** Runs `task rm`. */
+export function runTaskRm(id: string, options: Options): Promise<void> {
+  const taskId = taskIdOf(id);
+  return withSwarm(options, async (swarm) => {
+    const removed = { taskId, ...(await swarm.removeTask(taskId)) };
+    await show(
+      options,
+      removed,
+      ({ hosts }) => `removed from ${hosts === 1 ? '1 host' : `${hosts} hosts`}\n`,
+    );
+  });
+}
+
+/** Runs `host ls`. */
+export function runHostLs(options: Options): Promise<void> {
+  return withSwarm(options, async (swarm) => show(options, await swarm.hosts(), hostsText));
+}
+
+/** The swarm as --nats reaches it where that was given, else as the daemon of --dir does, else by SHOAL_NATS. */
+async function withSwarm(options: Options, use: (swarm: SwarmQueries) => Promise<void>): Promise<void> {
+  const config = loadSchedulerConfig({ ...configInput(options), defaults: { 'log-level': 'error' } });
+  const { nats } = options;
+  if (nats === undefined || config.nats === undefined) {
+    const daemon = await connectDaemon(config.dir).catch((error: unknown) => {
+      if (config.nats === undefined) throw error;
+      return undefined;
+    });
+    if (daemon !== undefined) return use(daemon);
+  }
+  if (config.nats === undefined) return;
+  const { openLog } = await import('../app/logging.ts');
+  const { connectSwarm } = await import('../app/swarm-client.ts');
+  const { swarmQueries } = await import('../app/swarm-query.ts');
+  const client = await connectSwarm(config.swarm, config.nats, openLog(config.log));
+  try {
+    await use(swarmQueries(client.bus));
+  } finally {
+    await client[Symbol.asyncDispose]();
+  }
+}
+
+function show<T>(options: Options, value: T, text: (value: T) => string): Promise<void> {
+  const { json } = options;
+  return print(json ? `${JSON.stringify(value, null, 2)}\n` : text(value));
+}
+
+/** A digest stands for its task. */
+function taskIdOf(text: string): string {
+  return text
+    .trim()
+    .replace(/^(sha256|sha512):/i, '$1-')
+    .toLowerCase();
+}
