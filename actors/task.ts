@@ -39,6 +39,8 @@ interface PeerRow {
   error: WireError | undefined;
   /** It was asked for the origin's first bytes: what it read of them is leased. */
   probes: boolean;
+  /** It tells hashes of pieces that another scheduler leased to it. */
+  veteran: boolean;
   mayReadOrigin: boolean;
   /** How far it has been told the log of hashes. */
   hashCursor: number;
@@ -197,6 +199,7 @@ export class TaskActor {
       received: { origin: 0, peers: 0, local: 0 },
       error: undefined,
       probes: false,
+      veteran: false,
       mayReadOrigin: false,
       hashCursor: 0,
       stuckSinceMs: undefined,
@@ -213,7 +216,10 @@ export class TaskActor {
     row.mayReadOrigin = request.mayReadOrigin;
     // A scheduler just born leases nothing from the origin before it has heard what the hosts hold.
     this.#join(hostId, request.mayReadOrigin && nowMs >= this.#world.recoveredAtMs, request.wants);
-    this.#takeHashes(hostId, row, request, !sameEpoch);
+    // What it read under another scheduler it tells in its next syncs, which know this one already.
+    if (!sameEpoch) row.veteran = true;
+    else if (request.hashes === undefined) row.veteran = false;
+    this.#takeHashes(hostId, row, request, row.veteran);
     const added = this.#takeHave(hostId, row, request);
     for (const failure of request.failures) {
       if (failure.count > 0) this.#ledger.fail(hostId, failure, nowMs);
