@@ -1,3 +1,4 @@
+import { createHash, type Hash } from 'node:crypto';
 import type { GetProgress, GetRequest, GetResult } from '../admin/control.ts';
 import { ShoalError } from '../core/errors.ts';
 import type { Door } from './door.ts';
@@ -28,15 +29,15 @@ export interface GetEnd {
   readonly via: Door['kind'];
 }
 
-/** What has been given out already, which a second try must not contradict. */
+/** What has been given out already, which a second try must repeat to the byte. */
 interface Given {
   bytes: number;
-  taskId: string | undefined;
+  readonly hash: Hash;
 }
 
 /** Gets a resource to its target, by another way where the daemon dies under it. @throws any ShoalError */
 export async function runGet(job: GetJob, signal: AbortSignal): Promise<GetEnd> {
-  const given: Given = { bytes: 0, taskId: undefined };
+  const given: Given = { bytes: 0, hash: createHash('sha256') };
   let door = await job.open();
   try {
     for (;;) {
@@ -90,7 +91,7 @@ async function takeFile(
   }
 }
 
-/** A second try goes on behind what was written, where it is of the same version. */
+/** A second try goes on behind what was written, once its own beginning proved to be the same. */
 async function deliverInOrder(
   door: Door,
   job: GetJob,
@@ -99,24 +100,32 @@ async function deliverInOrder(
   signal: AbortSignal,
 ): Promise<GetResult> {
   const content = contentOf(door, job, signal);
+  const again = given.bytes;
+  const repeated = createHash('sha256');
+  const proven = given.hash.copy().digest();
   let at = 0;
   for await (const chunk of content) {
-    const { taskId } = content.result();
-    given.taskId ??= taskId;
-    if (given.taskId !== taskId) {
-      throw new ShoalError('ERR_TASK_CHANGED', 'the content changed after a part of it was written');
+    const fresh = chunk.subarray(Math.min(chunk.length, Math.max(0, again - at)));
+    if (at < again) {
+      repeated.update(chunk.subarray(0, chunk.length - fresh.length));
+      if (at + chunk.length >= again && !repeated.digest().equals(proven)) throw changed();
     }
-    const fresh = chunk.subarray(Math.min(chunk.length, Math.max(0, given.bytes - at)));
     at += chunk.length;
     if (fresh.length === 0) continue;
     await write(fresh);
+    given.hash.update(fresh);
     given.bytes += fresh.length;
   }
+  if (at < again) throw changed();
   return { ...content.result(), length: at };
 }
 
+function changed(): ShoalError {
+  return new ShoalError('ERR_TASK_CHANGED', 'the content changed after a part of it was written');
+}
+
 interface Content extends AsyncIterable<Uint8Array> {
-  /** What was told last of what comes. @throws ERR_INTERNAL where nothing was */
+  /** What was told last of what came. @throws ERR_INTERNAL where nothing was */
   result(): GetResult;
 }
 

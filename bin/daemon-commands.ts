@@ -15,7 +15,8 @@ export function runUp(options: Options): Promise<void> {
     'swarm',
     config.log,
     (logger) => openUp(config, logger),
-    ({ natsUrl }) => void process.stderr.write(upText(redactUrl(natsUrl), config.dir)),
+    ({ natsUrl }) =>
+      void process.stderr.write(upText(natsUrl.split(',').map(redactUrl).join(','), config.dir)),
   );
 }
 

@@ -49,7 +49,7 @@ export function getWays(
       note(
         servers === undefined
           ? 'the daemon does not come back: downloading directly'
-          : `the daemon does not come back: joining the swarm at ${redactUrl(servers.join(','))}`,
+          : `the daemon does not come back: joining the swarm at ${servers.map(redactUrl).join(',')}`,
       );
       return own(servers);
     },

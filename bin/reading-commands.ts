@@ -1,6 +1,7 @@
 import { connectDaemon } from '../admin/client.ts';
 import { loadSchedulerConfig } from '../app/config.ts';
 import type { SwarmQueries } from '../app/swarm-query.ts';
+import { redactUrl } from '../core/source.ts';
 import { print } from './print.ts';
 import { configInput } from './settings-flags.ts';
 import { hostsText, statusText, tasksText, taskText } from './views/rows.ts';
@@ -10,7 +11,9 @@ type Options = Readonly<Record<string, unknown>>;
 /** Runs `status`. */
 export async function runStatus(options: Options): Promise<void> {
   const { dir } = loadSchedulerConfig(configInput(options));
-  await show(options, await (await connectDaemon(dir)).status(), statusText);
+  const { nats, ...status } = await (await connectDaemon(dir)).status();
+  const url = nats.url === undefined ? {} : { url: nats.url.split(',').map(redactUrl).join(',') };
+  await show(options, { ...status, nats: { ...url, state: nats.state } }, statusText);
 }
 
 /** Runs `task ls`. */
