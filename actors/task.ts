@@ -216,8 +216,8 @@ export class TaskActor {
     row.mayReadOrigin = request.mayReadOrigin;
     // A scheduler just born leases nothing from the origin before it has heard what the hosts hold.
     this.#join(hostId, request.mayReadOrigin && nowMs >= this.#world.recoveredAtMs, request.wants);
-    // What it read under another scheduler it tells in its next syncs, which know this one already.
-    if (!sameEpoch) row.veteran = true;
+    // What it read before this scheduler knew it, it tells in its first syncs, some of which know this epoch already.
+    if (!sameEpoch || row.lastSeq === 0) row.veteran = true;
     else if (request.hashes === undefined) row.veteran = false;
     this.#takeHashes(hostId, row, request, row.veteran);
     const added = this.#takeHave(hostId, row, request);
