@@ -14,6 +14,8 @@ import type { Run } from './transfer.ts';
 const TICK_MS = 100;
 /** How often a known host is asked what it has. */
 const ASK_MS = 500;
+/** Known hosts have this long to answer before the origin is read at once. */
+const ASK_FIRST_MS = 300;
 /** A host that failed is left alone for this long. */
 const AVOID_MS = 3_000;
 const PER_PARENT = 4;
@@ -64,7 +66,9 @@ export class Adrift {
     this.#active = true;
     const delayMs =
       LIMITS.adriftOriginMinMs + random.next() * (LIMITS.adriftOriginMaxMs - LIMITS.adriftOriginMinMs);
-    this.#originFromMs = clock.now() + (first ? 0 : delayMs);
+    // Whoever is reading already can tell the length, and what need not be read twice.
+    const askedMs = this.#options.hosts().length > 0 ? ASK_FIRST_MS : 0;
+    this.#originFromMs = clock.now() + (first ? askedMs : delayMs);
     this.#progressMs = clock.now();
     this.#tick();
   }

@@ -28,6 +28,8 @@ interface HostOptions {
 const ROWS_PER_PAGE = 1_000;
 const PAGE_BYTES = 128 * 1024;
 const RETRY_MS = 500;
+/** A host that knows few others asks again after this time; a swarm of so few can bear it. */
+const BOOK_GROWS_MS = 2_000;
 /** Holdings are sent within this time after a census, at random, so that a swarm does not answer at once. */
 const JITTER_MS = 200;
 
@@ -149,9 +151,10 @@ export class HostActor {
     this.#aliveEveryMs = Math.max(LIMITS.aliveMs, reply.aliveEveryMs);
     if (this.state !== 'announced') world.log.info({ hosts: reply.addressBook.length }, 'joined the swarm');
     this.#actor.send({ type: 'announce.accepted' });
-    // Half the token's life, and often enough to keep the address book fresh.
+    // Half the token's life, and often enough to keep the address book fresh: who comes early is told of few.
     const halfLifeMs = (reply.tokenExpiresAtMs - world.clock.wall()) / 2;
-    const dueMs = Math.max(1_000, Math.min(halfLifeMs, 30_000));
+    const full = reply.addressBook.length >= LIMITS.addressBookHosts;
+    const dueMs = Math.max(1_000, Math.min(halfLifeMs, full ? 30_000 : BOOK_GROWS_MS));
     this.#later('announce', dueMs, () => this.#actor.send({ type: 'announce.due' }));
   }
 

@@ -14,8 +14,8 @@ export interface SchedulerWorld extends World {
   readonly hosts: HostTable;
   readonly slots: SlotTable;
   readonly holdings: Holdings;
-  /** Monotonic ms from which origin leases are given: the census is over by then. */
-  readonly recoveredAtMs: number;
+  /** Monotonic ms from which origin leases are given: the census is over by then. Moves on when NATS comes back. */
+  recoveredAtMs: number;
   readonly mintToken: (hostId: HostId, publicKey: Uint8Array, expiresAtMs: number) => string;
   readonly schedulerKeys: () => { id: string; publicKey: Uint8Array }[];
 }

@@ -32,6 +32,8 @@ import { TaskLog } from './task-log.ts';
 
 const TICK_MS = 500;
 const QUEUE = 'scheduler';
+/** How long hosts have to say what they hold. */
+const CENSUS_MS = 1_000;
 
 /** One scheduler: routes what hosts say to the actors of its tasks, and keeps the table of hosts. */
 export class SchedulerActor {
@@ -68,11 +70,17 @@ export class SchedulerActor {
       bus.subscribe(SUBJECTS.alive, {}, (alive, { hostId }) => this.#alive(asHost(hostId), alive)),
       bus.subscribe(SUBJECTS.holds, {}, (holds, { hostId }) => this.#holds(asHost(hostId), holds)),
       bus.onState((state) => {
-        if (state === 'connected') this.#takeCensus();
+        if (state === 'connected') this.#returned();
       }),
     ];
     if (bus.state === 'connected') this.#takeCensus();
     this.#tick();
+  }
+
+  /** Hosts were lost meanwhile that were not gone: nothing is leased from the origin before they are heard again. */
+  #returned(): void {
+    this.#world.recoveredAtMs = this.#world.clock.now() + CENSUS_MS;
+    this.#takeCensus();
   }
 
   /** Reads the log, and asks every host what it holds. */

@@ -41,6 +41,8 @@ interface PeerRow {
   probes: boolean;
   /** It tells hashes of pieces that another scheduler leased to it. */
   veteran: boolean;
+  /** Pieces that ran when it was new here, or adrift: this scheduler did not lease them, but they may come from the origin. */
+  readonly inherited: Set<number>;
   mayReadOrigin: boolean;
   /** How far it has been told the log of hashes. */
   hashCursor: number;
@@ -200,6 +202,7 @@ export class TaskActor {
       error: undefined,
       probes: false,
       veteran: false,
+      inherited: new Set(),
       mayReadOrigin: false,
       hashCursor: 0,
       stuckSinceMs: undefined,
@@ -217,8 +220,10 @@ export class TaskActor {
     // A scheduler just born leases nothing from the origin before it has heard what the hosts hold.
     this.#join(hostId, request.mayReadOrigin && nowMs >= this.#world.recoveredAtMs, request.wants);
     // What it read before this scheduler knew it, it tells in its first syncs, some of which know this epoch already.
-    if (!sameEpoch || row.lastSeq === 0) row.veteran = true;
-    else if (request.hashes === undefined) row.veteran = false;
+    if (!sameEpoch || row.lastSeq === 0 || request.adrift) {
+      row.veteran = true;
+      for (const piece of request.running) row.inherited.add(piece);
+    } else if (request.hashes === undefined) row.veteran = false;
     this.#takeHashes(hostId, row, request, row.veteran);
     const added = this.#takeHave(hostId, row, request);
     for (const failure of request.failures) {
@@ -285,7 +290,7 @@ export class TaskActor {
   #takeHashes(hostId: HostId, row: PeerRow, request: SyncRequest, born: boolean): void {
     const hashes = unpackHashes(request.hashes ?? new Uint8Array()) ?? [];
     for (const { piece, hash } of hashes) {
-      const leased = row.probes || this.#ledger.readOrigin(hostId, piece);
+      const leased = row.probes || row.inherited.has(piece) || this.#ledger.readOrigin(hostId, piece);
       const verdict = this.#claims.claim(hostId, piece, hash, leased || born || request.adrift);
       if (verdict === 'new') this.#vouched(piece);
       if (verdict === 'conflict') {
