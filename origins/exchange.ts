@@ -108,7 +108,8 @@ class BodyPump {
   }
 
   data(chunk: Buffer): void {
-    if (this.#ended || this.#sink === undefined) return;
+    // A resumed parser flushes with an empty chunk; pausing on that would go round for ever.
+    if (this.#ended || this.#sink === undefined || chunk.length === 0) return;
     const left = this.#limit - this.#bytes;
     const part = chunk.length > left ? chunk.subarray(0, left) : chunk;
     this.#bytes += part.length;

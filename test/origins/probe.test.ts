@@ -371,3 +371,13 @@ describe('a probe', () => {
     }
   });
 });
+
+test('a sink that answers at once with a promise is given every byte, and no chunk without bytes', async () => {
+  const server = await started(file(content, '"v1"'));
+  const answer = await origin.probe({ ...ask(server.url), prefixBytes: content.length }, never);
+  if (answer.kind !== 'content') throw new Error('no content');
+  const chunks: number[] = [];
+  await answer.body.pump(async (chunk) => void chunks.push(chunk.length), never);
+  expect(chunks.reduce((sum, bytes) => sum + bytes, 0)).toBe(content.length);
+  expect(chunks).not.toContain(0);
+});
