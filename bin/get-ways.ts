@@ -6,7 +6,7 @@ import { type HostConfig, loadHostConfig } from '../app/config.ts';
 import type { ConfigInput } from '../app/config-sources.ts';
 import { type Door, daemonDoor, returningDaemonDoor } from '../app/door.ts';
 import type { GetJob, GetTarget } from '../app/getter.ts';
-import { ShoalError } from '../core/errors.ts';
+import { ShoalError, toShoalError } from '../core/errors.ts';
 import { redactUrl } from '../core/source.ts';
 
 /**
@@ -25,19 +25,23 @@ export function getWays(
   const flags = { ...input.flags, role: 'normal', 'data-port': 0, 'admin-port': 0 };
   const config = loadHostConfig({ ...input, flags, defaults });
 
-  const own = (servers: readonly string[] | undefined): Promise<Door> => {
+  const own = (servers: readonly string[] | undefined, allowOrigins: readonly string[]): Promise<Door> => {
     const nats = servers === undefined ? undefined : { servers, credsFile: config.nats?.credsFile };
-    // Alone, the origin is the one that was named, by whoever may read it anyway.
-    const allowOrigins =
-      nats === undefined ? [...config.allowOrigins, ...originOf(request)] : config.allowOrigins;
     return ownDoor({ ...config, nats, allowOrigins }, target);
   };
+  const named = [...config.allowOrigins, ...originOf(request)];
   return {
     async open() {
-      const daemon = await daemonDoor(config.dir).catch(unlessAbsent(note));
+      const daemon = await daemonDoor(config.dir).catch((error: unknown) => {
+        const why = whyNoDaemon(error);
+        if (why === 'lost') return returningDaemonDoor(config.dir, signal);
+        if (why !== 'absent') note(`${toShoalError(error).message}: going without`);
+        return undefined;
+      });
       if (daemon !== undefined) return daemon;
       if (config.nats === undefined) note(`no daemon in ${config.dir} and no --nats: downloading directly`);
-      return own(config.nats?.servers);
+      // Alone, the origin is the one that was named, by whoever may read it anyway.
+      return own(config.nats?.servers, config.nats === undefined ? named : config.allowOrigins);
     },
     async reopen(natsUrl) {
       const daemon = await returningDaemonDoor(config.dir, signal);
@@ -51,7 +55,8 @@ export function getWays(
           ? 'the daemon does not come back: downloading directly'
           : `the daemon does not come back: joining the swarm at ${servers.map(redactUrl).join(',')}`,
       );
-      return own(servers);
+      // The daemon that took the request had its leave to read this origin.
+      return own(servers, named);
     },
   };
 }
@@ -73,13 +78,13 @@ async function ownDoor(config: HostConfig, target: GetTarget): Promise<Door> {
   return temporaryHostDoor(unlimited, join(folder, `.${basename(path).slice(0, 100)}.shoal-`), logger);
 }
 
-function unlessAbsent(note: (text: string) => void): (error: unknown) => undefined {
-  return (error) => {
-    if (!(error instanceof ShoalError) || error.code !== 'ERR_DAEMON_UNAVAILABLE') throw error;
+/** `absent`, `denied` or `lost`. @throws what else went wrong */
+function whyNoDaemon(error: unknown): unknown {
+  if (error instanceof ShoalError && error.code === 'ERR_DAEMON_UNAVAILABLE') {
     const { why } = error.details;
-    if (why !== 'absent') note(`${error.message}: going without`);
-    return undefined;
-  };
+    return why;
+  }
+  throw error;
 }
 
 function originOf({ resource }: GetRequest): string[] {
