@@ -353,6 +353,6 @@ test('whatever is lost, doubled or reordered, the scheduler ends up knowing all'
 test('whatever is lost, doubled or reordered, a scheduler born meanwhile ends up knowing all', () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(happening, rebirth), { maxLength: 60 }), (steps) => play(steps)),
-    { numRuns: 1_000 },
+    { numRuns: 1_000, seed: 7 },
   );
 });

@@ -41,7 +41,7 @@ function watched(expected: Uint8Array | undefined) {
     pieceMachine.provide({
       actions: { record: ({ context: { piece, length } }) => void records.push({ piece, length }) },
     }),
-    { input: { ...input, expected } },
+    { input: { ...input, parent: expected === undefined ? 'origin' : parent, expected } },
   ).start();
   return { actor, records };
 }

@@ -1,0 +1,292 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { LeaseBook } from '../../actors/lease-book.ts';
+import { SlotPool } from '../../actors/slot-pool.ts';
+import type { Run, Transfer, TransferEnd } from '../../actors/transfer.ts';
+import type { HostAddress } from '../../core/host.ts';
+import type { HostId } from '../../core/ids.ts';
+
+const address = (index: number): HostAddress => ({
+  hostId: index.toString(16).padStart(32, '0') as HostId,
+  ip: '10.0.0.1',
+  port: 7400 + index,
+});
+const run = (first: number, count = 1, more: Partial<Run> = {}): Run => ({
+  first,
+  count,
+  from: 'origin',
+  hedge: false,
+  ...more,
+});
+
+/** A transfer that ends when the test says so, or at once when it is aborted. */
+class FakeTransfer {
+  readonly run: Run;
+  readonly ended: Promise<TransferEnd>;
+  aborted = false;
+  #end: (end: TransferEnd) => void = () => {};
+
+  constructor(of: Run) {
+    this.run = of;
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  finish(): void {
+    this.#end({ run: this.run, bytes: 0, durationMs: 0, failure: undefined });
+  }
+
+  abort(): void {
+    this.aborted = true;
+    this.finish();
+  }
+}
+
+/** Lets what was promised happen. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+}
+
+function watched(slots = 4, pool = new SlotPool(slots)) {
+  const held = new Set<number>();
+  const unready = new Set<number>();
+  const started: FakeTransfer[] = [];
+  const ended: Run[] = [];
+  const book = new LeaseBook({
+    pool,
+    isHeld: (first, count) => {
+      for (let piece = first; piece < first + count; piece += 1) if (!held.has(piece)) return false;
+      return true;
+    },
+    isReady: ({ first }) => !unready.has(first),
+    start: (of) => {
+      const transfer = new FakeTransfer(of);
+      started.push(transfer);
+      return transfer as unknown as Transfer;
+    },
+    onEnd: (end) => void ended.push(end.run),
+  });
+  const firsts = () => started.map(({ run: { first } }) => first);
+  const finish = async (first: number) => {
+    for (const transfer of started) if (transfer.run.first === first) transfer.finish();
+    await settle();
+  };
+  return { book, pool, held, unready, started, ended, firsts, finish };
+}
+
+describe('leases', () => {
+  test('run as far as there are slots, in the order of the set, and the rest follow', async () => {
+    const { book, firsts, finish, ended } = watched(2);
+    expect(book.replace([run(5), run(1), run(3)])).toBe(3);
+    expect(book.replace([run(5), run(1), run(3)])).toBe(0);
+    expect(firsts()).toEqual([5, 1]);
+    expect({ running: book.runningCount, queued: book.queuedPieces() }).toEqual({ running: 2, queued: [3] });
+    await finish(5);
+    expect(firsts()).toEqual([5, 1, 3]);
+    expect(ended).toEqual([run(5)]);
+  });
+
+  test('of a new set replace those that wait, and leave alone those that run', () => {
+    const { book, firsts } = watched(1);
+    book.replace([run(1), run(2), run(3)]);
+    book.replace([run(1), run(4, 2)]);
+    expect(firsts()).toEqual([1]);
+    expect(book.queuedPieces()).toEqual([4, 5]);
+    book.replace([]);
+    expect({ running: book.runningPieces(), queued: book.queuedCount }).toEqual({ running: [1], queued: 0 });
+  });
+
+  test('of pieces that are there already are passed over, also when they came while waiting', async () => {
+    const { book, held, firsts, finish } = watched(1);
+    held.add(1);
+    book.replace([run(1), run(2), run(3), run(4)]);
+    held.add(3);
+    await finish(2);
+    expect(firsts()).toEqual([2, 4]);
+  });
+
+  test('whose hashes are not known wait without a slot, and do not hold up the others', () => {
+    const { book, unready, firsts, pool } = watched(2);
+    unready.add(1);
+    book.replace([run(1), run(2)]);
+    expect(firsts()).toEqual([2]);
+    expect(pool.free).toBe(1);
+    unready.clear();
+    book.pump();
+    expect(firsts()).toEqual([2, 1]);
+  });
+
+  test('are told of as running until their pieces are there', () => {
+    const { book, held } = watched();
+    book.replace([run(3, 3)]);
+    expect(book.runningPieces()).toEqual([3, 4, 5]);
+    held.add(4);
+    expect(book.runningPieces()).toEqual([3, 5]);
+    expect([book.isInFlight(5), book.isInFlight(6)]).toEqual([true, false]);
+  });
+
+  test('are counted by parent', () => {
+    const { book } = watched();
+    const [a, b] = [address(1), address(2)];
+    book.replace([run(1, 1, { from: a }), run(2, 1, { from: { ...a } }), run(3, 1, { from: b }), run(4)]);
+    expect([book.runningFrom(a), book.runningFrom(b), book.runningFrom('origin')]).toEqual([2, 1, 1]);
+  });
+
+  test('of two tasks take turns at the slots of the host', async () => {
+    const pool = new SlotPool(1);
+    const [one, two] = [watched(1, pool), watched(1, pool)];
+    one.book.replace([run(1), run(2), run(3)]);
+    two.book.replace([run(7)]);
+    await one.finish(1);
+    expect([one.firsts(), two.firsts()]).toEqual([[1, 2], []]);
+    await one.finish(2);
+    expect([one.firsts(), two.firsts()]).toEqual([[1, 2], [7]]);
+    expect(pool.used).toBe(1);
+  });
+});
+
+describe('a hedge', () => {
+  test('runs beside the transfer that is late, and is dropped when that one brings the piece', async () => {
+    const { book, started, held } = watched();
+    book.replace([run(1, 1, { from: address(1) })]);
+    book.replace([run(1, 1, { from: address(2), hedge: true })]);
+    expect(started).toHaveLength(2);
+    held.add(1);
+    book.dropHedges(1);
+    await settle();
+    expect(started.map(({ aborted }) => aborted)).toEqual([false, true]);
+  });
+
+  test('on the same parent does not start', () => {
+    const { book, started } = watched();
+    book.replace([run(1, 1, { from: address(1) })]);
+    book.replace([run(1, 1, { from: address(1), hedge: true })]);
+    expect(started).toHaveLength(1);
+  });
+
+  test('takes the piece only when the one that writes it has stopped', async () => {
+    const { book, started } = watched();
+    book.replace([run(1, 2, { from: address(1) })]);
+    book.replace([run(1, 1, { from: address(2), hedge: true })]);
+    await book.seize(1);
+    expect(started.map(({ aborted }) => aborted)).toEqual([true, false]);
+    await settle();
+    expect(book.runningCount).toBe(1);
+  });
+
+  test('takes a piece that nobody writes at once', async () => {
+    const { book } = watched();
+    await book.seize(3);
+  });
+
+  test.fails('that began after the late one had ended does not wait for itself', async () => {
+    const { book, started, finish } = watched(1);
+    book.replace([run(1, 1, { from: address(1) })]);
+    book.replace([run(1, 1, { from: address(2), hedge: true })]);
+    // The slot becomes free because the late one failed: nobody writes the piece when the hedge starts.
+    await finish(1);
+    const [, hedge] = started;
+    expect(hedge?.run.hedge).toBe(true);
+    // What a transfer does when its bytes have proven right.
+    await book.seize(1);
+    expect(hedge?.aborted).toBe(false);
+  });
+
+  test.fails('is told of as running when the late one has ended', async () => {
+    const { book, started } = watched();
+    book.replace([run(1, 1, { from: address(1) })]);
+    book.replace([run(1, 1, { from: address(2), hedge: true })]);
+    started[0]?.finish();
+    await settle();
+    expect(book.runningCount).toBe(1);
+    expect(book.runningPieces()).toEqual([1]);
+  });
+});
+
+test.fails('a run that overlaps a running one does not write its pieces a second time', () => {
+  const { book, started } = watched();
+  book.replace([run(2, 3)]);
+  book.replace([run(1, 3)]);
+  const pieces = started.flatMap(({ run: { first, count } }) =>
+    Array.from({ length: count }, (_, index) => first + index),
+  );
+  expect(new Set(pieces).size).toBe(pieces.length);
+});
+
+describe('stopping', () => {
+  test('aborts what runs, forgets what waits, and starts nothing more', async () => {
+    const { book, started, pool, ended } = watched(2);
+    book.replace([run(1), run(2), run(3)]);
+    await book.stop();
+    await settle();
+    expect(started.map(({ aborted }) => aborted)).toEqual([true, true]);
+    expect({ used: pool.used, queued: book.queuedCount, ended: ended.length }).toEqual({
+      used: 0,
+      queued: 0,
+      ended: 2,
+    });
+    book.replace([run(4)]);
+    expect(started).toHaveLength(2);
+  });
+
+  test('leaves the slots to those who still wait', async () => {
+    const pool = new SlotPool(1);
+    const [one, two, three] = [watched(1, pool), watched(1, pool), watched(1, pool)];
+    one.book.replace([run(1)]);
+    two.book.replace([run(2)]);
+    three.book.replace([run(3)]);
+    await two.book.stop();
+    await one.finish(1);
+    expect(three.firsts()).toEqual([3]);
+  });
+});
+
+test('whatever sets come and however transfers end, slots are kept to and every lease is served', async () => {
+  const step = fc.oneof(
+    fc.record({
+      kind: fc.constant('set' as const),
+      pieces: fc.uniqueArray(fc.nat({ max: 9 }), { maxLength: 6 }),
+    }),
+    fc.record({ kind: fc.constant('end' as const), at: fc.nat({ max: 9 }), stored: fc.boolean() }),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 3 }),
+      fc.array(step, { maxLength: 40 }),
+      async (slots, steps) => {
+        const { book, pool, started, held } = watched(slots);
+        const live = () => started.filter((transfer) => !over.has(transfer));
+        const over = new Set<FakeTransfer>();
+        const end = async (transfer: FakeTransfer, stored: boolean) => {
+          if (stored) held.add(transfer.run.first);
+          over.add(transfer);
+          transfer.finish();
+          await settle();
+        };
+        let wanted: readonly number[] = [];
+        for (const action of steps) {
+          if (action.kind === 'set') {
+            wanted = action.pieces;
+            book.replace(action.pieces.map((piece) => run(piece)));
+          } else {
+            const running = live();
+            const transfer = running[action.at % Math.max(1, running.length)];
+            if (transfer) await end(transfer, action.stored);
+          }
+          expect(pool.used).toBe(live().length);
+          expect(pool.used).toBeLessThanOrEqual(slots);
+          const flying = live().map(({ run: { first } }) => first);
+          expect(new Set(flying).size).toBe(flying.length);
+          if (pool.free > 0) expect(book.queuedCount).toBe(0);
+        }
+        for (let transfer = live()[0]; transfer !== undefined; transfer = live()[0])
+          await end(transfer, true);
+        const tried = new Set(started.map(({ run: { first } }) => first));
+        expect(wanted.filter((piece) => !tried.has(piece) && !held.has(piece))).toEqual([]);
+        expect(pool.used).toBe(0);
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
