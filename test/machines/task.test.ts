@@ -95,6 +95,14 @@ describe('a task', () => {
     expect(task.value()).toBe('idle');
   });
 
+  test.fails('waits for its end too when the hosts leave before its length is known', () => {
+    for (const path of [[], ['probe.assigned']] as const) {
+      const task = watched();
+      task.send(...path);
+      expect(task.send('work.ended')).toContain('startIdleTimer');
+    }
+  });
+
   test('stops waiting for its end when a host comes', () => {
     const task = watched();
     task.send('geometry.known', 'work.ended');
