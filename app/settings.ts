@@ -43,8 +43,7 @@ export const SETTINGS = {
     {
       scope: 'both',
       value: 'URL',
-      defaultText:
-        'none; `scheduler`, `seed`, `peer` and `events` take nats://127.0.0.1:4222',
+      defaultText: 'none; `scheduler`, `seed`, `peer` and `events` take nats://127.0.0.1:4222',
     },
   ),
   'nats-creds': setting(z.string().min(1).optional(), 'NATS credentials file (.creds) to log in with.', {
