@@ -97,7 +97,7 @@ export class PeerActor {
       pool,
       book: this.#book,
       hosts: () => this.#knownHosts(),
-      mayReadOrigin: () => this.#mayReadOrigin,
+      mayReadOrigin: () => this.originRequest() !== undefined,
       probe: () => this.#probe(),
       fail: (error) => this.#fail(error),
       originError: () => this.#originError,
