@@ -63,6 +63,9 @@ export class PeerActor {
   #answeredMs: number;
   #patienceMs: number;
   #probing = false;
+  /** The whole contradicts the digest, and the scheduler has not settled yet why. */
+  #contradicted = false;
+  #sampling = false;
   #error: ShoalError | undefined;
   #released: Promise<void> | undefined;
   urgent: number | undefined;
@@ -137,7 +140,29 @@ export class PeerActor {
     this.#world.emit('peer.joined', this.taskId, { taskId: this.taskId, hostId: this.#world.hostId });
     const { opened } = this.#input;
     if (opened) await this.#opened(opened.probed, opened.body);
-    if (!this.#checkComplete()) this.#scheduleSync(true);
+    this.#checkSource();
+    if (this.#checkComplete()) return;
+    if (this.#world.alone) this.#actor.send({ type: 'sync.silent' });
+    else this.#scheduleSync(true);
+  }
+
+  /** A source that this host may not read is as good as a refusal by it. */
+  #checkSource(): void {
+    const request = this.originRequest();
+    if (request === undefined || this.#world.origin.allows(request.url)) return;
+    const { host } = new URL(request.url);
+    const error = new ShoalError(
+      'ERR_SOURCE_ADDRESS_REFUSED',
+      `${host} is not an origin that this host reads`,
+    );
+    this.#originFailed('origin-status', error);
+    this.#sync.failed({
+      first: 0,
+      count: 0,
+      parent: 'origin',
+      reason: 'origin-status',
+      error: error.toWire(),
+    });
   }
 
   get state(): 'joining' | 'transferring' | 'adrift' | 'verifying' | 'serving' | 'failed' | 'left' {
@@ -241,6 +266,7 @@ export class PeerActor {
       mayReadOrigin: this.#readsOrigin(),
       adrift: this.state === 'adrift',
       received: this.stats.received(),
+      originReasons: this.stats.originReasons,
     });
     try {
       const options = { timeoutMs: LIMITS.syncTimeoutMs, signal: this.#abort.signal };
@@ -252,6 +278,7 @@ export class PeerActor {
       this.#syncing = false;
     }
     if (this.ended || (this.state === 'serving' && !this.#sync.hasNews)) return;
+    if (this.#contradicted && !this.#sampling && !this.#sync.hasNews) this.#sync.mismatched([], []);
     const hungry = this.#pool.free > 0 && this.#book.queuedCount === 0 && this.#fruitless < 2;
     this.#scheduleSync(this.#syncSoon || (this.state === 'transferring' && hungry));
   }
@@ -276,9 +303,9 @@ export class PeerActor {
     this.#world.log.debug({ taskId: this.taskId, code: error.code }, 'sync not answered');
     if (error.code === 'ERR_STORE_FULL' || error.code === 'ERR_STORE_IO') return this.#fail(error);
     this.#intervalMs = Math.max(this.#intervalMs, 250);
-    if (this.#wants() && this.#world.clock.now() - this.#answeredMs >= this.#patienceMs) {
-      this.#actor.send({ type: 'sync.silent' });
-    }
+    if (this.#world.clock.now() - this.#answeredMs < this.#patienceMs) return;
+    if (this.#wants()) this.#actor.send({ type: 'sync.silent' });
+    else if (this.#contradicted) void this.#refuted();
   }
 
   /** Leases that can be taken beyond those that run or wait: the free slots, and two intervals ahead. */
@@ -320,7 +347,8 @@ export class PeerActor {
     if (wrong.length === 0) return;
     await this.content.stored?.drop(wrong);
     this.#whole.reset();
-    if (this.state === 'verifying') this.#actor.send({ type: 'whole.differed' });
+    this.#contradicted = false;
+    this.#actor.send({ type: 'whole.differed' });
     this.#sync.startOver();
     this.#syncSoon = true;
   }
@@ -498,6 +526,7 @@ export class PeerActor {
       if (this.#world.alone || this.#answeredMs + LIMITS.adriftAfterMs < this.#world.clock.now()) {
         return await this.#refuted();
       }
+      this.#contradicted = true;
       this.#sync.mismatched([], []);
       this.#scheduleSync(true);
     } catch (error) {
@@ -507,21 +536,30 @@ export class PeerActor {
 
   async #readSamples(samples: readonly number[]): Promise<void> {
     const request = this.originRequest();
-    if (request === undefined) return;
-    const { agreed, differed } = await readSamples(
-      this.#world.origin,
-      request,
-      this.content,
-      samples,
-      this.#abort.signal,
-    );
-    this.#sync.mismatched(agreed, differed);
-    this.#scheduleSync(true);
+    if (request === undefined || this.#sampling) return;
+    this.#sampling = true;
+    try {
+      const { origin } = this.#world;
+      const { agreed, differed } = await readSamples(
+        origin,
+        request,
+        this.content,
+        samples,
+        this.#abort.signal,
+      );
+      this.#sync.mismatched(agreed, differed);
+    } catch (error) {
+      this.#world.log.warn({ taskId: this.taskId, err: error }, 'the source could not be read again');
+    } finally {
+      this.#sampling = false;
+      this.#scheduleSync(true);
+    }
   }
 
   async #dropClaim(): Promise<void> {
     await this.content.discard();
     this.#whole.reset();
+    this.#contradicted = false;
     this.#sync.forgetClaim();
     this.#actor.send({ type: 'whole.differed' });
   }
@@ -578,6 +616,7 @@ export class PeerActor {
 
   #stopAdrift(): void {
     this.#adrift.stop();
+    if (this.#world.alone || this.#world.clock.now() - this.#answeredMs > LIMITS.adriftAfterMs) return;
     this.#world.emit('peer.recovered', this.taskId, { taskId: this.taskId, hostId: this.#world.hostId });
   }
 
@@ -624,6 +663,7 @@ export class PeerActor {
       mayReadOrigin: false,
       adrift: false,
       received: this.stats.received(),
+      originReasons: this.stats.originReasons,
     });
     await this.#world.bus
       .request(SUBJECTS.sync, this.#tokens, request, { timeoutMs: LIMITS.syncTimeoutMs })
