@@ -283,6 +283,7 @@ export class SchedulerActor {
         task: {
           ...task.row(),
           peers: task.peers(),
+          originReasons: task.originReasons,
           error: error && { code: error.code, message: error.message },
         },
       };

@@ -14,6 +14,7 @@ type SyncFacts = Pick<
   | 'mayReadOrigin'
   | 'adrift'
   | 'received'
+  | 'originReasons'
 > & { readonly urgent: number | undefined };
 
 /** Pieces in one delta at most; the rest waits for the next sync. */

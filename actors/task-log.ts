@@ -1,8 +1,8 @@
 import { type ShoalError, toShoalError } from '../core/errors.ts';
 import { type PieceHash, packHashes } from '../core/hash-page.ts';
-import { partitionOf, type TaskId } from '../core/ids.ts';
+import { type HostId, partitionOf, type TaskId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { LogCreated, LogEnded } from '../core/messages.ts';
+import type { Delivery, LogCreated, LogEnded } from '../core/messages.ts';
 import { SUBJECTS } from '../transport/subjects.ts';
 import type { World } from './world.ts';
 
@@ -30,6 +30,10 @@ export class TaskLog {
       const tokens = { ...this.#of(taskId), page: String(page) };
       this.#append(() => this.#world.bus.append(SUBJECTS.logManifest, tokens, message));
     }
+  }
+
+  delivery(taskId: TaskId, hostId: HostId, entry: Delivery): void {
+    this.#append(() => this.#world.bus.append(SUBJECTS.delivery, { ...this.#of(taskId), hostId }, entry));
   }
 
   failed(taskId: TaskId, entry: LogEnded): void {

@@ -36,6 +36,10 @@ interface PeerRow {
   freeSlots: number;
   transferBytesPerSec: number;
   received: SyncRequest['received'];
+  originReasons: Readonly<Record<string, number>>;
+  /** Its delivery is in the log. */
+  delivered: boolean;
+  readonly joinedMs: number;
   error: WireError | undefined;
   /** It was asked for the origin's first bytes: what it read of them is leased. */
   probes: boolean;
@@ -94,7 +98,7 @@ export class TaskActor {
         actions: {
           recordCreated: () => this.#recordCreated(),
           recordManifest: () => this.#recordManifest(),
-          recordFailed: () => this.#recordFailed(),
+          recordFailed: ({ context }) => this.#recordFailed(context.error),
           recordRetired: () => this.#recordRetired(),
           startIdleTimer: () => this.#startIdleTimer(),
           stopIdleTimer: () => this.#idleTimer?.(),
@@ -199,6 +203,9 @@ export class TaskActor {
       freeSlots: 0,
       transferBytesPerSec: 0,
       received: { origin: 0, peers: 0, local: 0 },
+      originReasons: {},
+      delivered: false,
+      joinedMs: this.#world.clock.now(),
       error: undefined,
       probes: false,
       veteran: false,
@@ -240,9 +247,10 @@ export class TaskActor {
     row.freeSlots = request.freeSlots;
     row.transferBytesPerSec = request.transferBytesPerSec;
     row.received = request.received;
+    row.originReasons = request.originReasons ?? {};
     if (row.wants && isNew) this.#recruitSeeds();
     if (row.wants) this.#actor.send({ type: 'work.began' });
-    else this.#rest(hostId);
+    else this.#rest(hostId, row);
     this.#grant(hostId, row, nowMs, request.urgent);
     return added;
   }
@@ -397,6 +405,8 @@ export class TaskActor {
   }
 
   #setGeometry(length: number | undefined, pieceLength: number): void {
+    // No claim of a host may make this scheduler keep account of more pieces than there can be.
+    if (length !== undefined && length > pieceLength * LIMITS.piecesPerTask) return;
     if (this.#pieceLength === undefined) {
       this.#pieceLength = pieceLength;
       this.#length = length;
@@ -572,9 +582,15 @@ export class TaskActor {
   }
 
   /** A host has all it wanted: what it holds stays known while it lives. */
-  #rest(hostId: HostId): void {
+  #rest(hostId: HostId, row: PeerRow): void {
     const bits = this.#ledger.bits(hostId);
     if (bits === undefined || bits.count === 0) return;
+    if (bits.complete && !row.delivered && row.received.origin + row.received.peers > 0) {
+      row.delivered = true;
+      const durationMs = Math.round(this.#world.clock.now() - row.joinedMs);
+      const atMs = this.#world.clock.wall();
+      this.#log.delivery(this.taskId, hostId, { bytes: row.received, durationMs, atMs });
+    }
     this.#world.holdings.set(this.taskId, hostId, bits.complete ? 'complete' : bits.toBytes());
   }
 
@@ -626,8 +642,7 @@ export class TaskActor {
     this.#log.manifest(this.taskId, this.#world.epoch, hashes);
   }
 
-  #recordFailed(): void {
-    const { error } = this.#actor.getSnapshot().context;
+  #recordFailed(error: WireError | undefined): void {
     const { taskId } = this;
     if (error)
       this.#world.emit('task.failed', taskId, {
@@ -674,6 +689,15 @@ export class TaskActor {
         state,
       };
     });
+  }
+
+  /** Bytes read from the origin by this swarm, by reason. */
+  get originReasons(): Record<string, number> {
+    const sum: Record<string, number> = {};
+    for (const { originReasons } of this.#peers.values()) {
+      for (const [reason, bytes] of Object.entries(originReasons)) sum[reason] = (sum[reason] ?? 0) + bytes;
+    }
+    return sum;
   }
 
   get error(): WireError | undefined {

@@ -153,6 +153,8 @@ export const syncRequestSchema = z.object({
   mismatch: z.object({ agreed: pieces, differed: pieces }).optional(),
   /** Bytes received so far by source, for `explain`. */
   received: z.object({ origin: uint, peers: uint, local: uint }),
+  /** Bytes read from the origin, by reason. */
+  originReasons: z.record(z.string().max(32), uint).optional(),
 });
 export type SyncRequest = z.infer<typeof syncRequestSchema>;
 

@@ -61,7 +61,7 @@ export const peerMachine = setup({
     },
     serving: {
       entry: 'complete',
-      on: { 'idle.expired': 'left', 'task.failed': {} },
+      on: { 'idle.expired': 'left', 'whole.differed': 'joining', 'task.failed': {} },
     },
     failed: { type: 'final', entry: ['giveUp', 'release'] },
     left: { type: 'final', entry: 'release' },
