@@ -3,6 +3,7 @@ import { ShoalError, toShoalError } from '../core/errors.ts';
 import type { HostAddress } from '../core/host.ts';
 import type { HostId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
+import type { FailureReason } from '../core/messages.ts';
 import { rendezvous } from '../core/rendezvous.ts';
 import type { HaveReply } from '../dataplane/data-plane.ts';
 import type { HostWorld } from './host-world.ts';
@@ -18,6 +19,8 @@ const ASK_MS = 500;
 const ASK_FIRST_MS = 300;
 /** A host that failed is left alone for this long. */
 const AVOID_MS = 3_000;
+/** One that has no free slot is asked again soon. */
+const BUSY_MS = 200;
 const PER_PARENT = 4;
 /** Without a piece for this long, pieces that are another's to read are read here. */
 const STARVED_MS = 4_000;
@@ -79,10 +82,17 @@ export class Adrift {
     this.#known.clear();
   }
 
-  /** A run failed; its parent is left alone for a while. */
-  failed(run: Run): void {
+  /** A run failed; its parent is left alone for a while, and for good where it gave wrong bytes. */
+  failed(run: Run, reason: FailureReason): void {
     const known = run.from === 'origin' ? undefined : this.#known.get(run.from.hostId);
-    if (known) known.avoidUntilMs = this.#options.world.clock.now() + AVOID_MS;
+    if (known === undefined) return;
+    const now = this.#options.world.clock.now();
+    if (reason === 'busy') {
+      known.avoidUntilMs = now + BUSY_MS;
+      return;
+    }
+    known.reply = undefined;
+    known.avoidUntilMs = reason === 'corrupt' ? Number.POSITIVE_INFINITY : now + AVOID_MS;
   }
 
   #tick(): void {
@@ -144,12 +154,13 @@ export class Adrift {
       .have(address, content.taskId, giveUp.signal)
       .finally(cancel)
       .then((reply) => {
+        if (known.avoidUntilMs === Number.POSITIVE_INFINITY) return;
         known.reply = reply;
         this.#believe(address.hostId, reply);
       })
       .catch(() => {
         known.reply = undefined;
-        known.avoidUntilMs = world.clock.now() + ASK_MS;
+        known.avoidUntilMs = Math.max(known.avoidUntilMs, world.clock.now() + ASK_MS);
       });
   }
 

@@ -463,7 +463,7 @@ export class PeerActor {
       ...(url === undefined ? {} : { sourceUrl: url }),
       error: error.toWire(),
     });
-    this.#adrift.failed(run);
+    this.#adrift.failed(run, reason);
   }
 
   /** The origin refused for good, or is out of reach: this host does not read it again in this task. */
