@@ -37,6 +37,44 @@ test('two runs of one seed give the same event log, and another seed another one
   expect(first.split('\n').length).toBeGreaterThan(500);
 });
 
+test('a reader in order gets the right bytes while parents crash and messages are lost', async () => {
+  const sim = createSimulation({ seed: 21, hosts: 5, linkBytesPerSec: MIB });
+  const content = sim.publish(URL_A, 3 * MIB + 5);
+  sim.faults.drop = 0.05;
+  sim.start();
+  await sim.run(2_500);
+  for (const host of sim.hosts.slice(1)) host.get({ resource: URL_A });
+  const chunks: Uint8Array[] = [];
+  const stream = sim.hosts[0]?.stream({ resource: URL_A }, new AbortController().signal);
+  let ended = false;
+  const reading = (async () => {
+    for await (const chunk of stream ?? []) chunks.push(chunk.slice());
+  })().finally(() => {
+    ended = true;
+  });
+  sim.at(1_000, () => sim.hosts[1]?.crash());
+  sim.at(2_000, () => sim.hosts[2]?.crash());
+  await sim.run(60_000, () => ended);
+  await reading;
+  expect(Buffer.compare(Buffer.concat(chunks), content.bytes)).toBe(0);
+});
+
+test('a host that leaves in good order is missed by nobody', async () => {
+  const sim = createSimulation({ seed: 22, hosts: 4, linkBytesPerSec: 2 * MIB });
+  const content = sim.publish(URL_A, 2 * MIB);
+  sim.start();
+  await sim.run(2_500);
+  const gets = sim.hosts.map((host) => host.get({ resource: URL_A }));
+  await sim.run(700);
+  let left = false;
+  void sim.hosts[1]?.stop().then(() => {
+    left = true;
+  });
+  await sim.run(60_000, () => left && gets.every(({ state }) => state !== 'running'));
+  for (const get of gets) if (get.host !== sim.hosts[1]) expect(await delivered(get, content)).toBe(true);
+  expect(sim.events.some(({ type }) => type === 'host.drained')).toBe(true);
+});
+
 test('without faults every byte leaves the origin once and a download ends near the bound', async () => {
   const sim = createSimulation({ seed: 1, hosts: 8, linkBytesPerSec: 4 * MIB });
   const content = sim.publish(URL_A, 8 * MIB);
