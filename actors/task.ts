@@ -627,7 +627,12 @@ export class TaskActor {
     });
   }
 
+  /** Soon while hashes come in; at once when the last is there, since who has all says nothing more. */
   #scheduleManifest(): void {
+    const pieces = this.#pieces;
+    if (pieces !== undefined && this.#claims.end >= pieces && this.#claims.proven >= pieces) {
+      return this.#recordManifest();
+    }
     if (this.#manifestTimer) return;
     this.#manifestTimer = this.#world.clock.after(MANIFEST_MS, () => {
       this.#manifestTimer = undefined;
