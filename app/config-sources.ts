@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { parse as parseYaml, YAMLParseError } from 'yaml';
+import { createRequire } from 'node:module';
 import type { z } from 'zod';
 import { ShoalError } from '../core/errors.ts';
 import { SETTINGS, type SettingName, type Settings, settingsSchema, settingVariable } from './settings.ts';
@@ -53,10 +53,14 @@ function fileLayer(input: ConfigInput): Layer {
   return { where: (name) => `${file}: ${name}`, values: readConfigFile(file) };
 }
 
+// Loaded where there is a file to read: most commands have none, and start sooner without it.
+const requireHere = createRequire(import.meta.url);
+
 function readConfigFile(file: string): Record<string, unknown> {
+  const { parse, YAMLParseError } = requireHere('yaml') as typeof import('yaml');
   let value: unknown;
   try {
-    value = parseYaml(readFileSync(file, 'utf8'), { maxAliasCount: 0, schema: 'core' }) ?? {};
+    value = parse(readFileSync(file, 'utf8'), { maxAliasCount: 0, schema: 'core' }) ?? {};
   } catch (cause) {
     const what = cause instanceof YAMLParseError ? 'is not valid YAML' : 'cannot be read';
     const why = cause instanceof Error ? cause.message : String(cause);

@@ -1,4 +1,4 @@
-import { SingleBar } from 'cli-progress';
+import { createRequire } from 'node:module';
 import type { GetProgress } from '../../admin/control.ts';
 import { formatBytes, formatDuration, formatRate } from '../../core/units.ts';
 import { RateMeter } from './rate.ts';
@@ -51,7 +51,11 @@ function progressText({ doneBytes, length, state }: GetProgress, rate: RateMeter
   return `${percent} % ${formatBytes(doneBytes)} of ${formatBytes(length)}, ${speed}${left}, ${PLAIN[state]}`;
 }
 
+// Loaded where there is a terminal: a command without one starts sooner.
+const requireHere = createRequire(import.meta.url);
+
 function barProgress(stream: NodeJS.WriteStream): ProgressView {
+  const { SingleBar } = requireHere('cli-progress') as typeof import('cli-progress');
   const rate = new RateMeter();
   const bar = new SingleBar({
     stream,
