@@ -44,28 +44,43 @@ export function parseSourceUrl(text: string): { url: string; userInfo: string | 
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     throw new ShoalError('ERR_SOURCE_URL_INVALID', `no origin speaks ${url.protocol.slice(0, 20)} here`);
   }
-  const userInfo =
-    url.username === '' && url.password === ''
-      ? undefined
-      : `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  const userInfo = userInfoOf(url);
   url.username = '';
   url.password = '';
   url.hash = '';
   return { url: url.href, userInfo };
 }
 
-/** Text that may be a URL with a password, made fit to print. */
-export function redactUrl(text: string): string {
-  return text.slice(0, 500).replace(/\/\/[^/@\s]*@/, '//');
+/** @throws ERR_SOURCE_URL_INVALID */
+function userInfoOf({ username, password }: URL): string | undefined {
+  if (username === '' && password === '') return undefined;
+  try {
+    return `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  } catch {
+    // The cause would show what must not be printed.
+    throw new ShoalError('ERR_SOURCE_URL_INVALID', 'the user-info of the URL is not percent-encoded UTF-8');
+  }
 }
 
-/** The URL that names the resource: no user-info, no fragment, no filtered query, the rest in order. */
+/** Text that may hold URLs with passwords, made fit to print; cut to 500 characters. */
+export function redactUrl(text: string): string {
+  return text.replace(/[/\\]{2}[^/\\?#\s]*@/g, '//').slice(0, 500);
+}
+
+/** The URL that names the resource: no user-info, no fragment, no filtered query, the rest as it was written. */
 export function canonicalUrl(text: string, filtered: readonly string[] = FILTERED_QUERY): string {
   const url = new URL(parseSourceUrl(text).url);
   const drop = new Set(filtered.map((name) => name.toLowerCase()));
-  const kept = [...url.searchParams].filter(([name]) => !drop.has(name.toLowerCase()));
-  if (kept.length !== [...url.searchParams].length) url.search = new URLSearchParams(kept).toString();
+  const parts = url.search.slice(1).split('&');
+  const kept = parts.filter((part) => !drop.has(nameOf(part).toLowerCase()));
+  // Set again only where something is dropped, so that the rest is never re-encoded.
+  if (kept.length < parts.length) url.search = kept.some((part) => part !== '') ? `?${kept.join('&')}` : '';
   return url.href;
+}
+
+/** Decoded name of a query parameter as written; the `&` keeps a leading `?` in the name. */
+function nameOf(part: string): string {
+  return [...new URLSearchParams(`&${part}`).keys()][0] ?? '';
 }
 
 export function resourceIdOf(url: string): ResourceId {

@@ -60,7 +60,7 @@ test('any text is a URL or refused with one code', () => {
   );
 });
 
-test.fails('user-info with percent signs that encode nothing is taken as it is, or refused with the same code', () => {
+test('user-info with percent signs that encode nothing is taken as it is, or refused with the same code', () => {
   for (const odd of ['http://%ff@host/', 'http://a:%zz@host/', 'http://%@host/']) {
     expect([undefined, 'ERR_SOURCE_URL_INVALID']).toContain(codeOf(() => parseSourceUrl(odd)));
   }
@@ -82,10 +82,12 @@ test('the error about a URL shows no password', () => {
   }
 });
 
-test.fails('a password is not printed, whatever is in it and however many URLs are in the text', () => {
+test('a password is not printed, whatever is in it and however many URLs are in the text', () => {
   expect(redactUrl('http://user:secret@host/a@b')).toBe('http://host/a@b');
   expect(redactUrl('nats://u:secret@a,nats://u:secret@b')).toBe('nats://a,nats://b');
   expect(redactUrl('http://user:sec@ret@host/')).toBe('http://host/');
+  expect(redactUrl('http:\\\\user:secret@host')).toBe('http://host');
+  expect(redactUrl(`http://u:${'secret'.repeat(200)}@host`)).toBe('http://host');
   expect(redactUrl('x'.repeat(10_000)).length).toBeLessThanOrEqual(500);
 });
 
@@ -96,11 +98,12 @@ test('a resource is the same whoever asks, by whatever fragment and signature', 
       'https://me:pw@bucket.example/a/b?X-Amz-Date=1&versionId=3&x-amz-signature=ff&X-Amz-Date=2#x',
     ),
   ).toBe(plain);
+  expect(canonicalUrl('https://bucket.example/a/b?versionId=3&X%2DAmz%2DDate=1&X-Goog-Date')).toBe(plain);
   expect(canonicalUrl('https://bucket.example/a/b?X-Goog-Signature=1')).toBe('https://bucket.example/a/b');
 });
 
-test.fails('a signature leaves the rest of a query as it was written', () => {
-  for (const rest of ['name=a%20b', 'flag', 'a=1&b', 'path=~x*y', 'q=%C3%A4&q=+']) {
+test('a signature leaves the rest of a query as it was written', () => {
+  for (const rest of ['?x', 'a&&b', '%ff=%zz', 'name=a%20b', 'flag', 'a=1&b', 'path=~x*y', 'q=%C3%A4&q=+']) {
     expect(canonicalUrl(`https://h/a?${rest}&X-Amz-Signature=1`)).toBe(canonicalUrl(`https://h/a?${rest}`));
   }
 });
