@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type HostId, isHostId, isTaskId, type TaskId } from './ids.ts';
 import { LIMITS } from './limits.ts';
+import { isGeometry } from './piece.ts';
 
 /*
  * Every message that crosses the bus, validated on arrival. The sender is a token of the subject, never a field.
@@ -29,7 +30,9 @@ const wireError = z.object({
 const pieceLength = z
   .int()
   .min(1)
-  .max(64 * 1024 * 1024);
+  .max(64 * 1024 * 1024)
+  .refine((value) => isGeometry({ pieceLength: value }), 'not a power of two');
+const TOO_MANY_PIECES = 'more pieces than a task may have';
 const schedulerKey = z.object({ id: z.string().max(64), publicKey: bytes });
 
 /** Who may read cached content: everyone, or those whom the source lets in. */
@@ -114,8 +117,7 @@ const probedSchema = z.object({
 });
 export type Probed = z.infer<typeof probedSchema>;
 
-/** host → owning scheduler: all that a host has to say of a task it works on. */
-export const syncRequestSchema = z.object({
+const syncRequestFields = z.object({
   incarnation: uint,
   seq: uint,
   /** The sync that `added` is relative to; 0: `have` is everything. */
@@ -156,12 +158,14 @@ export const syncRequestSchema = z.object({
   /** Bytes read from the origin, by reason. */
   originReasons: z.record(z.string().max(32), uint).optional(),
 });
+/** host → owning scheduler: all that a host has to say of a task it works on. */
+export const syncRequestSchema = syncRequestFields.refine(isGeometry, TOO_MANY_PIECES);
 export type SyncRequest = z.infer<typeof syncRequestSchema>;
 
 /** The scheduler's word to a child: this run of adjacent pieces, from this parent. */
 export const leaseSchema = z.object({
   first: piece,
-  count: z.int().min(1),
+  count: z.int().min(1).max(LIMITS.piecesPerTask),
   parent,
   /** For the origin: which source, as index into the reply's `sources`. */
   source: uint.optional(),
@@ -173,8 +177,7 @@ export type Lease = z.infer<typeof leaseSchema>;
 export const taskStateSchema = z.enum(['pending', 'resolving', 'distributing', 'idle', 'retired', 'failed']);
 export type TaskState = z.infer<typeof taskStateSchema>;
 
-/** The whole set of a host's current leases in a task; also pushed to an idle child. */
-export const leaseSetSchema = z.object({
+const leaseSetFields = z.object({
   epoch: uint,
   number: uint,
   leases: z.array(leaseSchema).max(1024),
@@ -199,10 +202,14 @@ export const leaseSetSchema = z.object({
   /** Whether origins give ranges with a strong validator. */
   ranges: z.boolean(),
 });
+/** The whole set of a host's current leases in a task; also pushed to an idle child. */
+export const leaseSetSchema = leaseSetFields.refine(isGeometry, TOO_MANY_PIECES);
 export type LeaseSet = z.infer<typeof leaseSetSchema>;
 
 export const syncReplySchema = z.discriminatedUnion('status', [
-  leaseSetSchema.extend({ status: z.literal('ok'), seq: uint, intervalMs: uint }),
+  leaseSetFields
+    .extend({ status: z.literal('ok'), seq: uint, intervalMs: uint })
+    .refine(isGeometry, TOO_MANY_PIECES),
   /** The base is unknown here: send everything. */
   z.object({ status: z.literal('full'), epoch: uint }),
   z.object({ status: z.literal('refused'), error: wireError }),
@@ -260,14 +267,16 @@ export const holdsSchema = z.object({
   pages: uint,
   tasks: z
     .array(
-      z.object({
-        taskId,
-        /** Absent: the task is complete. */
-        have: bytes.optional(),
-        length: uint.optional(),
-        pieceLength: pieceLength.optional(),
-        audience: audienceSchema,
-      }),
+      z
+        .object({
+          taskId,
+          /** Absent: the task is complete. */
+          have: bytes.optional(),
+          length: uint.optional(),
+          pieceLength: pieceLength.optional(),
+          audience: audienceSchema,
+        })
+        .refine(isGeometry, TOO_MANY_PIECES),
     )
     .max(4096),
   /** Tasks this host evicted. */
@@ -297,16 +306,18 @@ export const evictSchema = z.object({ taskId, reason: z.string().max(500) });
 export type Evict = z.infer<typeof evictSchema>;
 
 /** The task log, one message for each kind and task. */
-export const logCreatedSchema = z.object({
-  epoch: uint,
-  taskId,
-  length: uint.optional(),
-  pieceLength: pieceLength.optional(),
-  sources: z.array(source).max(16),
-  audience: audienceSchema,
-  probed: probedSchema.optional(),
-  atMs: uint,
-});
+export const logCreatedSchema = z
+  .object({
+    epoch: uint,
+    taskId,
+    length: uint.optional(),
+    pieceLength: pieceLength.optional(),
+    sources: z.array(source).max(16),
+    audience: audienceSchema,
+    probed: probedSchema.optional(),
+    atMs: uint,
+  })
+  .refine(isGeometry, TOO_MANY_PIECES);
 export type LogCreated = z.infer<typeof logCreatedSchema>;
 
 export const logManifestSchema = z.object({

@@ -36,3 +36,17 @@ export function runBytes(geometry: Geometry, first: number, count: number): numb
   const start = pieceOffset(geometry, first);
   return Math.min(geometry.length, start + count * geometry.pieceLength) - start;
 }
+
+/**
+ * Whether content may be cut so, in bytes: pieces of a power of two, and no more of them than a task may have. What
+ * is not known yet contradicts nothing.
+ */
+export function isGeometry(cut: {
+  readonly length?: number | undefined;
+  readonly pieceLength?: number | undefined;
+}): boolean {
+  const { length = 0, pieceLength } = cut;
+  if (pieceLength === undefined) return true;
+  if (!(pieceLength >= 1) || !Number.isInteger(Math.log2(pieceLength))) return false;
+  return length >= 0 && length <= pieceLength * LIMITS.piecesPerTask;
+}

@@ -239,6 +239,24 @@ describe('bounds', () => {
     ],
     ['a piece length of 0', 'syncRequest', ['pieceLength'], 0],
     ['a piece length beyond 64 MiB', 'syncRequest', ['pieceLength'], 64 * 1024 * 1024 + 1],
+    ['a piece length of 3', 'syncRequest', ['pieceLength'], 3],
+    ['a length of 524,289 in pieces of 2 in a sync', 'syncRequest', ['length'], 2 * LIMITS.piecesPerTask + 1],
+    ['a length of 524,289 in pieces of 2 in a set', 'leaseSet', ['length'], 2 * LIMITS.piecesPerTask + 1],
+    ['a length of 524,289 in pieces of 2 in a reply', 'syncReply', ['length'], 2 * LIMITS.piecesPerTask + 1],
+    [
+      'a length of 524,289 in pieces of 2 in a push',
+      'leasesPush',
+      ['set', 'length'],
+      2 * LIMITS.piecesPerTask + 1,
+    ],
+    [
+      'a length of 524,289 in pieces of 2 of what a host holds',
+      'holds',
+      ['tasks', 0, 'length'],
+      2 * LIMITS.piecesPerTask + 1,
+    ],
+    ['a length of 524,289 in pieces of 2 in the log', 'logCreated', ['length'], 2 * LIMITS.piecesPerTask + 1],
+    ['a lease of 262,145 pieces', 'leaseSet', ['leases', 0, 'count'], LIMITS.piecesPerTask + 1],
     ['1,025 leases', 'leaseSet', ['leases'], many(1025, { first: 0, count: 1, parent: hostId })],
     ['a lease of no pieces', 'leaseSet', ['leases', 0, 'count'], 0],
     ['a parent that is no host', 'leaseSet', ['leases', 0, 'parent'], 'nobody'],
@@ -255,5 +273,13 @@ describe('bounds', () => {
   ])('%s are one too many', (_, kind, place, value) => {
     const [schema, valid] = VALID[kind] ?? [];
     expect(schema?.safeParse(replaced(valid, place, value)).success).toBe(false);
+  });
+
+  test('the largest length that its pieces allow is taken', () => {
+    for (const kind of ['syncRequest', 'leaseSet', 'syncReply', 'logCreated']) {
+      const [schema, valid] = VALID[kind] ?? [];
+      const largest = replaced(valid, ['length'], 2 * LIMITS.piecesPerTask);
+      expect(schema?.safeParse(largest).success).toBe(true);
+    }
   });
 });

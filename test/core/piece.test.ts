@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { LIMITS } from '../../core/limits.ts';
-import { pieceCount, pieceLengthFor, pieceOffset, pieceSize, runBytes } from '../../core/piece.ts';
+import {
+  isGeometry,
+  pieceCount,
+  pieceLengthFor,
+  pieceOffset,
+  pieceSize,
+  runBytes,
+} from '../../core/piece.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -73,6 +80,37 @@ test('a run has as many bytes as its pieces', () => {
       expect(runBytes(cut, first, run)).toBe(bytes);
       // A run that says it goes beyond the end ends with the content.
       expect(runBytes(cut, first, count + 5)).toBe(cut.length - pieceOffset(cut, first));
+    }),
+  );
+});
+
+test.each([
+  [{}, true],
+  [{ length: 2 ** 52 }, true],
+  [{ pieceLength: 1 }, true],
+  [{ length: 0, pieceLength: 1 }, true],
+  [{ length: LIMITS.piecesPerTask, pieceLength: 1 }, true],
+  [{ length: LIMITS.piecesPerTask + 1, pieceLength: 1 }, false],
+  [{ length: LIMITS.piecesPerTask * 4096, pieceLength: 4096 }, true],
+  [{ length: LIMITS.piecesPerTask * 4096 + 1, pieceLength: 4096 }, false],
+  [{ length: 5, pieceLength: 0 }, false],
+  [{ length: 5, pieceLength: 0.5 }, false],
+  [{ length: 5, pieceLength: -2 }, false],
+  [{ length: 5, pieceLength: 3 }, false],
+  [{ length: -1, pieceLength: 4 }, false],
+  [{ length: Number.NaN, pieceLength: 4 }, false],
+  [{ length: 5, pieceLength: Number.NaN }, false],
+  [{ length: 5, pieceLength: Number.POSITIVE_INFINITY }, false],
+])('content cut as %j is possible: %s', (cut, possible) => {
+  expect(isGeometry(cut)).toBe(possible);
+});
+
+test('every cut that this code makes is possible, and has no more pieces than a task may have', () => {
+  fc.assert(
+    fc.property(fc.nat({ max: 2 ** 42 }), (length) => {
+      const cut = { length, pieceLength: pieceLengthFor(length) };
+      expect(isGeometry(cut)).toBe(true);
+      expect(pieceCount(cut)).toBeLessThanOrEqual(LIMITS.piecesPerTask);
     }),
   );
 });
