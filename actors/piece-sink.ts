@@ -49,7 +49,7 @@ export class PieceSink {
     return actor;
   }
 
-  /** @throws ERR_PIECE_CORRUPT, ERR_STORE_FULL, ERR_STORE_IO */
+  /** @throws ERR_PIECE_CORRUPT, ERR_PIECE_HASH_UNKNOWN, ERR_STORE_FULL, ERR_STORE_IO */
   write(chunk: Uint8Array): void | Promise<void> {
     this.#options.onBytes(chunk.length);
     return this.#consume(chunk, 0);

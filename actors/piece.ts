@@ -39,12 +39,16 @@ export class PieceActor {
     this.#actor.send({ type: 'bytes.started' });
   }
 
-  /** All bytes are written. @throws ERR_PIECE_CORRUPT, or what the record threw */
+  /** All bytes are written. @throws ERR_PIECE_CORRUPT, ERR_PIECE_HASH_UNKNOWN, or what the record threw */
   finish(hash: Uint8Array, length: number): void {
     this.#actor.send({ type: 'bytes.ended', hash, length });
     if (this.#error) throw this.#error;
     const { context } = this.#actor.getSnapshot();
     if (context.reason === undefined) return;
+    if (context.expected === undefined) {
+      // Nobody is to blame: the hash was withdrawn while the bytes were on their way.
+      throw new ShoalError('ERR_PIECE_HASH_UNKNOWN', `the hash of piece ${this.piece} is not known here`);
+    }
     throw new ShoalError(
       'ERR_PIECE_CORRUPT',
       `piece ${this.piece} from ${context.parent} has another hash than it must`,

@@ -4,7 +4,7 @@ import type { FailureReason, Parent } from '../core/messages.ts';
 interface PieceInput {
   readonly piece: number;
   readonly parent: Parent;
-  /** What its SHA-256 must be; undefined where the bytes come from an origin, whose reader is believed. */
+  /** What its SHA-256 must be; undefined is believed of an origin, and of nobody else. */
   readonly expected: Uint8Array | undefined;
 }
 
@@ -41,10 +41,11 @@ export const pieceMachine = setup({
     record: () => {},
   },
   guards: {
-    isIntact: ({ context: { expected, hash } }) =>
-      hash !== undefined &&
-      (expected === undefined ||
-        (expected.length === hash.length && expected.every((byte, index) => byte === hash[index]))),
+    isIntact: ({ context: { parent, expected, hash } }) => {
+      if (hash === undefined) return false;
+      if (expected === undefined) return parent === 'origin';
+      return expected.length === hash.length && expected.every((byte, index) => byte === hash[index]);
+    },
   },
 }).createMachine({
   id: 'piece',

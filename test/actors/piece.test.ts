@@ -43,6 +43,13 @@ test('a piece with another hash is not recorded, and its parent is named', () =>
   expect(actor.ended).toBe(true);
 });
 
+test('a piece without a known hash is not recorded, and blames nobody', () => {
+  const { actor, records } = watched(undefined);
+  actor.started();
+  expect(thrownBy(() => actor.finish(right, 10))).toMatchObject({ code: 'ERR_PIECE_HASH_UNKNOWN' });
+  expect(records).toEqual([]);
+});
+
 test('a record that cannot be written fails the piece with its own error', () => {
   const full = new ShoalError('ERR_STORE_FULL', 'no space');
   const { actor } = watched(right, full);

@@ -63,6 +63,18 @@ describe('a piece', () => {
     expect(records).toHaveLength(1);
   });
 
+  test('is not believed of a host where no hash is known', () => {
+    const records: number[] = [];
+    const actor = createActor(
+      pieceMachine.provide({ actions: { record: ({ context: { piece } }) => void records.push(piece) } }),
+      { input: { ...input, expected: undefined } },
+    ).start();
+    actor.send({ type: 'bytes.started' });
+    actor.send({ type: 'bytes.ended', hash: right, length: 5 });
+    expect(actor.getSnapshot().output).toEqual({ piece: 3, reason: 'corrupt' });
+    expect(records).toEqual([]);
+  });
+
   test('ends with the reason of its transfer from wherever it is', () => {
     for (const reason of failureReasonSchema.options) {
       for (const begun of [false, true]) {
