@@ -18,6 +18,8 @@ export type TaskEvent =
   | { readonly type: 'remove' };
 
 interface TaskContext {
+  /** Whether `geometry.known` came since the task began, or began anew. */
+  readonly known: boolean;
   readonly error: WireError | undefined;
 }
 
@@ -34,26 +36,42 @@ export const taskMachine = setup({
     /** Sets the time at which an idle or failed task ends. */
     startIdleTimer: () => {},
     stopIdleTimer: () => {},
+    learn: assign({ known: true }),
+    forget: assign({ known: false }),
+  },
+  guards: {
+    isKnown: ({ context }) => context.known,
   },
 }).createMachine({
   id: 'task',
-  context: { error: undefined },
+  context: { known: false, error: undefined },
   initial: 'pending',
   states: {
     pending: {
-      on: { 'probe.assigned': 'resolving', 'geometry.known': 'distributing' },
+      on: {
+        'probe.assigned': 'resolving',
+        'geometry.known': { target: 'distributing', actions: 'learn' },
+        'work.ended': 'idle',
+      },
     },
     resolving: {
-      on: { 'geometry.known': 'distributing' },
+      on: {
+        'geometry.known': { target: 'distributing', actions: 'learn' },
+        'work.ended': 'idle',
+      },
     },
     distributing: {
       entry: 'recordCreated',
-      on: { 'work.ended': 'idle', 'claim.dropped': 'pending' },
+      on: { 'work.ended': 'idle', 'claim.dropped': { target: 'pending', actions: 'forget' } },
     },
     idle: {
       entry: ['recordManifest', 'startIdleTimer'],
       exit: 'stopIdleTimer',
-      on: { 'work.began': 'distributing', 'claim.dropped': 'pending' },
+      on: {
+        'work.began': [{ guard: 'isKnown', target: 'distributing' }, { target: 'pending' }],
+        'geometry.known': { target: 'distributing', actions: 'learn' },
+        'claim.dropped': { target: 'pending', actions: 'forget' },
+      },
     },
     failed: {
       entry: ['recordFailed', 'startIdleTimer'],

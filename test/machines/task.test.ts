@@ -26,10 +26,10 @@ describe('the graph of a task', () => {
 
   test('every event does something in every state, but for these', () => {
     expect(ignored(ground)).toEqual({
-      pending: ['claim.dropped', 'work.began', 'work.ended'],
-      resolving: ['claim.dropped', 'probe.assigned', 'work.began', 'work.ended'],
+      pending: ['claim.dropped', 'work.began'],
+      resolving: ['claim.dropped', 'probe.assigned', 'work.began'],
       distributing: ['geometry.known', 'probe.assigned', 'work.began'],
-      idle: ['geometry.known', 'probe.assigned', 'work.ended'],
+      idle: ['probe.assigned', 'work.ended'],
       // Somebody with another source begins a new task; this one only waits for its end.
       failed: [
         'claim.dropped',
@@ -95,11 +95,38 @@ describe('a task', () => {
     expect(task.value()).toBe('idle');
   });
 
-  test.fails('waits for its end too when the hosts leave before its length is known', () => {
+  test('waits for its end too when the hosts leave before its length is known', () => {
     for (const path of [[], ['probe.assigned']] as const) {
       const task = watched();
       task.send(...path);
       expect(task.send('work.ended')).toContain('startIdleTimer');
+    }
+  });
+
+  test('goes back to where it was when a host comes, its length known or not', () => {
+    for (const path of [[], ['probe.assigned']] as const) {
+      const task = watched();
+      task.send(...path, 'work.ended');
+      expect(task.send('work.began')).toEqual(['stopIdleTimer']);
+      expect(task.value()).toBe('pending');
+      expect(task.send('probe.assigned', 'geometry.known')).toEqual(['recordCreated']);
+      task.send('work.ended', 'work.began');
+      expect(task.value()).toBe('distributing');
+    }
+  });
+
+  test('is recorded when its length becomes known while nobody works on it', () => {
+    const task = watched();
+    task.send('work.ended');
+    expect(task.send('geometry.known')).toEqual(['stopIdleTimer', 'recordCreated']);
+    expect(task.value()).toBe('distributing');
+  });
+
+  test('whose claim was dropped does not know its length any more', () => {
+    for (const path of [['geometry.known'], ['geometry.known', 'work.ended']] as const) {
+      const task = watched();
+      task.send(...path, 'claim.dropped', 'work.ended', 'work.began');
+      expect(task.value()).toBe('pending');
     }
   });
 
