@@ -26,12 +26,15 @@ export class SlotPool {
     return false;
   }
 
+  /** Gives a slot back; who is told and does not take it leaves it to the next in line. */
   release(): void {
     this.#used -= 1;
-    const [next] = this.#waiting;
-    if (next === undefined) return;
-    this.#waiting.delete(next);
-    next();
+    while (this.#used < this.total) {
+      const [next] = this.#waiting;
+      if (next === undefined) return;
+      this.#waiting.delete(next);
+      next();
+    }
   }
 
   forget(onFree: () => void): void {
