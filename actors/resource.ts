@@ -47,7 +47,10 @@ export class Resource {
     this.usedMs = nowMs;
     const key = `${hostId}.${request.incarnation}.${request.ask}`;
     if (request.outcome !== undefined) return this.#land(hostId, request, nowMs, wallMs);
-    if (this.#answer && nowMs - this.#answer.atMs <= request.maxStaleMs) return this.#resolved(this.#answer);
+    const { maxStaleMs } = request;
+    if (maxStaleMs > 0 && this.#answer && nowMs - this.#answer.atMs <= maxStaleMs) {
+      return this.#resolved(this.#answer);
+    }
 
     if (this.#flight !== undefined && nowMs > this.#flight.deadlineMs) this.#flight = undefined;
     let ask = this.#asks.get(key);
@@ -104,9 +107,9 @@ export class Resource {
       return { status: 'failed', error: outcome.error };
     }
     const { taskId, probed } = outcome;
-    if (mine || this.#answer === undefined) {
-      this.#answer = { taskId, probed, atMs: nowMs, wallMs, flight: flight?.number ?? this.#flights };
-    }
+    if (mine) this.#answer = { taskId, probed, atMs: nowMs, wallMs, flight: flight.number };
+    // A flight given up left before all who wait now: it answers none of them.
+    else this.#answer ??= { taskId, probed, atMs: nowMs, wallMs, flight: 0 };
     return { status: 'resolved', taskId, probed };
   }
 
