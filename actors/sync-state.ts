@@ -20,14 +20,18 @@ type SyncFacts = Pick<
 /** Pieces in one delta at most; the rest waits for the next sync. */
 const ADDED_AT_ONCE = 16_384;
 
+type Mismatch = NonNullable<SyncRequest['mismatch']>;
+
 /** What one sync said, until it is acknowledged. */
 interface Draft {
   readonly seq: number;
   readonly added: number;
   readonly failures: number;
   readonly hashes: number;
-  readonly mismatch: boolean;
-  readonly probed: boolean;
+  /** The epoch whose scheduler the hashes were counted for. */
+  readonly epoch: number;
+  readonly mismatch: Mismatch | undefined;
+  readonly probed: Probed | undefined;
 }
 
 /**
@@ -46,7 +50,7 @@ export class SyncState {
   /** Hashes of all pieces read from an origin here, and how many of them this epoch has been told. */
   readonly #originHashes: PieceHash[] = [];
   #hashesTold = 0;
-  #mismatch: { agreed: number[]; differed: number[] } | undefined;
+  #mismatch: Mismatch | undefined;
   #probed: Probed | undefined;
   #draft: Draft | undefined;
   seen = { epoch: 0, number: 0 };
@@ -95,7 +99,8 @@ export class SyncState {
 
   /** Whether something waits to be told that others wait for. */
   get hasNews(): boolean {
-    return this.#added.length > 0 || this.#failures.length > 0 || this.#mismatch !== undefined;
+    const untold = this.#originHashes.length > this.#hashesTold;
+    return untold || this.#added.length > 0 || this.#failures.length > 0 || this.#mismatch !== undefined;
   }
 
   request(facts: SyncFacts): SyncRequest {
@@ -107,8 +112,9 @@ export class SyncState {
       added: Math.min(this.#added.length, ADDED_AT_ONCE),
       failures: this.#failures.length,
       hashes: hashes.length,
-      mismatch: this.#mismatch !== undefined,
-      probed: this.#probed !== undefined,
+      epoch: this.seen.epoch,
+      mismatch: this.#mismatch,
+      probed: this.#probed,
     };
     const full = this.#base === 0;
     return {
@@ -122,7 +128,7 @@ export class SyncState {
       pieceLength,
       sources: sources.slice(0, 16),
       probed: this.#probed,
-      failures: this.#failures,
+      failures: [...this.#failures],
       hashes: hashes.length > 0 ? packHashes(hashes) : undefined,
       hashCursor: this.hashCursor,
       seen: this.seen,
@@ -136,9 +142,10 @@ export class SyncState {
     if (draft?.seq !== seq) return;
     this.#added.splice(0, draft.added);
     this.#failures.splice(0, draft.failures);
-    if (this.seen.epoch === epoch) this.#hashesTold += draft.hashes;
-    if (draft.mismatch) this.#mismatch = undefined;
-    if (draft.probed) this.#probed = undefined;
+    // A push of a scheduler just born may have begun the count anew since.
+    if (draft.epoch === epoch && this.seen.epoch === epoch) this.#hashesTold += draft.hashes;
+    if (this.#mismatch === draft.mismatch) this.#mismatch = undefined;
+    if (this.#probed === draft.probed) this.#probed = undefined;
     this.#base = seq;
   }
 
