@@ -13,12 +13,15 @@ interface LeaseBookOptions {
   readonly onEnd: (end: TransferEnd) => void;
 }
 
+/** Pieces of one transfer told as running at most: a stream of unknown length has no end of them. */
+const TOLD_AT_ONCE = 4096;
+
 /** The runs a host was given in one task: those that wait for a slot, and those that run. */
 export class LeaseBook {
   readonly #options: LeaseBookOptions;
   #queue: Run[] = [];
+  /** In the order in which they began. */
   readonly #running = new Set<Transfer>();
-  readonly #inFlight = new Map<number, Transfer>();
   readonly #onFree = () => this.pump();
   #stopped = false;
 
@@ -36,7 +39,16 @@ export class LeaseBook {
 
   /** Pieces in flight and not yet there. */
   runningPieces(): number[] {
-    return [...this.#inFlight.keys()].filter((piece) => !this.#options.isHeld(piece, 1));
+    const pieces = new Set<number>();
+    for (const { run } of this.#running) {
+      let told = 0;
+      for (let piece = run.first; piece < run.first + run.count && told < TOLD_AT_ONCE; piece += 1) {
+        if (this.#options.isHeld(piece, 1)) continue;
+        pieces.add(piece);
+        told += 1;
+      }
+    }
+    return [...pieces];
   }
 
   queuedPieces(): number[] {
@@ -46,7 +58,8 @@ export class LeaseBook {
   }
 
   isInFlight(piece: number): boolean {
-    return this.#inFlight.has(piece);
+    for (const { run } of this.#running) if (covers(run, piece)) return true;
+    return false;
   }
 
   /** How many transfers run from this parent. */
@@ -65,29 +78,62 @@ export class LeaseBook {
 
   /** Replaces what waits by the scheduler's whole set; what runs goes on. Returns how many are new. */
   replace(runs: readonly Run[]): number {
-    const before = new Set(this.#queue.map(({ first }) => first));
-    this.#queue = runs.filter((run) => !this.#options.isHeld(run.first, run.count) && !this.#isRunning(run));
+    const before = new Set(this.queuedPieces());
+    this.#queue = runs.flatMap((run) => this.#missing(run));
     const fresh = this.#queue.filter(({ first }) => !before.has(first)).length;
     this.pump();
     return fresh;
   }
 
-  /** A run that is in flight already is left alone, unless it is a hedge on another parent. */
-  #isRunning(run: Run): boolean {
-    const transfer = this.#inFlight.get(run.first);
-    if (transfer === undefined) return false;
-    return !run.hedge || sameParent(transfer.run, run);
+  /** What of a run is neither there nor in flight, as runs: no piece is written by two transfers. */
+  #missing(run: Run): Run[] {
+    if (this.#options.isHeld(run.first, run.count)) return [];
+    if (run.hedge) return this.#isHedged(run) ? [] : [run];
+    // It may be a stream, which can only be read from its start.
+    if (run.from === 'origin' && run.first === 0) return this.isInFlight(0) ? [] : [run];
+    const parts: Run[] = [];
+    let first: number | undefined;
+    let last = 0;
+    for (let piece = run.first; piece < run.first + run.count; piece += 1) {
+      if (this.isInFlight(piece)) {
+        if (first !== undefined) parts.push({ ...run, first, count: last + 1 - first });
+        first = undefined;
+      } else if (!this.#options.isHeld(piece, 1)) {
+        first ??= piece;
+        last = piece;
+      }
+    }
+    if (first !== undefined) parts.push({ ...run, first, count: last + 1 - first });
+    return parts;
+  }
+
+  /** A piece has one hedge at a time, and on another parent than the one that is late. */
+  #isHedged(hedge: Run): boolean {
+    for (const { run } of this.#running) {
+      if (covers(run, hedge.first) && (run.hedge || sameParent(run, hedge))) return true;
+    }
+    return false;
+  }
+
+  /** A stream waits until nothing of it is in flight: it cannot leave pieces out. */
+  #isFree(run: Run): boolean {
+    if (run.hedge) return true;
+    for (const { run: other } of this.#running) {
+      if (run.first < other.first + other.count && other.first < run.first + run.count) return false;
+    }
+    return true;
   }
 
   /** Starts what waits, as far as there are slots. */
   pump(): void {
-    if (this.#stopped) return;
-    for (let index = 0; index < this.#queue.length; ) {
-      const run = this.#queue[index];
-      if (run === undefined) return;
-      if (this.#options.isHeld(run.first, run.count) || this.#isRunning(run)) {
-        this.#queue.splice(index, 1);
-      } else if (!this.#options.isReady(run)) {
+    for (let index = 0; index < this.#queue.length && !this.#stopped; ) {
+      const queued = this.#queue[index];
+      if (queued === undefined) return;
+      const parts = this.#missing(queued);
+      this.#queue.splice(index, 1, ...parts);
+      const [run] = parts;
+      if (run === undefined) continue;
+      if (!this.#isFree(run) || !this.#options.isReady(run)) {
         index += 1;
       } else if (this.#options.pool.take(this.#onFree)) {
         this.#queue.splice(index, 1);
@@ -102,12 +148,8 @@ export class LeaseBook {
   begin(run: Run, opened?: OpenBody): Transfer {
     const transfer = this.#options.start(run, opened);
     this.#running.add(transfer);
-    for (let piece = run.first; piece < run.first + Math.min(run.count, 4096); piece += 1) {
-      if (!this.#inFlight.has(piece)) this.#inFlight.set(piece, transfer);
-    }
     void transfer.ended.then((end) => {
       this.#running.delete(transfer);
-      for (const [piece, owner] of this.#inFlight) if (owner === transfer) this.#inFlight.delete(piece);
       this.#options.pool.release();
       this.#options.onEnd(end);
       this.pump();
@@ -122,11 +164,17 @@ export class LeaseBook {
     }
   }
 
-  /** Takes a piece away from the transfer that writes it; resolves when that one writes no more. */
+  /**
+   * For a hedge that has proven right: takes a piece away from the transfer that writes it, and resolves when that
+   * one writes no more.
+   */
   async seize(piece: number): Promise<void> {
-    const owner = this.#inFlight.get(piece);
-    owner?.abort();
-    await owner?.ended;
+    for (const transfer of [...this.#running]) {
+      // A hedge writes nothing before it has seized: it may be the caller itself, whose late partner has ended.
+      if (transfer.run.hedge || !covers(transfer.run, piece)) continue;
+      transfer.abort();
+      await transfer.ended;
+    }
   }
 
   /** Stops everything; resolves when nothing runs and nothing will be written. */
@@ -143,4 +191,8 @@ export class LeaseBook {
 function sameParent(a: Run, b: Run): boolean {
   if (a.from === 'origin' || b.from === 'origin') return a.from === b.from;
   return a.from.hostId === b.from.hostId;
+}
+
+function covers(run: Run, piece: number): boolean {
+  return run.first <= piece && piece < run.first + run.count;
 }

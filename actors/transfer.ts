@@ -169,6 +169,7 @@ export class Transfer {
       );
     }
     await seize(this.run.first);
+    this.#abort.signal.throwIfAborted();
     await sink.write(buffer);
   }
 
