@@ -222,17 +222,16 @@ export class HostActor {
     world.log.info({ taskId }, 'evicted');
   }
 
-  /** A set for a task at work here, or a call to a seed to take part in a new one. */
+  /** A set for a task at work here, or a call to take part: to a seed in a new one, to a holder to tell the hashes. */
   #pushed(taskId: TaskId, set: LeaseSet): void {
     const { world, peers } = this.#options;
     if (peers.get(taskId)) return peers.push(taskId, set);
     const sources = set.sources.filter(({ url, credentials }) => !credentials && world.origin.allows(url));
-    if (world.role !== 'seed' || sources.length === 0) return;
+    const held = world.store.row(taskId)?.complete === true;
+    if (!held && (world.role !== 'seed' || sources.length === 0)) return;
     peers
-      .open({ taskId, sources, headers: {}, mayReadOrigin: true })
-      .catch((err: unknown) =>
-        world.log.warn({ taskId, err: toShoalError(err) }, 'the seed cannot take part'),
-      );
+      .open({ taskId, sources, headers: {}, mayReadOrigin: !held })
+      .catch((err: unknown) => world.log.warn({ taskId, err: toShoalError(err) }, 'cannot take part'));
   }
 
   async #evict(taskId: TaskId): Promise<void> {

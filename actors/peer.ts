@@ -66,6 +66,7 @@ export class PeerActor {
   /** The whole contradicts the digest, and the scheduler has not settled yet why. */
   #contradicted = false;
   #sampling = false;
+  #allTold = false;
   #error: ShoalError | undefined;
   #released: Promise<void> | undefined;
   urgent: number | undefined;
@@ -141,7 +142,7 @@ export class PeerActor {
     const { opened } = this.#input;
     if (opened) await this.#opened(opened.probed, opened.body);
     this.#checkSource();
-    if (this.#checkComplete()) return;
+    if (this.#checkComplete()) return this.#tellHashes();
     if (this.#world.alone) this.#actor.send({ type: 'sync.silent' });
     else this.#scheduleSync(true);
   }
@@ -213,7 +214,25 @@ export class PeerActor {
 
   /** A set that the scheduler pushed. */
   push(set: LeaseSet): void {
-    if (!this.ended) void this.#apply(set).catch((error: unknown) => this.#fail(toShoalError(error)));
+    if (!this.ended) void this.#pushed(set).catch((error: unknown) => this.#fail(toShoalError(error)));
+  }
+
+  async #pushed(set: LeaseSet): Promise<void> {
+    const before = this.#sync.seen.epoch;
+    await this.#apply(set);
+    if (this.#sync.seen.epoch > before) this.#tellHashes();
+  }
+
+  /** A scheduler that lost its log knows no hashes: who has all, and has proven it, tells them. */
+  #tellHashes(): void {
+    const { stored } = this.content;
+    if (stored?.complete !== true || this.ended) return;
+    for (const piece of this.#allTold ? [] : stored.have.ones()) {
+      const hash = stored.hash(piece);
+      if (hash !== undefined) this.#sync.readFromOrigin(piece, hash);
+    }
+    this.#allTold = true;
+    this.#scheduleSync(true);
   }
 
   leave(): void {

@@ -61,6 +61,9 @@ const SILENT_MS = 5_000;
 /** Idle children told at once when a sync brought something new; the others ask by themselves. */
 const PUSHES = 4;
 const MANIFEST_MS = 1_000;
+/** Holders asked for hashes at once, and how often. */
+const CALLS = 2;
+const CALL_MS = 500;
 /** Nothing to be got for this long, and the host is told why. */
 const STUCK_MS = 3_000;
 
@@ -87,6 +90,7 @@ export class TaskActor {
   #idleTimer: Cancel | undefined;
   #manifestTimer: Cancel | undefined;
   #manifestAt = 0;
+  #calledMs = Number.NEGATIVE_INFINITY;
 
   constructor(world: SchedulerWorld, log: TaskLog, taskId: TaskId) {
     this.#world = world;
@@ -249,6 +253,7 @@ export class TaskActor {
     row.received = request.received;
     row.originReasons = request.originReasons ?? {};
     if (row.wants && isNew) this.#recruitSeeds();
+    if (row.wants) this.#callHolders(nowMs);
     if (row.wants) this.#actor.send({ type: 'work.began' });
     else this.#rest(hostId, row);
     this.#grant(hostId, row, nowMs, request.urgent);
@@ -380,6 +385,21 @@ export class TaskActor {
       if (alive.role !== 'seed' || this.#peers.has(hostId) || this.#ledger.complete(hostId)) continue;
       const set = this.#leaseSet(hostId, this.#newRow(alive.incarnation), 0, 0);
       this.#world.bus.publish(SUBJECTS.leases, { hostId }, { taskId: this.taskId, set });
+    }
+  }
+
+  /** The hashes of pieces that hosts hold at rest are not known, for the log was lost: some that have all are asked. */
+  #callHolders(nowMs: number): void {
+    if (nowMs < this.#calledMs + CALL_MS || this.#claims.proven >= (this.#pieces ?? 0)) return;
+    this.#calledMs = nowMs;
+    let calls = CALLS;
+    for (const [hostId, holding] of this.#world.holdings.hosts(this.taskId)) {
+      const alive = this.#world.hosts.get(hostId)?.alive;
+      if (holding !== 'complete' || alive === undefined || this.#peers.has(hostId)) continue;
+      const set = this.#leaseSet(hostId, this.#newRow(alive.incarnation), 0, 0);
+      this.#world.bus.publish(SUBJECTS.leases, { hostId }, { taskId: this.taskId, set });
+      calls -= 1;
+      if (calls === 0) return;
     }
   }
 

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { packHashes } from '../../core/hash-page.ts';
 import type { TaskId } from '../../core/ids.ts';
 import type { LeaseSet } from '../../core/messages.ts';
 import type { SimHost } from '../../sim/host.ts';
 import { createSimulation, type Simulation } from '../../sim/world.ts';
+import { MemoryStore } from '../../transport/memory-store.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import { delivered, digestOf, MIB, URL_A } from '../sim/scene.ts';
 import { PIECE, Puppet } from './puppet.ts';
@@ -193,6 +194,21 @@ async function afterRestart(afterMs: number): Promise<{ right: boolean; read: nu
 
 test('a restarted scheduler knows by log and census who holds what, and leases nothing of it from the origin', async () => {
   expect(await afterRestart(1_500)).toEqual({ right: true, read: 0 });
+});
+
+test('content is found again though the scheduler restarts in the moment it is whole', async () => {
+  for (const afterMs of [0, 20, 100]) expect(await afterRestart(afterMs)).toEqual({ right: true, read: 0 });
+});
+
+test('a scheduler that lost its log asks those who hold all for the hashes, and reads nothing again', async () => {
+  const lost = vi.spyOn(MemoryStore.prototype, 'readLast').mockReturnValue([]);
+  try {
+    expect(await afterRestart(1_500)).toEqual({ right: true, read: 0 });
+    // A holder at rest for longer than a minute has no actor any more.
+    expect(await afterRestart(70_000)).toEqual({ right: true, read: 0 });
+  } finally {
+    lost.mockRestore();
+  }
 });
 
 test('a scheduler born in mid-transfer learns from the hosts and goes on without reading the origin again', async () => {
