@@ -140,6 +140,7 @@ export class SyncState {
   acknowledged(seq: number, epoch: number): void {
     const draft = this.#draft;
     if (draft?.seq !== seq) return;
+    this.#draft = undefined;
     this.#added.splice(0, draft.added);
     this.#failures.splice(0, draft.failures);
     // A push of a scheduler just born may have begun the count anew since.

@@ -148,6 +148,16 @@ describe('a sync', () => {
     expect(send().added).toEqual([1, 2]);
   });
 
+  test('is heard once, however often its answer comes', () => {
+    const { store, send, sync } = hostOf(16);
+    store(0);
+    const { seq } = send();
+    sync.acknowledged(seq, 1);
+    store(1);
+    sync.acknowledged(seq, 1);
+    expect(send().added).toEqual([1]);
+  });
+
   test('keeps what happens while it is on its way', () => {
     const { store, send, sync } = hostOf(16);
     const first = send();
