@@ -1,6 +1,6 @@
 import { Bitfield } from '../core/bitfield.ts';
+import type { Holds } from '../core/host-messages.ts';
 import type { HostId, TaskId } from '../core/ids.ts';
-import type { Holds } from '../core/messages.ts';
 
 /** What one host holds of one task while nobody works on it: all of it, or a bitfield. */
 type Holding = 'complete' | Uint8Array;

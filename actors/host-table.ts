@@ -1,7 +1,7 @@
 import type { HostAddress, HostRole } from '../core/host.ts';
+import type { Alive } from '../core/host-messages.ts';
 import type { HostId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { Alive } from '../core/messages.ts';
 
 /** What a scheduler knows of a host. */
 export interface HostRow {

@@ -1,7 +1,7 @@
 import type { PieceHash } from '../core/hash-page.ts';
 import { type Digest, digestOfTask, type TaskId } from '../core/ids.ts';
-import type { Probed, TaskAudience } from '../core/messages.ts';
 import { pieceCount, pieceLengthFor } from '../core/piece.ts';
+import type { Probed, TaskAudience } from '../core/probed.ts';
 import type { Source } from '../core/source.ts';
 import type { Store, StoredTask } from '../storage/store.ts';
 

@@ -1,6 +1,6 @@
 import type { TaskId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { LeaseSet } from '../core/messages.ts';
+import type { LeaseSet } from '../core/sync-messages.ts';
 import type { HostWorld } from './host-world.ts';
 import type { Membership } from './membership.ts';
 import { PeerActor, type PeerInput } from './peer.ts';

@@ -1,4 +1,4 @@
-import type { Parent } from '../core/messages.ts';
+import type { Parent } from '../core/sync-messages.ts';
 import type { RunWriter, StoredTask } from '../storage/store.ts';
 import type { PeerContent } from './peer-content.ts';
 import { PieceActor } from './piece.ts';

@@ -1,6 +1,6 @@
 import { type Actor, createActor } from 'xstate';
 import { ShoalError, toShoalError } from '../core/errors.ts';
-import type { FailureReason, Parent } from '../core/messages.ts';
+import type { FailureReason, Parent } from '../core/sync-messages.ts';
 import { pieceMachine } from '../machines/piece.ts';
 
 /** One piece in flight: the machine, and the record it writes when the piece proves right. */

@@ -1,7 +1,8 @@
 import { ShoalError, type WireError } from '../core/errors.ts';
 import type { HostId, TaskId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { Probed, ResolveReply, ResolveRequest } from '../core/messages.ts';
+import type { Probed } from '../core/probed.ts';
+import type { ResolveReply, ResolveRequest } from '../core/resolve-messages.ts';
 
 /** What the origin said last, and when. */
 interface Answer {

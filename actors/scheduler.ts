@@ -1,5 +1,6 @@
 import type { Cancel } from '../core/clock.ts';
 import { ShoalError, toShoalError } from '../core/errors.ts';
+import type { Alive, AnnounceReply, AnnounceRequest, Holds } from '../core/host-messages.ts';
 import {
   type HostId,
   isHostId,
@@ -11,18 +12,10 @@ import {
   type TaskId,
 } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
-import type {
-  Alive,
-  AnnounceReply,
-  AnnounceRequest,
-  Holds,
-  LogCreated,
-  Query,
-  ResolveReply,
-  ResolveRequest,
-  SyncReply,
-  SyncRequest,
-} from '../core/messages.ts';
+import type { LogCreated } from '../core/log-messages.ts';
+import type { Query } from '../core/query-messages.ts';
+import type { ResolveReply, ResolveRequest } from '../core/resolve-messages.ts';
+import type { SyncReply, SyncRequest } from '../core/sync-messages.ts';
 import type { Subscription } from '../transport/bus.ts';
 import { SUBJECTS } from '../transport/subjects.ts';
 import { Resource } from './resource.ts';

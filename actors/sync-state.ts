@@ -1,6 +1,7 @@
 import { type PieceHash, packHashes } from '../core/hash-page.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { LeaseSet, PieceFailure, Probed, SyncRequest } from '../core/messages.ts';
+import type { Probed } from '../core/probed.ts';
+import type { LeaseSet, PieceFailure, SyncRequest } from '../core/sync-messages.ts';
 import type { PeerContent } from './peer-content.ts';
 
 /** The parts of a sync that the peer knows beside its content. */

@@ -2,7 +2,7 @@ import { type ShoalError, toShoalError } from '../core/errors.ts';
 import { type PieceHash, packHashes } from '../core/hash-page.ts';
 import { type HostId, partitionOf, type TaskId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { Delivery, LogCreated, LogEnded } from '../core/messages.ts';
+import type { Delivery, LogCreated, LogEnded } from '../core/log-messages.ts';
 import { SUBJECTS } from '../transport/subjects.ts';
 import type { World } from './world.ts';
 

@@ -5,17 +5,11 @@ import { ShoalError, toShoalError, type WireError } from '../core/errors.ts';
 import { packHashes, unpackHashes } from '../core/hash-page.ts';
 import { digestOfTask, type HostId, type TaskId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
-import type {
-  LeaseSet,
-  LogCreated,
-  Probed,
-  SyncReply,
-  SyncRequest,
-  TaskAudience,
-  TaskState,
-} from '../core/messages.ts';
+import type { LogCreated } from '../core/log-messages.ts';
 import { pieceCount, pieceLengthFor } from '../core/piece.ts';
+import type { Probed, TaskAudience } from '../core/probed.ts';
 import type { Source } from '../core/source.ts';
+import type { LeaseSet, SyncReply, SyncRequest, TaskState } from '../core/sync-messages.ts';
 import { taskMachine } from '../machines/task.ts';
 import { Claims } from '../scheduling/claims.ts';
 import { Ledger } from '../scheduling/ledger.ts';

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type ErrorCode, ShoalError, toShoalError } from '../core/errors.ts';
 import type { HostAddress } from '../core/host.ts';
-import type { FailureReason } from '../core/messages.ts';
 import { pieceOffset, runBytes } from '../core/piece.ts';
+import type { FailureReason } from '../core/sync-messages.ts';
 import type { OpenBody, OriginRequest } from '../origins/origin.ts';
 import type { HostWorld } from './host-world.ts';
 import type { PeerContent } from './peer-content.ts';

@@ -1,4 +1,4 @@
-import type { AnnounceReply } from '../core/messages.ts';
+import type { AnnounceReply } from '../core/host-messages.ts';
 
 /** A host's papers: its key, the token a scheduler gave it, and the scheduler keys it knows. */
 export interface Trust {

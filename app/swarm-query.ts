@@ -9,7 +9,7 @@ import {
 } from '../admin/control.ts';
 import { ShoalError } from '../core/errors.ts';
 import { parseTaskId } from '../core/ids.ts';
-import type { Query } from '../core/messages.ts';
+import type { Query } from '../core/query-messages.ts';
 import type { Bus } from '../transport/bus.ts';
 import { SUBJECTS } from '../transport/subjects.ts';
 

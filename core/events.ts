@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { failureReasonSchema } from './messages.ts';
+import { failureReasonSchema } from './sync-messages.ts';
 
 const bytesBySource = z.object({
   origin: z.int().describe('bytes read from an origin'),

@@ -1,5 +1,5 @@
 import type { ErrorCode } from './errors.ts';
-import type { FailureReason } from './messages.ts';
+import type { FailureReason } from './sync-messages.ts';
 
 /** Where bytes of a download came from. */
 export type ByteSource = 'origin' | 'peer' | 'local';

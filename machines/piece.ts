@@ -1,5 +1,5 @@
 import { assign, setup } from 'xstate';
-import type { FailureReason, Parent } from '../core/messages.ts';
+import type { FailureReason, Parent } from '../core/sync-messages.ts';
 
 interface PieceInput {
   readonly piece: number;

@@ -1,4 +1,4 @@
-import type { Probed } from '../core/messages.ts';
+import type { Probed } from '../core/probed.ts';
 import type { ByteRange } from '../core/ranges.ts';
 import type { Validator } from '../core/source.ts';
 

@@ -1,5 +1,5 @@
 import type { Clock, Random } from '../core/clock.ts';
-import type { Probed } from '../core/messages.ts';
+import type { Probed } from '../core/probed.ts';
 import { strongEtag, type Validator } from '../core/source.ts';
 import { type Answer, type Follower, follow } from './follow.ts';
 import type { OriginLimits } from './limits.ts';

@@ -1,4 +1,4 @@
-import type { FailureReason } from '../core/messages.ts';
+import type { FailureReason } from '../core/sync-messages.ts';
 import type { Member } from './member.ts';
 
 const BUSY_MS = 100;

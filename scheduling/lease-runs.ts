@@ -1,5 +1,5 @@
 import { LIMITS } from '../core/limits.ts';
-import type { Lease } from '../core/messages.ts';
+import type { Lease } from '../core/sync-messages.ts';
 import type { Flight, Member } from './member.ts';
 
 /** A child's leases as they cross the bus: what is left of each, as runs of adjacent pieces. */

@@ -1,7 +1,7 @@
 import type { Random } from '../core/clock.ts';
 import type { HostRole } from '../core/host.ts';
-import type { FailureReason, Parent } from '../core/messages.ts';
 import type { Geometry } from '../core/piece.ts';
+import type { FailureReason, Parent } from '../core/sync-messages.ts';
 import type { SlotTable } from './slots.ts';
 
 /** How a ledger begins. */

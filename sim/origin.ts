@@ -1,6 +1,6 @@
 import { sleep } from '../core/clock.ts';
 import { ShoalError } from '../core/errors.ts';
-import type { Probed } from '../core/messages.ts';
+import type { Probed } from '../core/probed.ts';
 import type { ByteRange } from '../core/ranges.ts';
 import type { Validator } from '../core/source.ts';
 import type { OpenBody, Origin, OriginRequest, OriginSink, ProbeAnswer } from '../origins/origin.ts';

@@ -1,6 +1,6 @@
 import type { Bitfield } from '../core/bitfield.ts';
 import type { TaskId } from '../core/ids.ts';
-import type { TaskAudience } from '../core/messages.ts';
+import type { TaskAudience } from '../core/probed.ts';
 import type { ByteRange } from '../core/ranges.ts';
 import type { Source } from '../core/source.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isTaskId, type TaskId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
-import { audienceSchema } from '../core/messages.ts';
+import { audienceSchema } from '../core/probed.ts';
 
 const metaSchema = z.object({
   version: z.literal(1),

@@ -4,20 +4,14 @@ import {
   announceReplySchema,
   announceRequestSchema,
   censusSchema,
-  deliverySchema,
   evictSchema,
   holdsSchema,
-  leasesPushSchema,
-  logCreatedSchema,
-  logEndedSchema,
-  logManifestSchema,
-  querySchema,
-  resolveReplySchema,
-  resolveRequestSchema,
   schedulerAliveSchema,
-  syncReplySchema,
-  syncRequestSchema,
-} from '../core/messages.ts';
+} from '../core/host-messages.ts';
+import { deliverySchema, logCreatedSchema, logEndedSchema, logManifestSchema } from '../core/log-messages.ts';
+import { querySchema } from '../core/query-messages.ts';
+import { resolveReplySchema, resolveRequestSchema } from '../core/resolve-messages.ts';
+import { leasesPushSchema, syncReplySchema, syncRequestSchema } from '../core/sync-messages.ts';
 import type { LogSubject, PublishSubject, RequestSubject, Tokens } from './bus.ts';
 
 const request = <T extends Tokens, M, R>(

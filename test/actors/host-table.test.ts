@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { HostTable } from '../../actors/host-table.ts';
+import type { Alive } from '../../core/host-messages.ts';
 import type { HostId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
-import type { Alive } from '../../core/messages.ts';
 
 const host = (index: number) => index.toString(16).padStart(32, '0') as HostId;
 const alive = (more: Partial<Alive> = {}): Alive => ({

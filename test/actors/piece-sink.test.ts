@@ -4,8 +4,8 @@ import { expect, test } from 'vitest';
 import { PeerContent } from '../../actors/peer-content.ts';
 import { PieceSink } from '../../actors/piece-sink.ts';
 import type { HostId, TaskId } from '../../core/ids.ts';
-import type { Parent } from '../../core/messages.ts';
 import { pieceCount, pieceOffset, pieceSize } from '../../core/piece.ts';
+import type { Parent } from '../../core/sync-messages.ts';
 import { createMemoryStore } from '../../storage/memory-store.ts';
 
 const taskId = `url-${'0'.repeat(64)}` as TaskId;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { PieceActor } from '../../actors/piece.ts';
 import { ShoalError } from '../../core/errors.ts';
-import type { Parent } from '../../core/messages.ts';
+import type { Parent } from '../../core/sync-messages.ts';
 
 const right = new Uint8Array(32).fill(1);
 const wrong = new Uint8Array(32).fill(2);

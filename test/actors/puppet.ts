@@ -1,5 +1,6 @@
+import type { Alive } from '../../core/host-messages.ts';
 import { type HostId, hostIdFrom, partitionOf, type TaskId } from '../../core/ids.ts';
-import type { Alive, LeaseSet, SyncReply, SyncRequest } from '../../core/messages.ts';
+import type { LeaseSet, SyncReply, SyncRequest } from '../../core/sync-messages.ts';
 import type { Simulation } from '../../sim/world.ts';
 import type { MemoryBus } from '../../transport/memory-bus.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';

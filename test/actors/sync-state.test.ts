@@ -5,7 +5,7 @@ import { SyncState } from '../../actors/sync-state.ts';
 import { Bitfield } from '../../core/bitfield.ts';
 import { unpackHashes } from '../../core/hash-page.ts';
 import { LIMITS } from '../../core/limits.ts';
-import type { PieceFailure, SyncRequest } from '../../core/messages.ts';
+import type { PieceFailure, SyncRequest } from '../../core/sync-messages.ts';
 
 const facts = {
   running: [],

@@ -1,9 +1,31 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import {
+  aliveSchema,
+  announceReplySchema,
+  announceRequestSchema,
+  censusSchema,
+  evictSchema,
+  holdsSchema,
+  schedulerAliveSchema,
+} from '../../core/host-messages.ts';
 import type { HostId, TaskId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
-import * as messages from '../../core/messages.ts';
+import {
+  deliverySchema,
+  logCreatedSchema,
+  logEndedSchema,
+  logManifestSchema,
+} from '../../core/log-messages.ts';
+import { querySchema } from '../../core/query-messages.ts';
+import { resolveReplySchema, resolveRequestSchema } from '../../core/resolve-messages.ts';
+import {
+  leaseSetSchema,
+  leasesPushSchema,
+  syncReplySchema,
+  syncRequestSchema,
+} from '../../core/sync-messages.ts';
 
 const hostId = 'a'.repeat(32) as HostId;
 const taskId = `sha256-${'b'.repeat(64)}` as TaskId;
@@ -50,10 +72,10 @@ const leaseSet = {
 
 /** One valid message of every kind. */
 const VALID: Record<string, readonly [z.ZodType, unknown]> = {
-  alive: [messages.aliveSchema, alive],
-  announceRequest: [messages.announceRequestSchema, { ...alive, publicKey: new Uint8Array(32) }],
+  alive: [aliveSchema, alive],
+  announceRequest: [announceRequestSchema, { ...alive, publicKey: new Uint8Array(32) }],
   announceReply: [
-    messages.announceReplySchema,
+    announceReplySchema,
     {
       token: 't',
       tokenExpiresAtMs: 1,
@@ -64,7 +86,7 @@ const VALID: Record<string, readonly [z.ZodType, unknown]> = {
     },
   ],
   syncRequest: [
-    messages.syncRequestSchema,
+    syncRequestSchema,
     {
       incarnation: 1,
       seq: 2,
@@ -91,10 +113,10 @@ const VALID: Record<string, readonly [z.ZodType, unknown]> = {
       received,
     },
   ],
-  leaseSet: [messages.leaseSetSchema, leaseSet],
-  syncReply: [messages.syncReplySchema, { status: 'ok', seq: 1, intervalMs: 50, ...leaseSet }],
+  leaseSet: [leaseSetSchema, leaseSet],
+  syncReply: [syncReplySchema, { status: 'ok', seq: 1, intervalMs: 50, ...leaseSet }],
   resolveRequest: [
-    messages.resolveRequestSchema,
+    resolveRequestSchema,
     {
       incarnation: 1,
       ask: 2,
@@ -105,9 +127,9 @@ const VALID: Record<string, readonly [z.ZodType, unknown]> = {
       outcome: { kind: 'found', taskId, probed, readingBytes: 5 },
     },
   ],
-  resolveReply: [messages.resolveReplySchema, { status: 'resolved', taskId, probed }],
+  resolveReply: [resolveReplySchema, { status: 'resolved', taskId, probed }],
   holds: [
-    messages.holdsSchema,
+    holdsSchema,
     {
       incarnation: 1,
       page: 0,
@@ -116,21 +138,18 @@ const VALID: Record<string, readonly [z.ZodType, unknown]> = {
       gone: [taskId],
     },
   ],
-  census: [messages.censusSchema, { epoch: 1, partitions: [0, 63], schedulerKeys: [key] }],
-  schedulerAlive: [
-    messages.schedulerAliveSchema,
-    { epoch: 1, partitions: [0], tasks: 1, hosts: 1, version: '1' },
-  ],
-  leasesPush: [messages.leasesPushSchema, { taskId, set: leaseSet }],
-  evict: [messages.evictSchema, { taskId, reason: 'removed' }],
+  census: [censusSchema, { epoch: 1, partitions: [0, 63], schedulerKeys: [key] }],
+  schedulerAlive: [schedulerAliveSchema, { epoch: 1, partitions: [0], tasks: 1, hosts: 1, version: '1' }],
+  leasesPush: [leasesPushSchema, { taskId, set: leaseSet }],
+  evict: [evictSchema, { taskId, reason: 'removed' }],
   logCreated: [
-    messages.logCreatedSchema,
+    logCreatedSchema,
     { epoch: 1, taskId, length: 5, pieceLength: 2, sources: [source], audience: 'public', probed, atMs: 1 },
   ],
-  logManifest: [messages.logManifestSchema, { epoch: 1, hashes: new Uint8Array(36), pages: 1 }],
-  logEnded: [messages.logEndedSchema, { epoch: 1, atMs: 1, error }],
-  delivery: [messages.deliverySchema, { bytes: received, durationMs: 1, atMs: 1 }],
-  query: [messages.querySchema, { taskId, op: 'show' }],
+  logManifest: [logManifestSchema, { epoch: 1, hashes: new Uint8Array(36), pages: 1 }],
+  logEnded: [logEndedSchema, { epoch: 1, atMs: 1, error }],
+  delivery: [deliverySchema, { bytes: received, durationMs: 1, atMs: 1 }],
+  query: [querySchema, { taskId, op: 'show' }],
 };
 
 /** All that msgpack can carry, and more. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createActor } from 'xstate';
-import { failureReasonSchema, type Parent } from '../../core/messages.ts';
+import { failureReasonSchema, type Parent } from '../../core/sync-messages.ts';
 import { type PieceEvent, pieceMachine } from '../../machines/piece.ts';
 import { eventTypes, finals, ignored, reachable, stranded, walkedTypes } from './explore.ts';
 

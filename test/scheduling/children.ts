@@ -1,5 +1,5 @@
 import type { HostId } from '../../core/ids.ts';
-import type { FailureReason, Lease } from '../../core/messages.ts';
+import type { FailureReason, Lease } from '../../core/sync-messages.ts';
 import { Ledger } from '../../scheduling/ledger.ts';
 import { SlotTable } from '../../scheduling/slots.ts';
 import { hostId, seeded } from './world.ts';

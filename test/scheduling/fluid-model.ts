@@ -1,6 +1,6 @@
 import type { Random } from '../../core/clock.ts';
 import type { HostId } from '../../core/ids.ts';
-import type { Parent } from '../../core/messages.ts';
+import type { Parent } from '../../core/sync-messages.ts';
 import { Ledger } from '../../scheduling/ledger.ts';
 import { SlotTable } from '../../scheduling/slots.ts';
 import { shareFairly } from './fair-share.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { FailureReason } from '../../core/messages.ts';
+import type { FailureReason } from '../../core/sync-messages.ts';
 import { Swarm } from './children.ts';
 
 const REASONS: FailureReason[] = [
