@@ -3,8 +3,9 @@ import type { HostId, TaskId } from '../core/ids.ts';
 import type { Query } from '../core/query-messages.ts';
 import { SUBJECTS } from '../transport/subjects.ts';
 import type { SchedulerWorld } from './scheduler-world.ts';
-import type { TaskActor } from './task.ts';
+
 import type { TaskTable } from './task-table.ts';
+import type { TaskRow } from './task-view.ts';
 
 /** What a scheduler answers to the command line. */
 export class SchedulerQuery {
@@ -51,7 +52,7 @@ export class SchedulerQuery {
     return rows.slice(0, 1_000);
   }
 
-  #restingRow(taskId: TaskId): ReturnType<TaskActor['row']> {
+  #restingRow(taskId: TaskId): TaskRow {
     const created = this.#tasks.created(taskId);
     let holders = 0;
     for (const [, holding] of this.#world.holdings.hosts(taskId)) if (holding === 'complete') holders += 1;

@@ -1,0 +1,137 @@
+import { packHashes } from '../core/hash-page.ts';
+import type { HostId } from '../core/ids.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { Lease, LeaseSet } from '../core/sync-messages.ts';
+import { SUBJECTS } from '../transport/subjects.ts';
+import type { SchedulerWorld } from './scheduler-world.ts';
+import type { TaskClaim } from './task-claim.ts';
+import type { TaskContent } from './task-content.ts';
+import { TaskPeer } from './task-peer.ts';
+
+/** Idle children told at once when a sync brought something new; the others ask by themselves. */
+const PUSHES = 4;
+/** Holders asked for hashes at once, and how often. */
+const CALLS = 2;
+const CALL_MS = 500;
+
+/** What the task's own state adds to the set of a host. */
+type Word = Pick<LeaseSet, 'error' | 'samples' | 'probe' | 'state'>;
+
+interface TaskLeasesOptions {
+  readonly world: SchedulerWorld;
+  readonly content: TaskContent;
+  readonly claim: TaskClaim;
+  readonly peers: ReadonlyMap<HostId, TaskPeer>;
+  readonly wordFor: (hostId: HostId, peer: TaskPeer) => Word;
+}
+
+/** What hosts are given: leases in answer to a sync, or pushed to those that others made wait or that are wanted. */
+export class TaskLeases {
+  readonly #options: TaskLeasesOptions;
+  #calledMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: TaskLeasesOptions) {
+    this.#options = options;
+  }
+
+  /** Gives a host as much as it can take; `urgent` is the piece it starves for. */
+  grant(hostId: HostId, peer: TaskPeer, urgent?: number): void {
+    if (!peer.wants) return;
+    this.#options.claim.ledger.grant(hostId, {
+      nowMs: this.#options.world.clock.now(),
+      slots: peer.freeSlots,
+      bytesPerSec: peer.transferBytesPerSec,
+      setNumber: peer.setNumber + 1,
+      ...(urgent === undefined ? {} : { urgent }),
+    });
+  }
+
+  /** The whole set of a host, and the hashes from `hashCursor` on, which was counted under `seenEpoch`. */
+  setFor(hostId: HostId, peer: TaskPeer, hashCursor: number, seenEpoch: number): LeaseSet {
+    const { world, content, claim, wordFor } = this.#options;
+    const { epoch } = world;
+    peer.setNumber += 1;
+    const leases = claim.ledger.leasesOf(hostId).slice(0, 1024);
+    const page = claim.claims.page(seenEpoch === epoch ? hashCursor : 0, LIMITS.hashesPerPage);
+    peer.hashCursor = page.next;
+    return {
+      epoch,
+      number: peer.setNumber,
+      leases,
+      parents: this.#addresses(hostId, leases),
+      claim: claim.number,
+      hashFrom: page.from,
+      hashes: page.entries.length > 0 ? packHashes(page.entries) : undefined,
+      length: content.length,
+      pieceLength: content.pieceLength,
+      sources: [...content.sources],
+      audience: content.audience,
+      etag: content.probed?.etag,
+      ranges: content.probed?.ranges ?? true,
+      ...wordFor(hostId, peer),
+    };
+  }
+
+  #addresses(hostId: HostId, leases: readonly Lease[]): LeaseSet['parents'] {
+    const { world, claim } = this.#options;
+    const ids = new Set<HostId>();
+    for (const { parent } of leases) if (parent !== 'origin') ids.add(parent);
+    for (const id of claim.ledger.parentsFor(hostId, LIMITS.parentsInReply)) ids.add(id);
+    return [...ids].flatMap((id) => world.hosts.address(id) ?? []).slice(0, 256);
+  }
+
+  push(hostId: HostId, peer: TaskPeer): void {
+    this.#publish(hostId, this.setFor(hostId, peer, peer.hashCursor, this.#options.world.epoch));
+  }
+
+  #publish(hostId: HostId, set: LeaseSet): void {
+    const { world, content } = this.#options;
+    world.bus.publish(SUBJECTS.leases, { hostId }, { taskId: content.taskId, set });
+  }
+
+  /** Idle children are told of new pieces at once; those beyond a few ask by themselves. */
+  pushToIdle(except: HostId): void {
+    const { world, claim, peers } = this.#options;
+    let pushes = PUSHES;
+    for (const hostId of claim.ledger.idleChildren(world.clock.now())) {
+      const peer = peers.get(hostId);
+      if (hostId === except || peer === undefined || !peer.wants || peer.freeSlots === 0) continue;
+      this.grant(hostId, peer);
+      if (claim.ledger.leasesOf(hostId).length > 0) this.push(hostId, peer);
+      pushes -= 1;
+      if (pushes === 0) return;
+    }
+  }
+
+  /** Seeds are told of content that all may read; they join by syncing. */
+  recruitSeeds(): void {
+    const { world, content, claim, peers } = this.#options;
+    if (content.audience !== 'public' || !content.sources.some(({ credentials }) => !credentials)) return;
+    for (const { hostId, alive } of world.hosts.rows()) {
+      if (alive.role !== 'seed' || peers.has(hostId) || claim.ledger.complete(hostId)) continue;
+      this.#call(hostId, alive.incarnation);
+    }
+  }
+
+  /** The hashes of pieces that hosts hold at rest are not known, for the log was lost: some that have all are asked. */
+  callHolders(): void {
+    const { world, content, claim, peers } = this.#options;
+    const nowMs = world.clock.now();
+    if (nowMs < this.#calledMs + CALL_MS || claim.claims.proven >= (content.pieces ?? 0)) return;
+    this.#calledMs = nowMs;
+    let calls = CALLS;
+    for (const [hostId, holding] of world.holdings.hosts(content.taskId)) {
+      const alive = world.hosts.get(hostId)?.alive;
+      if (holding !== 'complete' || alive === undefined || peers.has(hostId)) continue;
+      this.#call(hostId, alive.incarnation);
+      calls -= 1;
+      if (calls === 0) return;
+    }
+  }
+
+  /** Tells a host that takes no part of the task. */
+  #call(hostId: HostId, incarnation: number): void {
+    const stranger = new TaskPeer(incarnation, this.#options.world.clock.now());
+    this.#publish(hostId, this.setFor(hostId, stranger, 0, 0));
+  }
+}
