@@ -11,6 +11,7 @@ import {
 import { parseSourceUrl } from '../core/source.ts';
 import type { StoredTask } from '../storage/store.ts';
 import { proveAudience } from './audience.ts';
+import { type FreshBytes, FreshRanges } from './fresh-ranges.ts';
 import type { HostWorld } from './host-world.ts';
 import type { PeerActor, PeerInput } from './peer.ts';
 import type { Peers } from './peers.ts';
@@ -35,6 +36,8 @@ export interface DownloadProgress {
   readonly bytes: { readonly origin: number; readonly peers: number; readonly local: number };
   readonly parents: number;
   readonly state: 'resolving' | 'waiting' | 'transferring' | 'adrift' | 'verifying';
+  /** The cached file while it fills, and what of it was verified since the progress before. */
+  readonly cached?: FreshBytes | undefined;
 }
 
 /** Where the content came from, and where it is now. */
@@ -43,6 +46,8 @@ export interface DownloadResult {
   readonly length: number;
   /** The cached file; absent for content that is not public, which is only streamed. */
   readonly path?: string;
+  /** What was copied from the file under this revision is right. */
+  readonly revision?: string;
   readonly digest?: Digest;
   readonly bytes: DownloadProgress['bytes'];
   readonly originReasons: PeerActor['stats']['originReasons'];
@@ -197,6 +202,7 @@ export class Downloads {
     return new Promise((resolve, reject) => {
       let toldMs = Number.NEGATIVE_INFINITY;
       let toldState = '';
+      const fresh = new FreshRanges(peer.content);
       const finish = (settle: () => void) => {
         unlisten();
         cancelTick();
@@ -205,13 +211,16 @@ export class Downloads {
       };
       const onAbort = () => finish(() => reject(signal.reason as Error));
       const check = () => {
-        if (peer.state === 'serving') return finish(resolve);
+        if (peer.state === 'serving') {
+          onProgress({ ...progressOf(peer), cached: fresh.take() });
+          return finish(resolve);
+        }
         if (peer.ended)
           return finish(() => reject(peer.error ?? new ShoalError('ERR_CANCELLED', 'the peer left')));
         if (peer.state === toldState && clock.now() - toldMs < PROGRESS_MS) return;
         toldMs = clock.now();
         toldState = peer.state;
-        onProgress(progressOf(peer));
+        onProgress({ ...progressOf(peer), cached: fresh.take() });
       };
       const tick = () => {
         cancelTick = clock.after(PROGRESS_MS, tick);
@@ -229,6 +238,7 @@ export class Downloads {
     const { stats, parentCount } = peer;
     return {
       ...this.#localResult(stored, startedMs),
+      revision: peer.content.revision,
       bytes: stats.received(),
       originReasons: stats.originReasons,
       parents: parentCount,

@@ -21,8 +21,11 @@ export class PeerContent {
   readonly #store: Store;
   readonly #expected = new Map<number, Uint8Array>();
   #unpin: (() => void) | undefined;
+  readonly #life: string;
+  #drops = 0;
 
-  constructor(store: Store, taskId: TaskId, sources: readonly Source[]) {
+  constructor(store: Store, taskId: TaskId, sources: readonly Source[], life: string) {
+    this.#life = life;
     this.#store = store;
     this.taskId = taskId;
     this.digest = digestOfTask(taskId);
@@ -125,8 +128,20 @@ export class PeerContent {
     return wrong;
   }
 
+  /** Another one than before: pieces that were there are not, or come with other bytes. */
+  get revision(): string {
+    return `${this.#life}.${this.#drops}`;
+  }
+
+  /** Takes pieces back: they proved wrong. */
+  async drop(pieces: readonly number[]): Promise<void> {
+    this.#drops += 1;
+    await this.stored?.drop(pieces);
+  }
+
   /** Throws everything away, on disk too: the claim of its source proved wrong. */
   async discard(): Promise<void> {
+    this.#drops += 1;
     this.#expected.clear();
     this.release();
     this.stored = undefined;

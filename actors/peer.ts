@@ -79,7 +79,8 @@ export class PeerActor {
     this.#pool = pool;
     this.#input = input;
     this.#mayReadOrigin = input.mayReadOrigin;
-    this.content = new PeerContent(world.store, input.taskId, input.sources);
+    const life = Buffer.from(world.random.bytes(8)).toString('hex');
+    this.content = new PeerContent(world.store, input.taskId, input.sources, life);
     this.#whole = new WholeCheck(this.content, this.#abort.signal);
     this.#sync = new SyncState(world.incarnation, this.content);
     this.stats = new PeerStats(world.clock);
@@ -365,7 +366,7 @@ export class PeerActor {
     this.#sync.hashCursor = Math.max(this.#sync.hashCursor, set.hashFrom + hashes.length);
     if (hashes.length === LIMITS.hashesPerPage) this.#syncSoon = true;
     if (wrong.length === 0) return;
-    await this.content.stored?.drop(wrong);
+    await this.content.drop(wrong);
     this.#whole.reset();
     this.#contradicted = false;
     this.#actor.send({ type: 'whole.differed' });

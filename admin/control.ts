@@ -33,6 +33,16 @@ export const getProgressSchema = z.object({
   /** Hosts bytes are coming from, or came from. */
   parents: z.number(),
   state: z.enum(['resolving', 'waiting', 'transferring', 'adrift', 'verifying']),
+  /** The cached file while it fills: what can be copied from it already, so that little is left for the end. */
+  cached: z
+    .object({
+      path: z.string(),
+      /** Another one than before: forget what was copied. */
+      revision: z.string(),
+      /** Bytes [start, end) verified since the progress before. */
+      fresh: z.array(z.tuple([z.number(), z.number()])),
+    })
+    .optional(),
 });
 export type GetProgress = z.infer<typeof getProgressSchema>;
 
@@ -41,6 +51,8 @@ export const getResultSchema = z.object({
   length: z.number(),
   /** The cached file; absent for private content, which is only streamed. */
   path: z.string().optional(),
+  /** As in `getProgressSchema.cached`: what was copied under this revision is right. */
+  revision: z.string().optional(),
   /** Verified digest of the whole, where one was given; else absent. */
   digest: z.string().optional(),
   bytes: bytesBySource,

@@ -65,7 +65,12 @@ function isDaemonGone(error: unknown): boolean {
 async function deliver(door: Door, job: GetJob, given: Given, signal: AbortSignal): Promise<GetResult> {
   const { target, request } = job;
   if (target.kind === 'stream') return deliverInOrder(door, job, target.write, given, signal);
-  const result = await door.get(request, job.onProgress, signal);
+  const follow = target.kind === 'file' && !door.cacheIsOurs;
+  const onProgress = (progress: GetProgress): void => {
+    if (follow && progress.cached) target.file.follow(progress.cached);
+    job.onProgress(progress);
+  };
+  const result = await door.get(request, onProgress, signal);
   if (target.kind === 'cache') return result;
   if (!(await takeFile(door, target.file, result, signal))) {
     await target.file.writeFrom(contentOf(door, job, signal), signal);
@@ -77,13 +82,13 @@ async function deliver(door: Door, job: GetJob, given: Given, signal: AbortSigna
 async function takeFile(
   door: Door,
   file: OutputFile,
-  { path, length }: GetResult,
+  { path, length, revision }: GetResult,
   signal: AbortSignal,
 ): Promise<boolean> {
   if (path === undefined) return false;
   if (door.cacheIsOurs && (await file.moveFrom(path))) return true;
   try {
-    await file.copyFrom(path, length, signal);
+    await file.copyFrom(path, length, signal, revision);
     return true;
   } catch (error) {
     if (error instanceof ShoalError && 'source' in error.details) return false;

@@ -3,6 +3,7 @@ import { accessSync, constants, realpathSync, rmSync, statSync } from 'node:fs';
 import { chmod, copyFile, open, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ShoalError } from '../core/errors.ts';
+import { type Filling, FollowCopy } from './follow-copy.ts';
 
 /** The file a download goes to: it appears whole, or not at all; what was there before is replaced at that moment. */
 export interface OutputFile {
@@ -12,7 +13,9 @@ export interface OutputFile {
    * output may reach the cache.
    * @throws ERR_OUTPUT, ERR_STORE_FULL; with `details.source` where the source cannot be read
    */
-  copyFrom(source: string, length: number, signal: AbortSignal): Promise<void>;
+  copyFrom(source: string, length: number, signal: AbortSignal, revision?: string): Promise<void>;
+  /** Begins to copy a file that is still filling, for `copyFrom` of the same revision to finish. */
+  follow(filling: Filling): void;
   /** Moves a file there that nobody else uses. False where it lies on another file system. @throws as `copyFrom` */
   moveFrom(source: string): Promise<boolean>;
   /** Writes chunks there. @throws as `copyFrom`, and whatever `chunks` throws */
@@ -27,6 +30,8 @@ export function openOutput(path: string): OutputFile {
   const random = randomBytes(4).toString('hex');
   const temporary = special ? target : join(dirname(target), `.${basename(target).slice(0, 200)}.${random}`);
 
+  const following = new FollowCopy(temporary);
+
   async function finish(): Promise<void> {
     if (special) return;
     await chmod(temporary, 0o666 & ~process.umask());
@@ -34,10 +39,15 @@ export function openOutput(path: string): OutputFile {
   }
   return {
     path: target,
-    async copyFrom(source, length, signal) {
+    follow(filling) {
+      if (!special) following.follow(filling);
+    },
+    async copyFrom(source, length, signal, revision) {
       if (special) throw sourceError(`${target} is no plain file: it is written to`);
       await readable(source);
       try {
+        if (await following.whole(source, revision, length)) return await finish();
+        rmSync(temporary, { force: true });
         const mode = constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL;
         await untilAborted(copyFile(source, temporary, mode), signal);
         const copied = await stat(temporary);
@@ -61,6 +71,8 @@ export function openOutput(path: string): OutputFile {
     },
     async writeFrom(chunks, signal) {
       try {
+        await following.close();
+        if (!special) rmSync(temporary, { force: true });
         const bytes = await writeChunks(temporary, special ? 'w' : 'wx', chunks, signal);
         await finish();
         return bytes;

@@ -26,7 +26,7 @@ interface Ground {
 /** An empty memory store, the content of one task in it, and the hashes its pieces must have. */
 async function world({ length, pieceLength, bytes }: Ground) {
   const store = createMemoryStore({ clock: { wall: () => 0 } });
-  const content = new PeerContent(store, taskId, []);
+  const content = new PeerContent(store, taskId, [], 'life');
   await content.learn(length, pieceLength);
   const { stored } = content;
   if (stored === undefined) throw new Error('the store made nothing');

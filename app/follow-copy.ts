@@ -1,0 +1,103 @@
+import { constants, rmSync } from 'node:fs';
+import { copyFile, type FileHandle, open } from 'node:fs/promises';
+
+const CHUNK_BYTES = 1024 * 1024;
+
+/** What of a file that is still filling can be copied now; another revision makes what was copied before void. */
+export interface Filling {
+  readonly path: string;
+  readonly revision: string;
+  readonly fresh: readonly (readonly [number, number])[];
+}
+
+/**
+ * Copies a file while it fills, so that little is left to copy when it is whole. Stands back where the file system
+ * shares blocks, since a copy at the end costs nothing there.
+ */
+export class FollowCopy {
+  readonly #target: string;
+  #source: FileHandle | undefined;
+  #copy: FileHandle | undefined;
+  #path = '';
+  #revision = '';
+  #copiedBytes = 0;
+  #useless = false;
+  #work: Promise<void> = Promise.resolve();
+
+  /** @param target Where the copy goes; made when there is something to copy. */
+  constructor(target: string) {
+    this.#target = target;
+  }
+
+  /** Takes note of fresh ranges, and copies them in the background. */
+  follow(filling: Filling): void {
+    if (filling.fresh.length === 0 && filling.revision === this.#revision) return;
+    this.#work = this.#work
+      .then(() => this.#take(filling))
+      .catch(() => {
+        // Whatever went wrong, the whole is copied at the end, and says so.
+        this.#useless = true;
+      });
+  }
+
+  async #take({ path, revision, fresh }: Filling): Promise<void> {
+    if (this.#useless) return;
+    if (path !== this.#path || revision !== this.#revision) await this.#begin(path, revision);
+    for (const [start, end] of fresh) await this.#copyRange(start, end);
+  }
+
+  async #begin(path: string, revision: string): Promise<void> {
+    await this.close();
+    if (await sharesBlocks(path, this.#target)) {
+      this.#useless = true;
+      return;
+    }
+    this.#path = path;
+    this.#revision = revision;
+    this.#copiedBytes = 0;
+    this.#source = await open(path, 'r');
+    this.#copy = await open(this.#target, 'w', 0o600);
+  }
+
+  async #copyRange(start: number, end: number): Promise<void> {
+    const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - start));
+    for (let at = start; at < end; ) {
+      const { bytesRead } =
+        (await this.#source?.read(buffer, 0, Math.min(buffer.length, end - at), at)) ?? {};
+      if (!bytesRead) throw new Error(`the cached file ends at ${at}`);
+      await this.#copy?.write(buffer, 0, bytesRead, at);
+      at += bytesRead;
+      this.#copiedBytes += bytesRead;
+    }
+  }
+
+  /** Whether the target is the whole file of this revision now; ranges that were never told are not in it. */
+  async whole(path: string, revision: string | undefined, length: number): Promise<boolean> {
+    await this.#work;
+    const same = !this.#useless && path === this.#path && revision === this.#revision;
+    const whole = same && this.#copiedBytes === length;
+    if (whole) await this.#copy?.truncate(length);
+    await this.close();
+    return whole;
+  }
+
+  /** Lets go of the files. */
+  async close(): Promise<void> {
+    await this.#source?.close();
+    await this.#copy?.close();
+    this.#source = undefined;
+    this.#copy = undefined;
+  }
+}
+
+/** Whether a copy from one path to the other would share the blocks. */
+async function sharesBlocks(source: string, target: string): Promise<boolean> {
+  try {
+    await copyFile(source, target, constants.COPYFILE_FICLONE_FORCE);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(target, { force: true });
+  }
+}
