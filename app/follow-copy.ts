@@ -56,7 +56,7 @@ export class FollowCopy {
     this.#revision = revision;
     this.#copiedBytes = 0;
     this.#source = await open(path, 'r');
-    this.#copy = await open(this.#target, 'w', 0o600);
+    if (!this.#useless) this.#copy = await open(this.#target, 'w', 0o600);
   }
 
   async #copyRange(start: number, end: number): Promise<void> {
@@ -79,6 +79,11 @@ export class FollowCopy {
     if (whole) await this.#copy?.truncate(length);
     await this.close();
     return whole;
+  }
+
+  /** Copies nothing more, and makes no file any more. */
+  stop(): void {
+    this.#useless = true;
   }
 
   /** Lets go of the files. */

@@ -82,6 +82,7 @@ export function openOutput(path: string): OutputFile {
       }
     },
     discard() {
+      following.stop();
       if (!special) rmSync(temporary, { force: true });
     },
   };
