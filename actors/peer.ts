@@ -267,7 +267,7 @@ export class PeerActor {
     this.#syncSoon ||= soon;
     if (this.#syncing) return;
     this.#syncTimer?.();
-    const gapMs = this.#syncSoon ? this.#intervalMs / 5 : this.#intervalMs;
+    const gapMs = this.#syncSoon ? this.#intervalMs / 2 : this.#intervalMs;
     const delayMs = Math.max(0, this.#lastSyncMs + gapMs - this.#world.clock.now());
     this.#syncTimer = this.#world.clock.after(delayMs, () => void this.#syncOnce());
   }
@@ -300,7 +300,7 @@ export class PeerActor {
     }
     if (this.ended || (this.state === 'serving' && !this.#sync.hasNews)) return;
     if (this.#contradicted && !this.#sampling && !this.#sync.hasNews) this.#sync.mismatched([], []);
-    const hungry = this.#pool.free > 0 && this.#book.queuedCount === 0 && this.#fruitless < 2;
+    const hungry = this.#pool.free > 0 && this.#book.queuedCount === 0 && this.#fruitless < 1;
     this.#scheduleSync(this.#syncSoon || (this.state === 'transferring' && hungry));
   }
 
