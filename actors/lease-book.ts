@@ -115,8 +115,8 @@ export class LeaseBook {
     return false;
   }
 
-  /** A stream waits until nothing of it is in flight: it cannot leave pieces out. */
-  #isFree(run: Run): boolean {
+  /** Whether nothing of a run is in flight. A stream waits for that: it cannot leave pieces out. */
+  isFree(run: Run): boolean {
     if (run.hedge) return true;
     for (const { run: other } of this.#running) {
       if (run.first < other.first + other.count && other.first < run.first + run.count) return false;
@@ -133,7 +133,7 @@ export class LeaseBook {
       this.#queue.splice(index, 1, ...parts);
       const [run] = parts;
       if (run === undefined) continue;
-      if (!this.#isFree(run) || !this.#options.isReady(run)) {
+      if (!this.isFree(run) || !this.#options.isReady(run)) {
         index += 1;
       } else if (this.#options.pool.take(this.#onFree)) {
         this.#queue.splice(index, 1);

@@ -5,7 +5,7 @@ import type { LeaseSet, PieceFailure, SyncRequest } from '../core/sync-messages.
 import type { PeerContent } from './peer-content.ts';
 
 /** The parts of a sync that the peer knows beside its content. */
-type SyncFacts = Pick<
+export type SyncFacts = Pick<
   SyncRequest,
   | 'running'
   | 'queued'

@@ -67,7 +67,7 @@ export class TaskLeases {
       sources: [...content.sources],
       audience: content.audience,
       etag: content.probed?.etag,
-      ranges: content.probed?.ranges ?? true,
+      ranges: content.probed?.ranges,
       ...wordFor(hostId, peer),
     };
   }

@@ -131,8 +131,8 @@ const leaseSetFields = z.object({
   state: taskStateSchema,
   error: wireError.optional(),
   etag: z.string().max(1024).optional(),
-  /** Whether origins give ranges with a strong validator. */
-  ranges: z.boolean(),
+  /** Whether origins give ranges with a strong validator; absent: nobody has asked one yet. */
+  ranges: z.boolean().optional(),
 });
 /** The whole set of a host's current leases in a task; also pushed to an idle child. */
 export const leaseSetSchema = leaseSetFields.refine(isGeometry, TOO_MANY_PIECES);

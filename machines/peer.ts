@@ -8,7 +8,7 @@ export type PeerEvent =
   | { readonly type: 'sync.silent' }
   /** Every piece is on disk. */
   | { readonly type: 'pieces.completed' }
-  /** The whole agrees with the digest, or there is none to compare. */
+  /** The whole agrees with the digest, or there is none to compare; the disk knows that it is complete. */
   | { readonly type: 'whole.agreed' }
   /** The whole contradicts the digest: pieces were dropped and are fetched anew. */
   | { readonly type: 'whole.differed' }
@@ -30,9 +30,9 @@ export const peerMachine = setup({
     /** Starts asking known hosts, and the origin, without a scheduler. */
     startAdrift: () => {},
     stopAdrift: () => {},
-    /** Hashes the whole in order and compares it with the digest. */
+    /** Hashes the whole in order, compares it with the digest, and marks it as complete on disk. */
     compareWhole: () => {},
-    /** Marks the content as complete and tells everyone who waits. */
+    /** Tells everyone who waits. */
     complete: () => {},
     /** Tells everyone who waits why it failed. */
     giveUp: () => {},

@@ -32,14 +32,7 @@ describe('the graph of a peer', () => {
       // Nothing is fetched: whether a scheduler answers does not matter.
       verifying: ['idle.expired', 'pieces.completed', 'sync.answered', 'sync.silent'],
       // All is there and right; a scheduler that gave the task up cannot take it back.
-      serving: [
-        'pieces.completed',
-        'sync.answered',
-        'sync.silent',
-        'task.failed',
-        'whole.agreed',
-        'whole.differed',
-      ],
+      serving: ['pieces.completed', 'sync.answered', 'sync.silent', 'task.failed', 'whole.agreed'],
     });
   });
 });

@@ -1,0 +1,102 @@
+import { ShoalError, toShoalError } from '../core/errors.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { Probed } from '../core/probed.ts';
+import type { Source } from '../core/source.ts';
+import type { FailureReason } from '../core/sync-messages.ts';
+import type { OpenBody, OriginRequest } from '../origins/origin.ts';
+import type { HostWorld } from './host-world.ts';
+import type { PeerContent } from './peer-content.ts';
+
+/** As whom a client lets a host read the origin. */
+export interface OriginAccess {
+  readonly sources: readonly Source[];
+  /** Sent to the first source, and to nobody else. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly mayReadOrigin: boolean;
+}
+
+interface PeerOriginOptions {
+  readonly world: HostWorld;
+  readonly content: PeerContent;
+  readonly signal: AbortSignal;
+  readonly onOpened: (probed: Probed, body: OpenBody) => Promise<void>;
+  readonly onFailed: (reason: FailureReason, error: ShoalError) => void;
+}
+
+/** One host's way to the origin of one task: which source it may read, as whom, and whether that one refused. */
+export class PeerOrigin {
+  readonly #options: PeerOriginOptions;
+  #access: OriginAccess;
+  #mayRead: boolean;
+  #error: ShoalError | undefined;
+  #probing = false;
+
+  constructor(access: OriginAccess, options: PeerOriginOptions) {
+    this.#access = access;
+    this.#mayRead = access.mayReadOrigin;
+    this.#options = options;
+  }
+
+  /** What the origin said when it failed last. */
+  get error(): ShoalError | undefined {
+    return this.#error;
+  }
+
+  /** Takes up another client's access where there is none; returns whether there is one now. */
+  gain(access: OriginAccess): boolean {
+    if (!access.mayReadOrigin || this.#mayRead) return false;
+    this.#access = access;
+    this.#mayRead = true;
+    return true;
+  }
+
+  /** The request to the origin, as whoever asked for the content. */
+  readonly request = (): OriginRequest | undefined => {
+    const { sources, headers } = this.#access;
+    const own = sources[0];
+    const source = own ?? this.#options.content.sources.find(({ credentials }) => !credentials);
+    if (source === undefined || !this.#mayRead) return undefined;
+    return { url: source.url, headers: source === own ? headers : {} };
+  };
+
+  /** Whether this host reads the origin for the swarm. */
+  get readsForAll(): boolean {
+    const { origin, originReaders, role } = this.#options.world;
+    const request = this.request();
+    if (request === undefined || !origin.allows(request.url)) return false;
+    return originReaders === 'all' || role === 'seed';
+  }
+
+  /** A source that this host may not read is as good as a refusal by it. */
+  get refusal(): ShoalError | undefined {
+    const request = this.request();
+    if (request === undefined || this.#options.world.origin.allows(request.url)) return undefined;
+    const { host } = new URL(request.url);
+    return new ShoalError('ERR_SOURCE_ADDRESS_REFUSED', `${host} is not an origin that this host reads`);
+  }
+
+  /** The origin refused for good, or is out of reach: this host does not read it again in this task. */
+  failed(reason: FailureReason, error: ShoalError): void {
+    this.#error = error;
+    if (reason.startsWith('origin-')) this.#mayRead = false;
+  }
+
+  /** Reads the origin's first bytes, to learn the length; what comes is used. Returns whether it was asked. */
+  async probe(): Promise<boolean> {
+    const { world, content, signal, onOpened, onFailed } = this.#options;
+    const request = this.request();
+    if (this.#probing || request === undefined || content.stored !== undefined) return false;
+    this.#probing = true;
+    try {
+      const answer = await world.origin.probe({ ...request, prefixBytes: LIMITS.resolveBytes }, signal);
+      if (answer.kind === 'content') await onOpened(answer.probed, answer.body);
+    } catch (thrown) {
+      const error = toShoalError(thrown);
+      if (error.code !== 'ERR_CANCELLED')
+        onFailed(error.retryable ? 'origin-unavailable' : 'origin-status', error);
+    } finally {
+      this.#probing = false;
+    }
+    return true;
+  }
+}

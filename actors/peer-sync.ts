@@ -1,0 +1,138 @@
+import type { Cancel } from '../core/clock.ts';
+import { errorFromWire, type ShoalError, toShoalError } from '../core/errors.ts';
+import { partitionOf, type TaskId } from '../core/ids.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { LeaseSet } from '../core/sync-messages.ts';
+import { SUBJECTS } from '../transport/subjects.ts';
+import type { HostWorld } from './host-world.ts';
+import type { SyncFacts, SyncState } from './sync-state.ts';
+
+/** Between syncs that are not answered, at least. */
+const UNANSWERED_MS = 250;
+
+interface PeerSyncOptions {
+  readonly world: HostWorld;
+  readonly taskId: TaskId;
+  readonly sync: SyncState;
+  readonly signal: AbortSignal;
+  /** What the next sync says; the one after it comes in about `intervalMs`. */
+  readonly facts: (intervalMs: number) => SyncFacts;
+  readonly isOver: () => boolean;
+  readonly onAnswered: (set: LeaseSet) => Promise<void>;
+  readonly onUnanswered: (error: ShoalError) => void;
+  /** No scheduler has answered for longer than this host is patient. */
+  readonly onSilent: () => void;
+  /** Whether there is to be another sync, and how soon. */
+  readonly next: () => 'soon' | 'later' | 'none';
+}
+
+/** When one peer syncs with its scheduler, and what becomes of it when nobody answers. */
+export class PeerSync {
+  readonly #options: PeerSyncOptions;
+  readonly #tokens: { partition: string; taskId: string; hostId: string };
+  #timer: Cancel | undefined;
+  #running = false;
+  #soon = false;
+  #lastMs = Number.NEGATIVE_INFINITY;
+  #intervalMs: number = LIMITS.syncMinIntervalMs;
+  #answeredMs: number;
+  /** Undefined once a scheduler has answered. */
+  #firstPatienceMs: number | undefined;
+
+  constructor(options: PeerSyncOptions) {
+    const { world, taskId } = options;
+    const { clock, random, alone, hostId } = world;
+    this.#options = options;
+    this.#tokens = { partition: String(partitionOf(taskId)), taskId, hostId };
+    this.#answeredMs = clock.now();
+    this.#firstPatienceMs = alone
+      ? 0
+      : LIMITS.firstSyncMinMs + random.next() * (LIMITS.firstSyncMaxMs - LIMITS.firstSyncMinMs);
+  }
+
+  /** Whether no scheduler has answered yet. */
+  get isFirst(): boolean {
+    return this.#firstPatienceMs !== undefined;
+  }
+
+  /** Whether a scheduler has answered of late. */
+  get isHeard(): boolean {
+    const { alone, clock } = this.#options.world;
+    return !alone && clock.now() - this.#answeredMs <= LIMITS.adriftAfterMs;
+  }
+
+  /** Has a sync sent: after the interval, or as soon as may be. */
+  schedule(soon: boolean): void {
+    const { world, isOver } = this.#options;
+    if (isOver() || world.alone) return;
+    this.#soon ||= soon;
+    if (this.#running) return;
+    this.#timer?.();
+    const gapMs = this.#soon ? this.#intervalMs / 2 : this.#intervalMs;
+    const delayMs = Math.max(0, this.#lastMs + gapMs - world.clock.now());
+    this.#timer = world.clock.after(delayMs, () => void this.#once());
+  }
+
+  async #once(): Promise<void> {
+    const { world, sync, signal, facts, next } = this.#options;
+    this.#running = true;
+    this.#soon = false;
+    this.#lastMs = world.clock.now();
+    const request = sync.request(facts(this.#intervalMs));
+    try {
+      const options = { timeoutMs: LIMITS.syncTimeoutMs, signal };
+      const reply = await world.bus.request(SUBJECTS.sync, this.#tokens, request, options);
+      if (reply.status === 'refused') throw errorFromWire(reply.error);
+      this.#answeredMs = world.clock.now();
+      this.#firstPatienceMs = undefined;
+      if (reply.status === 'full') {
+        sync.startOver();
+        this.#soon = true;
+      } else {
+        this.#intervalMs = reply.intervalMs;
+        sync.acknowledged(reply.seq, reply.epoch);
+        await this.#options.onAnswered(reply);
+      }
+    } catch (error) {
+      this.#unanswered(toShoalError(error));
+    } finally {
+      this.#running = false;
+    }
+    const when = next();
+    if (when !== 'none') this.schedule(when === 'soon');
+  }
+
+  #unanswered(error: ShoalError): void {
+    const { world, isOver, onUnanswered, onSilent } = this.#options;
+    if (error.code === 'ERR_CANCELLED' || isOver()) return;
+    onUnanswered(error);
+    if (isOver()) return;
+    this.#intervalMs = Math.max(this.#intervalMs, UNANSWERED_MS);
+    const patienceMs = this.#firstPatienceMs ?? LIMITS.adriftAfterMs;
+    if (world.clock.now() - this.#answeredMs >= patienceMs) onSilent();
+  }
+
+  stop(): void {
+    this.#timer?.();
+  }
+
+  /** Tells the scheduler that this host takes nothing more of the task; it may go unheard. */
+  async farewell(told: Pick<SyncFacts, 'received' | 'originReasons'>): Promise<void> {
+    const { world, sync } = this.#options;
+    if (world.alone) return;
+    const request = sync.request({
+      ...told,
+      running: [],
+      queued: [],
+      freeSlots: 0,
+      transferBytesPerSec: 0,
+      urgent: undefined,
+      wants: false,
+      mayReadOrigin: false,
+      adrift: false,
+    });
+    await world.bus
+      .request(SUBJECTS.sync, this.#tokens, request, { timeoutMs: LIMITS.syncTimeoutMs })
+      .catch(() => undefined);
+  }
+}
