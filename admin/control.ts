@@ -17,11 +17,9 @@ export const getRequestSchema = z.object({
 export type GetRequest = z.infer<typeof getRequestSchema>;
 
 const bytesBySource = z.object({ origin: z.number(), peers: z.number(), local: z.number() });
-export type BytesBySource = z.infer<typeof bytesBySource>;
 
 /** Why bytes came from the origin and not from a host. */
 export const originReasonSchema = z.enum(['no-holder', 'adrift', 'credentials', 'lone-host']);
-export type OriginReason = z.infer<typeof originReasonSchema>;
 
 export const getProgressSchema = z.object({
   taskId: z.string().optional(),
