@@ -9,6 +9,7 @@ import {
   taskIdOfDigest,
 } from '../core/ids.ts';
 import { parseSourceUrl } from '../core/source.ts';
+import { isReserved } from '../origins/request-headers.ts';
 import type { StoredTask } from '../storage/store.ts';
 import { proveAudience } from './audience.ts';
 import { type FreshBytes, FreshRanges } from './fresh-ranges.ts';
@@ -144,9 +145,10 @@ export class Downloads {
     }
   }
 
-  /** Which task is meant, and how to ask its source. @throws ERR_DIGEST_INVALID, ERR_SOURCE_* */
+  /** Which task is meant, and how to ask its source. @throws ERR_CONFIG_INVALID, ERR_DIGEST_INVALID, ERR_SOURCE_* */
   async #target(request: DownloadRequest, signal: AbortSignal): Promise<PeerInput> {
     const { resource, noOrigin } = request;
+    refuseReserved(request.headers);
     const digest = request.digest === undefined ? undefined : parseDigest(request.digest);
     const byId = this.#idOf(resource);
     if (byId !== undefined) {
@@ -261,6 +263,13 @@ export class Downloads {
       longestGapMs: 0,
     };
   }
+}
+
+/** A header that a read says itself would be dropped in silence otherwise. */
+function refuseReserved(headers: DownloadRequest['headers']): void {
+  const name = Object.keys(headers).find(isReserved);
+  if (name === undefined) return;
+  throw new ShoalError('ERR_CONFIG_INVALID', `--header ${name}: Shoal sets this header itself`);
 }
 
 const STATES: Partial<Record<PeerActor['state'], DownloadProgress['state']>> = {

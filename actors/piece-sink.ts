@@ -39,9 +39,8 @@ export class PieceSink {
   #actor(piece: number): PieceActor {
     const known = this.#actors.get(piece);
     if (known) return known;
-    const { content, stored, parent, onStored } = this.#options;
-    const expected = parent === 'origin' ? undefined : content.expected(piece);
-    const actor = new PieceActor({ piece, parent, expected }, (index, hash, length) => {
+    const { stored, parent, onStored } = this.#options;
+    const actor = new PieceActor({ piece, parent }, (index, hash, length) => {
       stored.commit(index, hash, length);
       onStored(index, hash, length);
     });
@@ -76,7 +75,7 @@ export class PieceSink {
   #writerFor(piece: number): RunWriter | undefined {
     if (this.#writing === piece) return this.#writer;
     this.#writing = piece;
-    const { content, stored } = this.#options;
+    const { content, stored, parent } = this.#options;
     if (content.has(piece)) {
       this.#writer = undefined;
       return undefined;
@@ -85,7 +84,8 @@ export class PieceSink {
     actor.started();
     this.#writer = stored.writer(piece, 1, (index, hash, length) => {
       this.#actors.delete(index);
-      if (!content.has(index)) actor.finish(hash, length);
+      const expected = parent === 'origin' ? undefined : content.expected(index);
+      if (!content.has(index)) actor.finish(hash, length, expected);
     });
     return this.#writer;
   }

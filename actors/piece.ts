@@ -11,7 +11,7 @@ export class PieceActor {
 
   /** @param record makes the piece present; what it throws fails the piece. */
   constructor(
-    input: { piece: number; parent: Parent; expected: Uint8Array | undefined },
+    input: { piece: number; parent: Parent },
     record: (piece: number, hash: Uint8Array, length: number) => void,
   ) {
     this.piece = input.piece;
@@ -39,9 +39,12 @@ export class PieceActor {
     this.#actor.send({ type: 'bytes.started' });
   }
 
-  /** All bytes are written. @throws ERR_PIECE_CORRUPT, ERR_PIECE_HASH_UNKNOWN, or what the record threw */
-  finish(hash: Uint8Array, length: number): void {
-    this.#actor.send({ type: 'bytes.ended', hash, length });
+  /**
+   * All bytes are written, and have this hash; `expected` is what it must be.
+   * @throws ERR_PIECE_CORRUPT, ERR_PIECE_HASH_UNKNOWN, or what the record threw
+   */
+  finish(hash: Uint8Array, length: number, expected: Uint8Array | undefined): void {
+    this.#actor.send({ type: 'bytes.ended', hash, length, expected });
     if (this.#error) throw this.#error;
     const { context } = this.#actor.getSnapshot();
     if (context.reason === undefined) return;

@@ -197,6 +197,9 @@ export class Transfer {
   /** One stream from the first byte to the last: the origin has no ranges, or nothing to tell versions apart. */
   async #stream(sink: PieceSink, request: OriginRequest, opened: OpenBody | undefined): Promise<void> {
     const { world, content } = this.#context;
+    if (this.run.first !== 0 || (opened !== undefined && opened.start !== 0)) {
+      throw new ShoalError('ERR_INTERNAL', 'a stream is read from its first byte only');
+    }
     const body = opened ?? (await this.#reopen(request));
     await body.pump((chunk) => sink.write(chunk), this.#abort.signal);
     if (content.length !== undefined) {

@@ -4,11 +4,11 @@ import type { FailureReason, Parent } from '../core/sync-messages.ts';
 interface PieceInput {
   readonly piece: number;
   readonly parent: Parent;
-  /** What its SHA-256 must be; undefined is believed of an origin, and of nobody else. */
-  readonly expected: Uint8Array | undefined;
 }
 
 interface PieceContext extends PieceInput {
+  /** What its SHA-256 must be; undefined is believed of an origin, and of nobody else. */
+  readonly expected: Uint8Array | undefined;
   readonly hash: Uint8Array | undefined;
   readonly length: number;
   readonly reason: FailureReason | undefined;
@@ -16,7 +16,13 @@ interface PieceContext extends PieceInput {
 
 export type PieceEvent =
   | { readonly type: 'bytes.started' }
-  | { readonly type: 'bytes.ended'; readonly hash: Uint8Array; readonly length: number }
+  | {
+      readonly type: 'bytes.ended';
+      readonly hash: Uint8Array;
+      readonly length: number;
+      /** What the hash must be by now: it may have been withdrawn or replaced since the first byte. */
+      readonly expected: Uint8Array | undefined;
+    }
   | { readonly type: 'transfer.failed'; readonly reason: FailureReason };
 
 /** How a piece ended. */
@@ -49,7 +55,7 @@ export const pieceMachine = setup({
   },
 }).createMachine({
   id: 'piece',
-  context: ({ input }) => ({ ...input, hash: undefined, length: 0, reason: undefined }),
+  context: ({ input }) => ({ ...input, expected: undefined, hash: undefined, length: 0, reason: undefined }),
   initial: 'requesting',
   output: ({ context }) => ({ piece: context.piece, reason: context.reason }),
   states: {
@@ -60,7 +66,7 @@ export const pieceMachine = setup({
       on: {
         'bytes.ended': {
           target: 'verifying',
-          actions: assign({ hash: ({ event }) => event.hash, length: ({ event }) => event.length }),
+          actions: assign(({ event: { hash, length, expected } }) => ({ hash, length, expected })),
         },
       },
     },

@@ -32,6 +32,11 @@ const IMPERSONAL = new Set(['accept', 'accept-language', 'user-agent']);
 
 const SIGNED = /^x-(amz|goog)-(signature|security-token)$/i;
 
+/** Whether a header is not the caller's to set: Shoal says it itself, or it speaks of the connection. */
+export function isReserved(name: string): boolean {
+  return OURS.has(name.toLowerCase());
+}
+
 /** The caller's headers, lower-cased, without those that are not theirs to set. */
 export function callerHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
   const kept: Record<string, string> = {};

@@ -179,6 +179,20 @@ test('a host is not believed about a piece whose hash nobody knows', async () =>
   expect(stored.have.count).toBe(0);
 });
 
+test('a hash that is withdrawn or replaced while its bytes are on their way counts at the verdict', async () => {
+  const bytes = sample(30);
+  const { content, sink, partOf, recorded } = await world({ length: 30, pieceLength: 10, bytes });
+  content.expect(0, new Uint8Array(32).fill(9));
+  const run = sink(0, 3);
+  await run.write(bytes.subarray(0, 5));
+  content.expect(0, sha256(partOf(0)));
+  await run.write(bytes.subarray(5, 15));
+  expect(recorded).toEqual([0]);
+  content.expectAll([{ piece: 1, hash: new Uint8Array(32) }]);
+  expect(await feed(run, [bytes.subarray(15)])).toMatchObject({ code: 'ERR_PIECE_HASH_UNKNOWN' });
+  expect(recorded).toEqual([0]);
+});
+
 test('bytes beyond the end of the content are refused', async () => {
   const bytes = sample(15);
   const { sink, recorded } = await world({ length: 15, pieceLength: 10, bytes });

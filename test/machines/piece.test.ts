@@ -8,11 +8,11 @@ import { eventTypes, finals, ignored, reachable, stranded, walkedTypes } from '.
 const right = new Uint8Array(32).fill(7);
 const wrong = new Uint8Array(32).fill(8);
 const parent = 'a'.repeat(32) as Parent;
-const input = { piece: 3, parent, expected: right };
+const input = { piece: 3, parent };
 const events: readonly PieceEvent[] = [
   { type: 'bytes.started' },
-  { type: 'bytes.ended', hash: right, length: 5 },
-  { type: 'bytes.ended', hash: wrong, length: 5 },
+  { type: 'bytes.ended', hash: right, length: 5, expected: right },
+  { type: 'bytes.ended', hash: wrong, length: 5, expected: right },
   { type: 'transfer.failed', reason: 'stalled' },
 ];
 const ground = { machine: pieceMachine, events, input };
@@ -35,31 +35,31 @@ describe('the graph of a piece', () => {
   });
 });
 
-function watched(expected: Uint8Array | undefined) {
+function watched(from: Parent = parent) {
   const records: { piece: number; length: number }[] = [];
   const actor = createActor(
     pieceMachine.provide({
       actions: { record: ({ context: { piece, length } }) => void records.push({ piece, length }) },
     }),
-    { input: { ...input, parent: expected === undefined ? 'origin' : parent, expected } },
+    { input: { ...input, parent: from } },
   ).start();
   return { actor, records };
 }
 
 describe('a piece', () => {
   test('is recorded when its hash is right', () => {
-    const { actor, records } = watched(right);
+    const { actor, records } = watched();
     actor.send({ type: 'bytes.started' });
     expect(records).toEqual([]);
-    actor.send({ type: 'bytes.ended', hash: right.slice(), length: 5 });
+    actor.send({ type: 'bytes.ended', hash: right.slice(), length: 5, expected: right });
     expect(records).toEqual([{ piece: 3, length: 5 }]);
     expect(actor.getSnapshot().output).toEqual({ piece: 3, reason: undefined });
   });
 
   test('is believed of an origin whatever its hash', () => {
-    const { actor, records } = watched(undefined);
+    const { actor, records } = watched('origin');
     actor.send({ type: 'bytes.started' });
-    actor.send({ type: 'bytes.ended', hash: wrong, length: 5 });
+    actor.send({ type: 'bytes.ended', hash: wrong, length: 5, expected: undefined });
     expect(records).toHaveLength(1);
   });
 
@@ -67,10 +67,10 @@ describe('a piece', () => {
     const records: number[] = [];
     const actor = createActor(
       pieceMachine.provide({ actions: { record: ({ context: { piece } }) => void records.push(piece) } }),
-      { input: { ...input, expected: undefined } },
+      { input },
     ).start();
     actor.send({ type: 'bytes.started' });
-    actor.send({ type: 'bytes.ended', hash: right, length: 5 });
+    actor.send({ type: 'bytes.ended', hash: right, length: 5, expected: undefined });
     expect(actor.getSnapshot().output).toEqual({ piece: 3, reason: 'corrupt' });
     expect(records).toEqual([]);
   });
@@ -78,7 +78,7 @@ describe('a piece', () => {
   test('ends with the reason of its transfer from wherever it is', () => {
     for (const reason of failureReasonSchema.options) {
       for (const begun of [false, true]) {
-        const { actor, records } = watched(right);
+        const { actor, records } = watched();
         if (begun) actor.send({ type: 'bytes.started' });
         actor.send({ type: 'transfer.failed', reason });
         expect(actor.getSnapshot().output).toEqual({ piece: 3, reason });
@@ -88,8 +88,8 @@ describe('a piece', () => {
   });
 
   test('does not end before it began', () => {
-    const { actor, records } = watched(right);
-    actor.send({ type: 'bytes.ended', hash: right, length: 5 });
+    const { actor, records } = watched();
+    actor.send({ type: 'bytes.ended', hash: right, length: 5, expected: right });
     expect(actor.getSnapshot().value).toBe('requesting');
     expect(records).toEqual([]);
   });
@@ -108,9 +108,9 @@ describe('a piece', () => {
           if (change !== undefined && !(change instanceof Uint8Array)) {
             hash[change.at] = ((hash[change.at] ?? 0) + change.by) % 256;
           }
-          const { actor, records } = watched(expected);
+          const { actor, records } = watched();
           actor.send({ type: 'bytes.started' });
-          actor.send({ type: 'bytes.ended', hash, length: 5 });
+          actor.send({ type: 'bytes.ended', hash, length: 5, expected });
           const isRight = Buffer.compare(hash, expected) === 0;
           expect(records).toHaveLength(isRight ? 1 : 0);
           expect(actor.getSnapshot().output?.reason).toBe(isRight ? undefined : 'corrupt');
@@ -123,7 +123,7 @@ describe('a piece', () => {
   test('is recorded at most once, and never after it failed, whatever comes in whatever order', () => {
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...events), { maxLength: 12 }), (story) => {
-        const { actor, records } = watched(right);
+        const { actor, records } = watched();
         for (const event of story) if (actor.getSnapshot().status === 'active') actor.send(event);
         const { value } = actor.getSnapshot();
         expect(records).toHaveLength(value === 'stored' ? 1 : 0);

@@ -1,0 +1,59 @@
+import { expect, test, vi } from 'vitest';
+import type { HostWorld } from '../../actors/host-world.ts';
+import { PeerContent } from '../../actors/peer-content.ts';
+import { Transfer } from '../../actors/transfer.ts';
+import type { TaskId } from '../../core/ids.ts';
+import type { OpenBody } from '../../origins/origin.ts';
+import { createMemoryStore } from '../../storage/memory-store.ts';
+
+const taskId = `sha256-${'0'.repeat(64)}` as TaskId;
+
+/** Content of three pieces of ten bytes whose origin gives no ranges. */
+async function streamed() {
+  const content = new PeerContent(createMemoryStore({ clock: { wall: () => 0 } }), taskId, [], '');
+  await content.learn(30, 10);
+  content.ranges = false;
+  const world = { clock: { now: () => 0 }, log: { debug() {} } } as unknown as HostWorld;
+  const read = (first: number, body: OpenBody) =>
+    new Transfer(
+      {
+        world,
+        content,
+        originRequest: () => ({ url: 'http://origin.test/a', headers: {} }),
+        onBytes() {},
+        seize: () => Promise.resolve(),
+        onStored() {},
+      },
+      { first, count: 3 - first, from: 'origin', hedge: false },
+      body,
+    ).ended;
+  return { content, read };
+}
+
+function bodyFrom(start: number) {
+  const pump = vi.fn<OpenBody['pump']>(async (sink) => {
+    await sink(new Uint8Array(30));
+    return 30;
+  });
+  return { start, end: 30, pump, discard: vi.fn() };
+}
+
+test('a stream is taken from its first byte to its last', async () => {
+  const { content, read } = await streamed();
+  expect((await read(0, bodyFrom(0))).failure).toBeUndefined();
+  expect(content.complete).toBe(true);
+});
+
+test('a stream is not written anywhere but from the first byte on', async () => {
+  for (const [first, start] of [
+    [1, 0],
+    [0, 10],
+  ] as const) {
+    const { content, read } = await streamed();
+    const body = bodyFrom(start);
+    expect((await read(first, body)).failure?.error.code).toBe('ERR_INTERNAL');
+    expect(content.stored?.have.count).toBe(0);
+    expect(body.pump).not.toHaveBeenCalled();
+    expect(body.discard).toHaveBeenCalled();
+  }
+});
