@@ -160,9 +160,11 @@ export class HostActor {
   }
 
   #census({ epoch, partitions, schedulerKeys }: Census): void {
-    const { membership, trust } = this.#options;
+    const { membership, trust, peers } = this.#options;
+    const taken = new Set(partitions.filter((partition) => epoch > membership.epoch(partition)));
     const fresh = partitions.filter((partition) => membership.acceptEpoch(partition, epoch));
     trust.learnKeys(schedulerKeys);
+    peers.schedulerChanged(taken);
     if (fresh.length > 0) this.#actor.send({ type: 'census.received' });
   }
 

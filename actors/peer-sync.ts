@@ -1,5 +1,5 @@
 import type { Cancel } from '../core/clock.ts';
-import { errorFromWire, type ShoalError, toShoalError } from '../core/errors.ts';
+import { errorFromWire, ShoalError, toShoalError } from '../core/errors.ts';
 import { partitionOf, type TaskId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { LeaseSet } from '../core/sync-messages.ts';
@@ -32,6 +32,8 @@ export class PeerSync {
   readonly #tokens: { partition: string; taskId: string; hostId: string };
   #timer: Cancel | undefined;
   #running = false;
+  /** Waits no longer for the answer to the sync that is out. */
+  #abandon: (reason: ShoalError) => void = () => {};
   #soon = false;
   #lastMs = Number.NEGATIVE_INFINITY;
   #intervalMs: number = LIMITS.syncMinIntervalMs;
@@ -81,13 +83,18 @@ export class PeerSync {
     const request = sync.request(facts(this.#intervalMs));
     try {
       const options = { timeoutMs: LIMITS.syncTimeoutMs, signal };
-      const reply = await world.bus.request(SUBJECTS.sync, this.#tokens, request, options);
+      const abandoned = new Promise<never>((_, reject) => {
+        this.#abandon = reject;
+      });
+      const asked = world.bus.request(SUBJECTS.sync, this.#tokens, request, options);
+      const reply = await Promise.race([asked, abandoned]);
       if (reply.status === 'refused') throw errorFromWire(reply.error);
       this.#answeredMs = world.clock.now();
       this.#firstPatienceMs = undefined;
       if (reply.status === 'full') {
         sync.startOver();
-        this.#soon = true;
+        // Until it is heard, the scheduler has what is here read from the origin.
+        this.#lastMs = Number.NEGATIVE_INFINITY;
       } else {
         this.#intervalMs = reply.intervalMs;
         sync.acknowledged(reply.seq, reply.epoch);
@@ -100,6 +107,12 @@ export class PeerSync {
     }
     const when = next();
     if (when !== 'none') this.schedule(when === 'soon');
+  }
+
+  /** Another scheduler took over: the one that was asked will hardly answer, and the new one is to know soon. */
+  renew(): void {
+    this.#soon = true;
+    this.#abandon(new ShoalError('ERR_CANCELLED', 'another scheduler owns the task now'));
   }
 
   #unanswered(error: ShoalError): void {

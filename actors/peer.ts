@@ -237,6 +237,11 @@ export class PeerActor {
     if (!this.ended) void this.#sets.push(set).catch((error: unknown) => this.#fail(toShoalError(error)));
   }
 
+  /** Another scheduler owns the task now. */
+  schedulerChanged(): void {
+    if (!this.ended) this.#sync.renew();
+  }
+
   leave(): void {
     this.#actor.send({ type: 'leave' });
   }

@@ -1,4 +1,4 @@
-import type { TaskId } from '../core/ids.ts';
+import { partitionOf, type TaskId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { LeaseSet } from '../core/sync-messages.ts';
 import type { HostWorld } from './host-world.ts';
@@ -45,6 +45,13 @@ export class Peers {
 
   push(taskId: TaskId, set: LeaseSet): void {
     this.#peers.get(taskId)?.peer.push(set);
+  }
+
+  /** These partitions have another scheduler now. */
+  schedulerChanged(partitions: ReadonlySet<number>): void {
+    for (const [taskId, { peer }] of this.#peers) {
+      if (partitions.has(partitionOf(taskId))) peer.schedulerChanged();
+    }
   }
 
   /** Drops the rows of peers that ended; called now and then. */
