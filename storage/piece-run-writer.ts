@@ -6,6 +6,9 @@ import type { PlaceOwner, WriteDesk } from './write-desk.ts';
 /** Called with a piece's SHA-256 and length in bytes. */
 export type OnPiece = (piece: number, hash: Uint8Array, length: number) => void;
 
+/** Chunks smaller than this are gathered first: on a slow link they come by the packet, and every write is a call. */
+const GATHER_BYTES = 64 * 1024;
+
 /** Writes adjacent pieces in place and hashes each on its way; in memory where the place is taken. */
 export class PieceRunWriter implements RunWriter, PlaceOwner {
   readonly #desk: WriteDesk;
@@ -15,6 +18,9 @@ export class PieceRunWriter implements RunWriter, PlaceOwner {
   /** Bytes of the current piece so far. */
   #filled = 0;
   #hash: Hash | undefined;
+  /** Small chunks of the current piece that are neither written nor hashed yet: the last `#gathered` bytes of `#filled`. */
+  #gather: Buffer | undefined;
+  #gathered = 0;
   /** The current piece, where another writer has its place. */
   #buffer: Buffer | undefined;
   #failure: unknown;
@@ -45,6 +51,7 @@ export class PieceRunWriter implements RunWriter, PlaceOwner {
 
   lose(): void {
     try {
+      this.#flush();
       const kept = this.#desk.readBack(this.#piece, this.#filled);
       this.#buffer = Buffer.allocUnsafeSlow(this.#desk.table.sizeLimit(this.#piece));
       this.#buffer.set(kept);
@@ -65,15 +72,36 @@ export class PieceRunWriter implements RunWriter, PlaceOwner {
     }
     const count = Math.min(chunk.length - at, limit - this.#filled);
     const part = count === chunk.length ? chunk : chunk.subarray(at, at + count);
-    if (this.#buffer !== undefined) this.#buffer.set(part, this.#filled);
-    else this.#desk.write(part, this.#piece * this.#desk.table.pieceLength + this.#filled);
-    this.#hash.update(part);
+    if (count >= GATHER_BYTES) {
+      this.#flush();
+      this.#put(part, this.#filled);
+    } else {
+      this.#gather ??= Buffer.allocUnsafeSlow(GATHER_BYTES);
+      if (this.#gathered + count > GATHER_BYTES) this.#flush();
+      this.#gather.set(part, this.#gathered);
+      this.#gathered += count;
+    }
     this.#filled += count;
     if (this.#filled === limit) this.#finish();
     return count;
   }
 
+  #flush(): void {
+    if (this.#gather === undefined || this.#gathered === 0) return;
+    const bytes = this.#gather.subarray(0, this.#gathered);
+    this.#gathered = 0;
+    this.#put(bytes, this.#filled - bytes.length);
+  }
+
+  /** Writes and hashes bytes of the current piece from offset `at` in it. */
+  #put(bytes: Uint8Array, at: number): void {
+    if (this.#buffer !== undefined) this.#buffer.set(bytes, at);
+    else this.#desk.write(bytes, this.#piece * this.#desk.table.pieceLength + at);
+    this.#hash?.update(bytes);
+  }
+
   #finish(): void {
+    this.#flush();
     const piece = this.#piece;
     const length = this.#filled;
     const hash = (this.#hash ?? createHash('sha256')).digest();
