@@ -24,8 +24,8 @@ export const LIMITS = {
   /** One lease is at most this many bytes, or `leaseMs` at the measured rate; a single piece always. */
   leaseBytes: 4 * MIB,
   leaseMs: 250,
-  slotsDown: 40,
-  slotsUp: 32,
+  slotsDown: 24,
+  slotsUp: 16,
   originLeasesPerHost: 1,
   originLeasesLoneHost: 4,
   originLeasesPerTask: 8,

