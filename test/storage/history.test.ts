@@ -41,7 +41,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 test('whatever happens in whatever order, a task has exactly the pieces committed and not taken back, with right bytes', async () => {
-  const dir = temporaryDir('/dev/shm');
+  const dir = temporaryDir();
   let boots = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
