@@ -26,6 +26,6 @@ test('a daemon stays about 200 MiB resident while 2 GiB pass through it', async 
   console.log(
     `  ${report.smallTasks} small tasks: at rest ${mib(report.atRestBytes)}, while one is fetched ${mib(report.servingPeakBytes)}, started in ${Math.round(report.startMs)} ms`,
   );
-  expect(report.passingPeakBytes).toBeLessThan(230 * MIB);
-  expect(report.receivingPeakBytes).toBeLessThan(230 * MIB);
+  expect(report.passingPeakBytes).toBeLessThan(280 * MIB);
+  expect(report.receivingPeakBytes).toBeLessThan(280 * MIB);
 }, 1_200_000);
