@@ -1,0 +1,15 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+/**
+ * The forward proxy's half of the proxy port. The port has refused bad framing before, and closes the connections
+ * it gave away when it is closed.
+ */
+export interface ForwardHandler {
+  /** A request whose target is an absolute URL (`GET http://host/path`); answers it whole. */
+  request(request: IncomingMessage, response: ServerResponse): void;
+  /** `CONNECT host:port`: the socket is the handler's from here on, `head` what came behind the request. */
+  connect(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** `/blobs/<full URL>`: the request's target as it came. */
+  prefix(request: IncomingMessage, response: ServerResponse): void;
+}
