@@ -1,4 +1,5 @@
 import type { HostAddress } from '../core/host.ts';
+import { LIMITS } from '../core/limits.ts';
 import type { OpenBody } from '../origins/origin.ts';
 import type { SlotPool } from './slot-pool.ts';
 import type { Run, Transfer, TransferEnd } from './transfer.ts';
@@ -24,6 +25,8 @@ export class LeaseBook {
   readonly #running = new Set<Transfer>();
   readonly #onFree = () => this.pump();
   #stopped = false;
+  /** How many transfers may run from the origin. @see LeaseSet.originAtOnce */
+  originAtOnce: number = LIMITS.originLeasesPerHost;
 
   constructor(options: LeaseBookOptions) {
     this.#options = options;
@@ -124,6 +127,11 @@ export class LeaseBook {
     return true;
   }
 
+  /** Leases of the origin beyond those that may run wait for one of them: more at once only make each slower. */
+  #isOriginBusy({ from, hedge }: Run): boolean {
+    return from === 'origin' && !hedge && this.runningFrom('origin') >= this.originAtOnce;
+  }
+
   /** Starts what waits, as far as there are slots. */
   pump(): void {
     for (let index = 0; index < this.#queue.length && !this.#stopped; ) {
@@ -133,7 +141,7 @@ export class LeaseBook {
       this.#queue.splice(index, 1, ...parts);
       const [run] = parts;
       if (run === undefined) continue;
-      if (!this.isFree(run) || !this.#options.isReady(run)) {
+      if (!this.isFree(run) || !this.#options.isReady(run) || this.#isOriginBusy(run)) {
         index += 1;
       } else if (this.#options.pool.take(this.#onFree)) {
         this.#queue.splice(index, 1);

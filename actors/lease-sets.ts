@@ -85,6 +85,7 @@ export class LeaseSets {
     if (set.samples) void whole.sample(set.samples);
     if (set.probe) probe();
     if (isDone()) return;
+    book.originAtOnce = set.originAtOnce;
     this.isFruitful = book.replace(this.#runs(set)) > 0;
   }
 

@@ -58,6 +58,7 @@ export class TaskLeases {
       epoch,
       number: peer.setNumber,
       leases,
+      originAtOnce: claim.ledger.originParallel(hostId, world.clock.now()),
       parents: this.#addresses(hostId, leases),
       claim: claim.number,
       hashFrom: page.from,
@@ -68,6 +69,7 @@ export class TaskLeases {
       audience: content.audience,
       etag: content.probed?.etag,
       ranges: content.probed?.ranges,
+      mediaType: content.probed?.mediaType,
       ...wordFor(hostId, peer),
     };
   }

@@ -25,7 +25,7 @@ export const LIMITS = {
   leaseBytes: 4 * MIB,
   leaseMs: 250,
   slotsDown: 24,
-  slotsUp: 16,
+  slotsUp: 12,
   originLeasesPerHost: 1,
   originLeasesLoneHost: 4,
   originLeasesPerTask: 8,

@@ -113,6 +113,8 @@ const leaseSetFields = z.object({
   epoch: uint,
   number: uint,
   leases: z.array(leaseSchema).max(1024),
+  /** How many leases of the origin may run at once; the others wait. */
+  originAtOnce: z.int().min(1).max(64),
   /** Addresses of the parents named in `leases`, and a few more to know when adrift. */
   parents: z.array(address).max(256),
   /** Counts the claims dropped under this epoch: a larger one than known says that every piece held is wrong. */
@@ -133,6 +135,7 @@ const leaseSetFields = z.object({
   etag: z.string().max(1024).optional(),
   /** Whether origins give ranges with a strong validator; absent: nobody has asked one yet. */
   ranges: z.boolean().optional(),
+  mediaType: z.string().max(256).optional(),
 });
 /** The whole set of a host's current leases in a task; also pushed to an idle child. */
 export const leaseSetSchema = leaseSetFields.refine(isGeometry, TOO_MANY_PIECES);

@@ -153,7 +153,7 @@ function chooseLost(books: Books, child: Member, urgent: number | undefined): nu
     starving.delete(piece);
     if (fits(piece)) return piece;
   }
-  if (origin.parallel(child) > 1) {
+  if (origin.isQuiet(child)) {
     const lowest = holdings.firstLost();
     if (fits(lowest)) return lowest;
   }

@@ -13,6 +13,7 @@ import { Load } from './load.ts';
 import type { Member } from './member.ts';
 import { Members } from './members.ts';
 import { Origin } from './origin.ts';
+import { Pace } from './pace.ts';
 import type { SlotTable } from './slots.ts';
 
 /** What a ledger keeps, and what it tells of it. */
@@ -24,6 +25,7 @@ export abstract class LedgerState {
   protected readonly holdings: Holdings;
   protected readonly load = new Load();
   protected readonly flights: Flights;
+  protected readonly pace = new Pace(() => this.pieces);
   protected readonly origin: Origin;
   protected readonly books: Books;
   protected known: Geometry | undefined;
@@ -35,7 +37,7 @@ export abstract class LedgerState {
     this.ranges = options.ranges;
     this.holdings = new Holdings(options.random);
     this.flights = new Flights(options.slots, this.holdings);
-    this.origin = new Origin(this.flights, options.originReaders);
+    this.origin = new Origin(this.flights, this.pace, options.originReaders);
     this.books = {
       random: options.random,
       holdings: this.holdings,
@@ -68,9 +70,9 @@ export abstract class LedgerState {
   }
 
   /** How many leases of the origin the host may run at once; those beyond wait. */
-  originParallel(host: HostId): number {
+  originParallel(host: HostId, nowMs: number): number {
     const member = this.members.get(host);
-    return member === undefined ? LIMITS.originLeasesPerHost : this.origin.parallel(member);
+    return member === undefined ? LIMITS.originLeasesPerHost : this.origin.parallel(member, nowMs);
   }
 
   /** Whether the host was ever leased the piece from the origin: its word on the hash counts. */

@@ -84,6 +84,7 @@ export class Ledger extends LedgerState {
     this.#unwatch.delete(member);
     this.load.set(member.index, undefined);
     this.origin.candidate(member, false);
+    this.pace.child(member, false);
     this.children.delete(member);
     this.flights.idle.delete(member);
     this.books.suspended.delete(member);
@@ -110,6 +111,7 @@ export class Ledger extends LedgerState {
         this.holdings.grow(piece + 1);
       }
       if (!member.have.add(piece)) continue;
+      this.pace.changed(member, 1);
       const expected = this.flights.landed(member, piece, this.#nowMs);
       if (member.quarantined) {
         if (expected) this.holdings.fly(piece, -1);
@@ -213,6 +215,8 @@ export class Ledger extends LedgerState {
     const child = member.wants && !this.isComplete(member);
     if (child) this.children.add(member);
     else this.children.delete(member);
+    this.pace.child(member, child);
+    this.#loaded(member);
     this.origin.candidate(member, child && member.mayReadOrigin);
     const { stream } = this.flights;
     if (!child && stream?.child === member) this.flights.end(stream);
@@ -220,10 +224,13 @@ export class Ledger extends LedgerState {
 
   #loaded(member: Member): void {
     const { upUsed, upLimit } = this.slots.host(member.id);
-    this.load.set(member.index, member.quarantined || upUsed >= upLimit ? undefined : upUsed);
+    const used = upUsed + this.pace.withheld(member, upLimit);
+    this.load.set(member.index, member.quarantined || used >= upLimit ? undefined : used);
   }
 
   #drop(member: Member, piece: number): void {
-    if (member.have.delete(piece) && !member.quarantined) this.holdings.unserve(member, piece);
+    if (!member.have.delete(piece)) return;
+    this.pace.changed(member, -1);
+    if (!member.quarantined) this.holdings.unserve(member, piece);
   }
 }

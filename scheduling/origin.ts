@@ -3,17 +3,25 @@ import { avoids } from './avoidance.ts';
 import type { Flights } from './flights.ts';
 import type { Member } from './member.ts';
 import { OriginCap } from './origin-cap.ts';
+import type { Pace } from './pace.ts';
 
 const MOST_AHEAD = 16;
+/** For so long after the first read, one who reads alone reads one piece at a time: others may be about to come. */
+const ALONE_AFTER_MS = 500;
+/** Who lags behind leaves the origin to others while at least that many read it. */
+const ENOUGH_READERS = 2;
 
 /** Who may read the origin, how many at once, and how much each may have outstanding. */
 export class Origin {
   readonly cap: OriginCap;
   readonly #flights: Flights;
+  readonly #pace: Pace;
   readonly #candidates = new Set<Member>();
+  #begunMs: number | undefined;
 
-  constructor(flights: Flights, fixedReaders?: number) {
+  constructor(flights: Flights, pace: Pace, fixedReaders?: number) {
     this.#flights = flights;
+    this.#pace = pace;
     this.cap = new OriginCap(fixedReaders);
   }
 
@@ -37,7 +45,17 @@ export class Origin {
    * How many leases of the origin the member may run at once: the more the fewer read, so that on a child's link the
    * origin is not crowded out by peers.
    */
-  parallel(member: Member): number {
+  parallel(member: Member, nowMs: number): number {
+    this.#begunMs ??= nowMs;
+    return nowMs - this.#begunMs < ALONE_AFTER_MS ? LIMITS.originLeasesPerHost : this.#share(member);
+  }
+
+  /** Whether so few read that the member had better go through the content in order. */
+  isQuiet(member: Member): boolean {
+    return this.#share(member) > 1;
+  }
+
+  #share(member: Member): number {
     if (!this.#candidates.has(member)) return LIMITS.originLeasesPerHost;
     const each = Math.floor(LIMITS.originLeasesPerTask / this.#candidates.size);
     return Math.max(LIMITS.originLeasesPerHost, Math.min(LIMITS.originLeasesLoneHost, each));
@@ -47,7 +65,11 @@ export class Origin {
   mayTake(member: Member, aheadLeases: number, nowMs: number): boolean {
     if (!member.mayReadOrigin || avoids(member, 'origin', nowMs)) return false;
     const ahead = Math.min(MOST_AHEAD, Math.max(1, Math.ceil(aheadLeases)));
-    if (member.originFlights >= this.parallel(member) + ahead) return false;
+    if (member.originFlights >= this.parallel(member, nowMs) + ahead) return false;
+    if (this.#pace.lags(member)) {
+      const others = this.#flights.originReaders - (member.originFlights > 0 ? 1 : 0);
+      if (others >= ENOUGH_READERS) return false;
+    }
     if (member.originFlights > 0) return true;
     const free = this.cap.readers - this.#flights.originReaders;
     return free > 0 && (member.role === 'seed' || free > this.#seedsInLine(nowMs));

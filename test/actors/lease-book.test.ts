@@ -67,6 +67,7 @@ function watched(slots = 4, pool = new SlotPool(slots)) {
     },
     onEnd: (end) => void ended.push(end.run),
   });
+  book.originAtOnce = 64;
   const firsts = () => started.map(({ run: { first } }) => first);
   const finish = async (first: number) => {
     for (const transfer of started) if (transfer.run.first === first) transfer.finish();
@@ -131,6 +132,16 @@ describe('leases', () => {
     const [a, b] = [address(1), address(2)];
     book.replace([run(1, 1, { from: a }), run(2, 1, { from: { ...a } }), run(3, 1, { from: b }), run(4)]);
     expect([book.runningFrom(a), book.runningFrom(b), book.runningFrom('origin')]).toEqual([2, 1, 1]);
+  });
+
+  test('of the origin run as many at once as the scheduler says, and parents do not wait for them', async () => {
+    const { book, firsts, finish } = watched(4);
+    book.originAtOnce = 1;
+    const parent = { hostId: 'parent' as HostId, ip: '127.0.0.1', port: 1 };
+    book.replace([run(0), run(1), { first: 2, count: 1, from: parent, hedge: false }]);
+    expect(firsts()).toEqual([0, 2]);
+    await finish(0);
+    expect(firsts()).toEqual([0, 2, 1]);
   });
 
   test('of two tasks take turns at the slots of the host', async () => {

@@ -37,6 +37,7 @@ function scene() {
       epoch: 1,
       number,
       leases: [],
+      originAtOnce: 1,
       parents: [],
       claim: 1,
       hashFrom: 0,

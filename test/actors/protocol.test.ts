@@ -126,6 +126,7 @@ test('a lease set of an older epoch, and one older than one accepted, is refused
     epoch,
     number,
     leases: [],
+    originAtOnce: 1,
     parents: [],
     claim: 7,
     hashFrom: 0,

@@ -156,7 +156,7 @@ export class Swarm {
     }
     if (fresh.some(({ parent }) => parent === 'origin')) {
       const reads = ledger.leasesOf(child.id).filter(({ parent }) => parent === 'origin').length;
-      if (bytesPerSec === 0 && reads > ledger.originParallel(child.id) + 1) {
+      if (bytesPerSec === 0 && reads > ledger.originParallel(child.id, this.nowMs) + 1) {
         throw new Error(`${reads} leases of the origin for one reader`);
       }
     }

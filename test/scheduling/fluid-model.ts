@@ -256,7 +256,7 @@ class FluidWorld {
       const setNumber = this.#number;
       this.#ledger.grant(host.id, { nowMs, slots, bytesPerSec: host.rate, setNumber });
       const leases = this.#ledger.leasesOf(host.id);
-      const originMost = this.#options.runAllOrigin ? 99 : this.#ledger.originParallel(host.id);
+      const originMost = this.#options.runAllOrigin ? 99 : this.#ledger.originParallel(host.id, nowMs);
       this.#ledger.expire(nowMs);
       this.#at(controlMs / 2, () => {
         host.syncing = false;

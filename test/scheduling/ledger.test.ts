@@ -145,16 +145,40 @@ test('an urgent piece comes first, and one that only the origin has is read next
   expect(leased(ledger, b)).toContain(444);
 });
 
-test('a lone reader reads in order with four leases and one ahead, two share the eight', () => {
+test('a lone reader reads in order: one lease and one ahead at first, soon four, and two where four share the eight', () => {
   const { ledger } = ledgerWith({ pieces: 100 });
   join(ledger, a, true);
   grant(ledger, a, 20);
+  expect(leased(ledger, a)).toEqual([0, 1]);
+  expect(ledger.originParallel(a, 499)).toBe(1);
+  expect(ledger.originParallel(a, 500)).toBe(4);
+  grant(ledger, a, 20, { nowMs: 500, setNumber: 2 });
   expect(leased(ledger, a)).toEqual([0, 1, 2, 3, 4]);
-  expect(ledger.originParallel(a)).toBe(4);
   for (const host of [b, c, d]) join(ledger, host, true);
-  expect(ledger.originParallel(b)).toBe(2);
-  grant(ledger, b, 20);
+  expect(ledger.originParallel(b, 500)).toBe(2);
+  grant(ledger, b, 20, { nowMs: 500 });
   expect(leased(ledger, b)).toHaveLength(3);
+});
+
+test('a child that lags behind gives less and leaves the origin to others, as long as two of them read it', () => {
+  const { ledger } = ledgerWith({ pieces: 512 });
+  for (const host of [a, b, c, d]) join(ledger, host, true);
+  const ahead = Array.from({ length: 64 }, (_, piece) => piece);
+  for (const host of [b, c]) ledger.add(host, ahead);
+  ledger.add(a, [100]);
+  grant(ledger, a, 20);
+  expect(ledger.leasesOf(a).some(({ parent }) => parent === 'origin')).toBe(true);
+  const { ledger: other } = ledgerWith({ pieces: 512 });
+  for (const host of [a, b, c, d]) join(other, host, true);
+  for (const host of [b, c]) other.add(host, ahead);
+  other.add(a, [100]);
+  for (const host of [b, c]) grant(other, host, 2);
+  grant(other, a, 30);
+  expect(other.leasesOf(a).filter(({ parent }) => parent === 'origin')).toEqual([]);
+  // 31 pieces behind the mean of 32.25: four of its twelve slots are left.
+  for (const host of [b, c, d]) grant(other, host, 30, { setNumber: 2 });
+  const fromA = [b, c, d].flatMap((host) => other.leasesOf(host).filter(({ parent }) => parent === a));
+  expect(fromA.length).toBeLessThanOrEqual(4);
 });
 
 test('seeds are first in line for the origin where not all may read it', () => {
