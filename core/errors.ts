@@ -39,6 +39,16 @@ export const ERRORS = {
     1,
     'Another daemon uses this --dir: stop it, or give this one its own --dir.',
   ),
+  ERR_CONFIG_CONFLICT: user(
+    409,
+    1,
+    'Nothing was written. Change the file by hand as said above, then run the command again.',
+  ),
+  ERR_CONFIG_DENIED: user(
+    403,
+    1,
+    'Run the command as root (sudo), or name another place with --config-dir or --file.',
+  ),
   ERR_CONFIG_NATS_SERVER_MISSING: user(
     503,
     1,
