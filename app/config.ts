@@ -38,6 +38,14 @@ export interface HostConfig extends CommonConfig {
   readonly dataListen: string;
   /** 0: any free one. */
   readonly dataPort: number;
+  readonly proxyListen: string;
+  /** 0: any free one. */
+  readonly proxyPort: number;
+  /** Base URLs of registries by their names. */
+  readonly registries: Readonly<Record<string, string>>;
+  readonly defaultRegistry?: string | undefined;
+  /** 0: never. */
+  readonly staleTagsMs: number;
   readonly zone?: string | undefined;
   /** `host` or `host:port`, lower case. */
   readonly allowOrigins: readonly string[];
@@ -47,6 +55,10 @@ export interface HostConfig extends CommonConfig {
   /** Absent: no limit. */
   readonly limitUpBytesPerSec?: number | undefined;
   readonly limitDownBytesPerSec?: number | undefined;
+  /** How long an answer on who may have content is remembered, ms. */
+  readonly accessMemoryMs: number;
+  /** How old such an answer may be while the source cannot be reached, ms; 0: not at all. */
+  readonly accessGraceMs: number;
 }
 
 /** All that a scheduler can be told; frozen. */
@@ -65,12 +77,19 @@ export function loadHostConfig(input: ConfigInput): HostConfig {
     advertise: settings.advertise,
     dataListen: settings['data-listen'],
     dataPort: settings['data-port'],
+    proxyListen: settings['proxy-listen'],
+    proxyPort: settings['proxy-port'],
+    registries: settings.registry,
+    defaultRegistry: settings['default-registry'],
+    staleTagsMs: settings['stale-tags'],
     zone: settings.zone,
     allowOrigins: settings['allow-origin'],
     onlyOrigins: settings['only-origin'],
     cacheBytes: settings['cache-size'] ?? defaultCacheBytes(common.dir),
     limitUpBytesPerSec: settings['limit-up'] || undefined,
     limitDownBytesPerSec: settings['limit-down'] || undefined,
+    accessMemoryMs: settings['access-memory'],
+    accessGraceMs: settings['access-grace'],
   });
 }
 

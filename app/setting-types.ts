@@ -50,3 +50,37 @@ function natsUrl(text: string): string {
   // The text may hold a password.
   throw new ShoalError('ERR_CONFIG_INVALID', 'not a NATS URL; write it as nats://HOST:4222');
 }
+
+const REGISTRY_NAME = /^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/;
+
+/** Name of a registry as clients write it: HOST[:PORT]. */
+export const registryName = z
+  .string()
+  .transform((text) => text.trim().toLowerCase())
+  .pipe(z.string().regex(REGISTRY_NAME, 'not HOST[:PORT]'));
+
+/** Registries as `NAME=URL`: a list, a comma list, or a map of the file. Gives base URLs without a path, by name. */
+export const registries = z
+  .union([z.string(), z.array(z.string()), z.record(z.string(), z.string())])
+  .transform((value) => {
+    if (typeof value === 'string') return split(value);
+    return Array.isArray(value) ? value.flatMap(split) : Object.entries(value).map((pair) => pair.join('='));
+  })
+  .pipe(z.array(z.string().transform(asIssue(registryBase))).max(256))
+  .transform((pairs): Readonly<Record<string, string>> => Object.fromEntries(pairs));
+
+function registryBase(text: string): readonly [string, string] {
+  const [, name = '', url = ''] = /^([^=]*)=(.*)$/.exec(text) ?? [];
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  const plain =
+    parsed !== undefined && ['http:', 'https:'].includes(parsed.protocol) && parsed.username === '';
+  const named = registryName.safeParse(name);
+  if (named.success && plain && parsed.pathname === '/' && parsed.search === '' && parsed.password === '') {
+    return [named.data, parsed.origin];
+  }
+  // The text may hold a password.
+  throw new ShoalError(
+    'ERR_CONFIG_INVALID',
+    'not NAME=URL; write it as registry.local:5000=http://10.0.0.5:5000',
+  );
+}

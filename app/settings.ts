@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { parseBytes, parseRate } from '../core/units.ts';
-import { asIssue, names, natsUrls } from './setting-types.ts';
+import { parseBytes, parseDuration, parseRate } from '../core/units.ts';
+import { asIssue, names, natsUrls, registries, registryName } from './setting-types.ts';
 
 /** Which commands a setting concerns. */
 export type SettingScope = 'host' | 'scheduler' | 'both';
@@ -26,6 +26,12 @@ const token = z.string().regex(/^[A-Za-z0-9_-]{1,32}$/, 'letters, digits, - and 
 const flag = z
   .union([z.boolean(), z.enum(['true', 'false', '1', '0', 'on', 'off', ''])])
   .transform((value) => value === true || value === 'true' || value === '1' || value === 'on');
+
+const duration = (fallback: string) =>
+  z
+    .union([z.string(), z.number()])
+    .default(fallback)
+    .transform(asIssue((value) => parseDuration(String(value))));
 
 /**
  * Every setting, by its name in the configuration file: the flag is `--name`, the variable `SHOAL_NAME`.
@@ -84,6 +90,38 @@ export const SETTINGS = {
     scope: 'both',
     value: 'PORT',
   }),
+  'proxy-listen': setting(
+    ip.default('127.0.0.1'),
+    'Address that the registry mirror and the proxy listen on; whoever reaches it reads with the credentials of this host.',
+    { scope: 'host', value: 'IP' },
+  ),
+  'proxy-port': setting(port(4001), 'Port of the registry mirror and the proxy; 0: any free one.', {
+    scope: 'host',
+    value: 'PORT',
+  }),
+  registry: setting(
+    registries.default({}),
+    'Where a registry is, as NAME=URL with NAME as clients write it: `registry.local:5000=http://10.0.0.5:5000`.',
+    {
+      scope: 'host',
+      value: 'NAME=URL',
+      list: true,
+      defaultText: 'docker.io at registry-1.docker.io, any other at https://NAME',
+    },
+  ),
+  'default-registry': setting(
+    registryName.optional(),
+    'Registry that the mirror takes where the client names none, as Docker does.',
+    { scope: 'host', value: 'NAME' },
+  ),
+  'stale-tags': setting(
+    z
+      .union([z.string(), z.number()])
+      .transform(asIssue((value) => parseDuration(String(value))))
+      .default(0),
+    'How old the last answer to a tag may be that the mirror goes by while the registry cannot be reached; 0: it goes by none.',
+    { scope: 'host', value: 'DURATION' },
+  ),
   zone: setting(
     z.string().min(1).max(128).optional(),
     'Zone of this host, for example a rack; parents in the same zone are taken first.',
@@ -141,6 +179,16 @@ export const SETTINGS = {
       .optional(),
     'Bandwidth taken from hosts and origins, in all, for example 20MB or 100Mbit; 0: no limit.',
     { scope: 'host', value: 'RATE', defaultText: 'no limit' },
+  ),
+  'access-memory': setting(
+    duration('30s'),
+    'How long it is remembered that a source let a credential in to content; 0: it is asked each time.',
+    { scope: 'host', value: 'TIME', defaultText: '30s' },
+  ),
+  'access-grace': setting(
+    duration('10m'),
+    'While a source cannot be reached, how old its last word for a credential may be; 0: content behind credentials is given to nobody then.',
+    { scope: 'host', value: 'TIME', defaultText: '10m' },
   ),
   'log-level': setting(
     z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

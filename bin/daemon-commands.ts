@@ -49,7 +49,7 @@ function asSeed(input: ConfigInput): ConfigInput {
 function upText(natsUrl: string, dir: string): string {
   return `The swarm is up: NATS at ${natsUrl}, a scheduler and a seed in ${dir}.
   get a file:   shoal get URL -o FILE --dir ${dir}
-  add a host:   shoal peer --nats ${natsUrl} --dir OTHER_DIR --data-port 0 --admin-port 0
+  add a host:   shoal peer --nats ${natsUrl} --dir OTHER_DIR --data-port 0 --admin-port 0 --proxy-port 0
   stop it all:  Ctrl-C
 `;
 }

@@ -53,8 +53,7 @@ export function configPage(): string {
   const rows = (Object.keys(SETTINGS) as SettingName[]).map((name) => {
     const { about, value, list, scope, defaultText } = settingMeta(name);
     const { data } = SETTINGS[name].safeParse(undefined);
-    const plain =
-      data === undefined || (Array.isArray(data) && data.length === 0) ? 'none' : `\`${String(data)}\``;
+    const plain = isEmpty(data) ? 'none' : `\`${String(data)}\``;
     const flag = `\`--${name}${value === undefined ? '' : ` ${value}`}\`${list ? ', repeatable' : ''}`;
     const where = { host: 'hosts', scheduler: 'schedulers', both: 'all' }[scope];
     return [`\`${name}\``, flag, `\`${settingVariable(name)}\``, defaultText ?? plain, where, about];
@@ -80,6 +79,12 @@ ${table(['setting', 'flag', 'variable', 'default', 'for', 'what'], rows)}
 
 This page is made from \`app/settings.ts\` by \`scripts/docs.ts\`.
 `;
+}
+
+function isEmpty(value: unknown): boolean {
+  return (
+    value === undefined || (typeof value === 'object' && value !== null && Object.keys(value).length === 0)
+  );
 }
 
 /** docs/METRICS.md. */

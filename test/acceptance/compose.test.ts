@@ -77,7 +77,7 @@ test('a swarm by compose scales its peers, shares a file inside, and takes in a 
 
   const outside = join(dir, 'outside');
   const joined = ['--nats', 'nats://127.0.0.1:4222', '--dir', outside];
-  const ports = ['--data-port', '0', '--admin-port', '0'];
+  const ports = ['--data-port', '0', '--admin-port', '0', '--proxy-port', '0'];
   const daemon = startChild([...SHOAL, 'peer', ...joined, ...ports], join(dir, 'outside.log'));
   try {
     const status = await until('the peer outside to join', () => joinedStatus(outside));

@@ -18,7 +18,18 @@ test('up brings up a swarm that gets a file, tells of it, shows its health and s
   mkdirSync(at('files'));
   const digest = writeRandomFile(at('files/big'), 5 * MIB);
   await using origin = await startOriginServer({ '/big': at('files/big') });
-  const flags = ['--dir', at('up'), '--data-port', '0', '--admin-port', '0', '--log-format', 'json'];
+  const flags = [
+    '--dir',
+    at('up'),
+    '--data-port',
+    '0',
+    '--admin-port',
+    '0',
+    '--proxy-port',
+    '0',
+    '--log-format',
+    'json',
+  ];
   const up = startChild([...SHOAL, 'up', ...flags, '--allow-origin', `127.0.0.1:${origin.port}`], at('log'));
   try {
     const { adminPort } = await until('the swarm to be up', () => logged(at('log'), 'swarm up'));

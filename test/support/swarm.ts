@@ -112,7 +112,17 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
     if (name === 'scheduler') return [...SHOAL, 'scheduler', ...joined];
     const before = options.inside?.(name) ?? [];
     const role = name === 'seed' ? 'seed' : 'peer';
-    return [...before, ...SHOAL, role, ...joined, '--data-port', '0', ...(options.hostFlags ?? [])];
+    return [
+      ...before,
+      ...SHOAL,
+      role,
+      ...joined,
+      '--data-port',
+      '0',
+      '--proxy-port',
+      '0',
+      ...(options.hostFlags ?? []),
+    ];
   }
 
   function member(name: string): Child {
