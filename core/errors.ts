@@ -84,6 +84,7 @@ export const ERRORS = {
   ),
   ERR_TASK_CHANGED: system(409, 75, 'The origin replaced the content during the download: get it again.'),
   ERR_TASK_FAILED: system(502, 1, 'Look at `shoal task show` for the reason, then try again.'),
+  ERR_TASK_RANGE: user(416, 2, 'Ask for bytes within the length of the content, which is given above.'),
   ERR_DIGEST_INVALID: user(400, 2, 'Give a digest as sha256:<64 hex digits> or sha512:<128 hex digits>.'),
   ERR_DIGEST_MISMATCH: user(
     502,
@@ -91,6 +92,17 @@ export const ERRORS = {
     'No source has content of this digest: check the digest, or the URL. Nothing was kept.',
   ),
   ERR_DIGEST_NO_SOURCE: user(404, 3, 'Nobody in the swarm holds this digest: give a URL with --digest.'),
+  ERR_HOST_NOT_FOUND: user(
+    404,
+    3,
+    'Look at `shoal host ls` for the hosts of the swarm, their zones and labels.',
+  ),
+  ERR_PREHEAT_BUSY: system(503, 75, 'Try again later: the host has as many preheats under way as it takes.'),
+  ERR_PREHEAT_FAILED: user(
+    502,
+    1,
+    'Look at the reason of each host, then run the same command again: what is there already is kept.',
+  ),
   ERR_PIECE_CORRUPT: system(502, 1, 'The parent is avoided and the piece fetched elsewhere; check its disk.'),
   ERR_PIECE_HASH_UNKNOWN: system(409, 75, 'Try again; the hash of this piece is not known yet.'),
   ERR_PEER_UNAVAILABLE: system(502, 75, 'The piece is fetched elsewhere; check the network to this host.'),

@@ -75,6 +75,20 @@ export const EVENTS = {
     about: 'A piece arrived and has its hash. Off unless piece events are asked for.',
     data: z.object({ taskId, hostId, parent: z.string(), piece: z.int() }),
   },
+  'preheat.ended': {
+    about: 'A host has fetched all it was ordered to by `shoal preheat`, or given up on some of it.',
+    data: z.object({
+      jobId: z.string().describe('one for all hosts of a preheat'),
+      hostId,
+      items: z.int().describe('how many it was to fetch'),
+      failed: z.int().describe('how many of them it could not'),
+      bytes: bytesBySource,
+      durationMs: z.number(),
+      errors: z
+        .array(z.object({ resource: z.string(), code: z.string(), message: z.string() }))
+        .describe('the first ten'),
+    }),
+  },
   'host.announced': {
     about: 'A host joined the swarm, or came back with a new incarnation.',
     data: z.object({ hostId, ip: z.string(), port: z.int(), role: z.string(), zone: z.string().optional() }),

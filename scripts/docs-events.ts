@@ -10,8 +10,8 @@ export function exampleEvent(type: EventType): {
   const { by, data } = EXAMPLES[type];
   const speaker = by === 'host' ? HOST : SCHEDULER;
   const [noun] = type.split('.');
-  const { taskId, hostId } = data as { taskId?: string; hostId?: string };
-  const id = (noun === 'host' ? hostId : taskId) ?? speaker;
+  const { taskId, hostId, jobId } = data as { taskId?: string; hostId?: string; jobId?: string };
+  const id = (noun === 'host' ? hostId : (taskId ?? jobId)) ?? speaker;
   return {
     subject: `shoal.v1.event.${type}.${speaker}.${id}`,
     body: {

@@ -4,7 +4,13 @@ import { z } from 'zod';
 import { LIMITS } from '../core/limits.ts';
 import { streamConfig } from '../transport/streams.ts';
 import { SUBJECTS } from '../transport/subjects.ts';
-import { hostPermissions, monitorPermissions, schedulerPermissions, userBlock } from './nats-permissions.ts';
+import {
+  hostPermissions,
+  monitorPermissions,
+  operatorPermissions,
+  schedulerPermissions,
+  userBlock,
+} from './nats-permissions.ts';
 
 const PAGE = new URL('../docs/SUBJECTS.md', import.meta.url);
 const HOST = '0123456789abcdef0123456789abcdef';
@@ -26,6 +32,10 @@ const ABOUT: Record<keyof typeof SUBJECTS, { who: string; what: string }> = {
     what: 'the set of leases again, when something changed for an idle host',
   },
   evict: { who: 'scheduler → host', what: 'give this task up and free its space' },
+  fetch: {
+    who: 'operator → host',
+    what: 'have these in your cache (`shoal preheat`), and how far that is; no credentials travel',
+  },
   census: { who: 'new owner → all hosts', what: 'a new owner of partitions asks what hosts hold' },
   schedulerAlive: { who: 'scheduler → schedulers', what: 'presence of a scheduler' },
   query: { who: 'command line → schedulers', what: 'lists and details; everybody who has some answers' },
@@ -79,12 +89,13 @@ function streams(): string {
     .join('\n');
 }
 
-/** A whole nats-server configuration: one host, one scheduler, one monitor. */
+/** A whole nats-server configuration: one host, one scheduler, one monitor, one operator. */
 export function exampleConfig(): string {
   const users = [
     userBlock('host', 'change-me-1', hostPermissions('shoal', HOST)),
     userBlock('scheduler', 'change-me-2', schedulerPermissions('shoal')),
     userBlock('monitor', 'change-me-3', monitorPermissions('shoal', 'monitor')),
+    userBlock('operator', 'change-me-4', operatorPermissions('shoal', '*')),
   ];
   return `authorization {\n  users: [\n${users.join('\n')}\n  ]\n}`;
 }
@@ -126,8 +137,8 @@ ${messages()}
 ## Permissions
 
 A host id is in its \`--dir\`. Replies come to \`_INBOX_SHOAL.<name>.>\`, where the name is that of the NATS client: the host id of a
-host, the id of a scheduler (new at each start, hence the wildcard).
-This configuration lets one host, one scheduler and one monitor in, each with what it needs and no more:
+host, the id of a scheduler or of a command (new at each start, hence the wildcards).
+This configuration lets one host, one scheduler, one monitor and one operator (who runs \`shoal preheat\`) in, each with what it needs and no more:
 
 \`\`\`conf
 ${exampleConfig()}

@@ -3,6 +3,7 @@ import type { EventData, EventType } from '../core/events.ts';
 export const TASK = 'sha256-9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08';
 export const HOST = '7d3b1f0c9a5e4d2f8b6a1c0e3f5d7b92';
 export const SCHEDULER = '5c1e9d7a3b2f4068';
+const JOB = '4f0c7be1d2a94835b6e0c3d7a1925f48';
 const PARENT = '21c04fe9b8d7465fa3e0d1c2b3a49586';
 
 /** One example of each event's data, and whether a host or a scheduler says it. */
@@ -52,6 +53,25 @@ export const EXAMPLES: { readonly [T in EventType]: { by: 'host' | 'scheduler'; 
     data: { taskId: TASK, hostId: HOST, parent: PARENT, piece: 17, reason: 'stalled' },
   },
   'piece.verified': { by: 'host', data: { taskId: TASK, hostId: HOST, parent: PARENT, piece: 17 } },
+  'preheat.ended': {
+    by: 'host',
+    data: {
+      jobId: JOB,
+      hostId: HOST,
+      items: 6,
+      failed: 1,
+      bytes: { origin: 33554432, peers: 234881024, local: 0 },
+      durationMs: 5320,
+      errors: [
+        {
+          resource:
+            'https://registry.example.org/v2/team/app/blobs/sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+          code: 'ERR_SOURCE_REFUSED',
+          message: 'registry.example.org refuses with 401',
+        },
+      ],
+    },
+  },
   'host.announced': {
     by: 'scheduler',
     data: { hostId: HOST, ip: '10.0.0.7', port: 7400, role: 'normal', zone: 'rack7' },

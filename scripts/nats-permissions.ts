@@ -22,6 +22,7 @@ export function hostPermissions(swarm: string, hostId: string): Permissions {
     subscribe: [
       `${of}host.${hostId}.leases`,
       `${of}host.${hostId}.evict`,
+      `${of}host.${hostId}.fetch`,
       `${of}census`,
       `_INBOX_SHOAL.${hostId}.>`,
     ],
@@ -69,6 +70,12 @@ export function monitorPermissions(swarm: string, name: string): Permissions {
     publish: [`${of}query.*`],
     subscribe: [`${of}event.>`, `${of}host.*.alive`, `${of}scheduler.*.alive`, `_INBOX_SHOAL.${name}.>`],
   };
+}
+
+/** Whoever runs `shoal preheat`: a monitor that may order hosts to fetch. */
+export function operatorPermissions(swarm: string, name: string): Permissions {
+  const { publish, subscribe } = monitorPermissions(swarm, name);
+  return { publish: [...publish, `${swarm}.v1.host.*.fetch`], subscribe };
 }
 
 /** One user of a NATS configuration file. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { fetchOrderSchema, fetchReplySchema } from '../core/fetch-messages.ts';
 import {
   aliveSchema,
   announceReplySchema,
@@ -64,6 +65,11 @@ export const SUBJECTS = {
   ),
   leases: publish<OfHost, z.infer<typeof leasesPushSchema>>('host.{hostId}.leases', leasesPushSchema),
   evict: publish<OfHost, z.infer<typeof evictSchema>>('host.{hostId}.evict', evictSchema),
+  fetch: request<OfHost, z.infer<typeof fetchOrderSchema>, z.infer<typeof fetchReplySchema>>(
+    'host.{hostId}.fetch',
+    fetchOrderSchema,
+    fetchReplySchema,
+  ),
   census: publish<Record<never, string>, z.infer<typeof censusSchema>>('census', censusSchema),
   schedulerAlive: publish<{ schedulerId: string }, z.infer<typeof schedulerAliveSchema>>(
     'scheduler.{schedulerId}.alive',

@@ -27,9 +27,10 @@ test('the permissions of the page let each role do its work and nothing else', a
   const host = join('host', 'change-me-1', HOST);
   const scheduler = join('scheduler', 'change-me-2', SCHEDULER);
   const monitor = join('monitor', 'change-me-3', 'monitor');
-  const buses = [host, scheduler, monitor];
+  const operator = join('operator', 'change-me-4', 'cli-1');
+  const buses = [host, scheduler, monitor, operator];
   try {
-    await vi.waitFor(() => expect(buses.map(({ state }) => state)).toEqual(Array(3).fill('connected')));
+    await vi.waitFor(() => expect(buses.map(({ state }) => state)).toEqual(Array(4).fill('connected')));
     const within = { timeoutMs: 5_000 };
     const [sync, resolve, announce] = [SUBJECTS.sync, SUBJECTS.resolve, SUBJECTS.announce].map(
       ({ template }): Loose => ({ kind: 'request', template, message: any, reply: any }),
@@ -58,6 +59,15 @@ test('the permissions of the page let each role do its work and nothing else', a
     const query = { op: 'list' as const };
     expect(await monitor.gather(SUBJECTS.query, { noun: 'task' }, query, { waitMs: 100 })).toEqual(['done']);
     expect(await host.gather(SUBJECTS.query, { noun: 'task' }, query, { waitMs: 100 })).toEqual(['done']);
+
+    host.serve({ ...SUBJECTS.fetch, message: any, reply: any }, { hostId: HOST }, () => 'accepted');
+    const order: Loose = { kind: 'request', template: SUBJECTS.fetch.template, message: any, reply: any };
+    await vi.waitFor(async () => {
+      expect(await operator.request(order, { hostId: HOST }, {}, within)).toBe('accepted');
+    });
+    for (const other of [host, scheduler, monitor]) {
+      expect(await codeOf(other.request(order, { hostId: HOST }, {}, within))).toBe('ERR_BUS_DENIED');
+    }
 
     expect(await scheduler.readLog(SUBJECTS.logRetired, {})).toHaveLength(1);
     for (const bucket of ['directory', 'ownership'] as const) {
