@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './child.ts';
 
@@ -12,6 +12,7 @@ const SOURCES = [
   'storage',
   'dataplane',
   'origins',
+  'proxy',
   'admin',
   'app',
   'bin',
@@ -23,13 +24,8 @@ export function setup(): void {
   const builtMs = statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const started = new Date();
   if (SOURCES.every((folder) => newestMs(join(ROOT, folder)) < builtMs)) return;
-  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
-  const built = spawnSync(process.execPath, [compiler, '-p', 'tsconfig.build.json'], {
-    cwd: ROOT,
-    encoding: 'utf8',
-  });
-  // A type error is for `npm run check` to tell; what was emitted runs.
-  if (!existsSync(join(ROOT, 'dist/bin/shoal.js'))) throw new Error(`the build failed:\n${built.stdout}`);
+  const built = spawnSync(process.execPath, ['scripts/build.mjs'], { cwd: ROOT, encoding: 'utf8' });
+  if (built.status !== 0) throw new Error(`the build failed:\n${built.stderr}`);
   writeFileSync(stamp, '');
   utimesSync(stamp, started, started);
 }
