@@ -34,6 +34,7 @@ export class SchedulerQuery {
       port: alive.port,
       role: alive.role,
       zone: alive.zone,
+      labels: alive.labels,
       version: alive.version,
       aliveAgoMs: Math.round(now - heardMs),
       uploading: alive.uploading,

@@ -115,6 +115,7 @@ export const hostRowSchema = z.object({
   port: z.number(),
   role: z.string(),
   zone: z.string().optional(),
+  labels: z.record(z.string(), z.string()).optional(),
   version: z.string(),
   aliveAgoMs: z.number(),
   uploading: z.number(),

@@ -47,6 +47,7 @@ export interface HostConfig extends CommonConfig {
   /** 0: never. */
   readonly staleTagsMs: number;
   readonly zone?: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
   /** `host` or `host:port`, lower case. */
   readonly allowOrigins: readonly string[];
   /** Empty: every origin whose address is not refused. */
@@ -83,6 +84,7 @@ export function loadHostConfig(input: ConfigInput): HostConfig {
     defaultRegistry: settings['default-registry'],
     staleTagsMs: settings['stale-tags'],
     zone: settings.zone,
+    labels: settings.label,
     allowOrigins: settings['allow-origin'],
     onlyOrigins: settings['only-origin'],
     cacheBytes: settings['cache-size'] ?? defaultCacheBytes(common.dir),

@@ -118,6 +118,7 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
       port: server.port,
       role: config.role,
       zone: config.zone,
+      labels: config.labels,
       version: VERSION,
       uploading: server.uploading,
       downloading: peers.pool.used,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ShoalError } from '../core/errors.ts';
+import { MOST_LABELS, parseLabel } from '../core/labels.ts';
 
 /** A parser that throws ShoalErrors, as a zod transform that adds issues. */
 export function asIssue<I, O>(parse: (value: I) => O): (value: I, context: z.core.$RefinementCtx<I>) => O {
@@ -84,3 +85,13 @@ function registryBase(text: string): readonly [string, string] {
     'not NAME=URL; write it as registry.local:5000=http://10.0.0.5:5000',
   );
 }
+
+/** Labels as `K=V`: a list, a comma list, or a map of the file. Gives values by key. */
+export const labels = z
+  .union([z.string(), z.array(z.string()), z.record(z.string(), z.string())])
+  .transform((value) => {
+    if (typeof value === 'string') return split(value);
+    return Array.isArray(value) ? value.flatMap(split) : Object.entries(value).map((pair) => pair.join('='));
+  })
+  .pipe(z.array(z.string().transform(asIssue(parseLabel))).max(MOST_LABELS))
+  .transform((pairs): Readonly<Record<string, string>> => Object.fromEntries(pairs));

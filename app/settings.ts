@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseBytes, parseDuration, parseRate } from '../core/units.ts';
-import { asIssue, names, natsUrls, registries, registryName } from './setting-types.ts';
+import { asIssue, labels, names, natsUrls, registries, registryName } from './setting-types.ts';
 
 /** Which commands a setting concerns. */
 export type SettingScope = 'host' | 'scheduler' | 'both';
@@ -127,6 +127,11 @@ export const SETTINGS = {
     'Zone of this host, for example a rack; parents in the same zone are taken first.',
     { scope: 'host', value: 'ZONE' },
   ),
+  label: setting(
+    labels.default({}),
+    'Label of this host, for `shoal preheat --label`: letters, digits, `.`, `_`, `/` and `-`.',
+    { scope: 'host', value: 'K=V', list: true, defaultText: 'none' },
+  ),
   role: setting(
     z.enum(['normal', 'seed']).default('normal'),
     'Role of this host; a seed is first in line to read origins. `shoal seed` and `shoal up` imply seed.',
@@ -183,12 +188,12 @@ export const SETTINGS = {
   'access-memory': setting(
     duration('30s'),
     'How long it is remembered that a source let a credential in to content; 0: it is asked each time.',
-    { scope: 'host', value: 'TIME', defaultText: '30s' },
+    { scope: 'host', value: 'DURATION', defaultText: '30s' },
   ),
   'access-grace': setting(
     duration('10m'),
     'While a source cannot be reached, how old its last word for a credential may be; 0: content behind credentials is given to nobody then.',
-    { scope: 'host', value: 'TIME', defaultText: '10m' },
+    { scope: 'host', value: 'DURATION', defaultText: '10m' },
   ),
   'log-level': setting(
     z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { labelsSchema } from './labels.ts';
 import { LIMITS } from './limits.ts';
 import {
   address,
@@ -22,6 +23,7 @@ export const aliveSchema = z.object({
   port,
   role,
   zone: z.string().max(128).optional(),
+  labels: labelsSchema.optional(),
   version: z.string().max(64),
   /** Transfers running now, and the most that may. */
   uploading: uint,

@@ -81,12 +81,13 @@ export function taskText(task: TaskDetail): string {
 export function hostsText(rows: readonly HostRow[]): string {
   if (rows.length === 0) return 'no hosts\n';
   return tableText(
-    ['HOST', 'ADDRESS', 'ROLE', 'ZONE', 'UP', 'DOWN', 'CACHE', 'TASKS', 'HEARD OF', 'VERSION'],
+    ['HOST', 'ADDRESS', 'ROLE', 'ZONE', 'LABELS', 'UP', 'DOWN', 'CACHE', 'TASKS', 'HEARD OF', 'VERSION'],
     rows.map((row) => [
       row.hostId,
       row.ip.includes(':') ? `[${row.ip}]:${row.port}` : `${row.ip}:${row.port}`,
       row.role,
       row.zone ?? UNKNOWN,
+      labelsText(row.labels),
       String(row.uploading),
       String(row.downloading),
       formatBytes(row.cachedBytes),
@@ -94,6 +95,15 @@ export function hostsText(rows: readonly HostRow[]): string {
       `${formatDuration(row.aliveAgoMs)} ago`,
       row.version,
     ]),
-    [4, 5, 6, 7, 8],
+    [5, 6, 7, 8, 9],
+  );
+}
+
+/** `disk=ssd,gpu=`; `-` where there are none. */
+function labelsText(labels: HostRow['labels']): string {
+  return (
+    Object.entries(labels ?? {})
+      .map((pair) => pair.join('='))
+      .join(',') || UNKNOWN
   );
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { fetchOrderSchema, fetchReplySchema } from '../../core/fetch-messages.ts';
 import {
   aliveSchema,
   announceReplySchema,
@@ -39,6 +40,7 @@ const alive = {
   port: 7400,
   role: 'seed' as const,
   zone: 'a',
+  labels: { disk: 'ssd' },
   version: '1',
   uploading: 0,
   downloading: 0,
@@ -52,6 +54,7 @@ const received = { origin: 1, peers: 2, local: 3 };
 const leaseSet = {
   epoch: 1,
   number: 2,
+  originAtOnce: 2,
   leases: [
     { first: 0, count: 2, parent: hostId },
     { first: 2, count: 1, parent: 'origin' as const, source: 0 },
@@ -149,6 +152,29 @@ const VALID: Record<string, readonly [z.ZodType, unknown]> = {
   logManifest: [logManifestSchema, { epoch: 1, hashes: new Uint8Array(36), pages: 1 }],
   logEnded: [logEndedSchema, { epoch: 1, atMs: 1, error }],
   delivery: [deliverySchema, { bytes: received, durationMs: 1, atMs: 1 }],
+  fetchOrder: [
+    fetchOrderSchema,
+    {
+      jobId: 'c'.repeat(32),
+      total: 3,
+      from: 1,
+      items: [{ resource: source.url, digest: `sha256:${'b'.repeat(64)}` }, { resource: taskId }],
+      statesFrom: 0,
+    },
+  ],
+  fetchReply: [
+    fetchReplySchema,
+    {
+      known: 3,
+      done: 1,
+      failed: 1,
+      length: 5,
+      lengths: 1,
+      doneBytes: 2,
+      bytes: received,
+      states: [{ state: 'failed', length: 5, doneBytes: 2, bytes: received, error }],
+    },
+  ],
   query: [querySchema, { taskId, op: 'show' }],
 };
 
@@ -288,6 +314,22 @@ describe('bounds', () => {
     ['a URL of 8,193 characters', 'resolveRequest', ['url'], 'x'.repeat(8193)],
     ['an error text of 2,001 characters', 'logEnded', ['error', 'message'], 'x'.repeat(2001)],
     ['a task id with a dot', 'evict', ['taskId'], `sha256-${'b'.repeat(63)}.`],
+    ['a job id with a wildcard', 'fetchOrder', ['jobId'], '*'],
+    ['4,097 items', 'fetchOrder', ['total'], 4097],
+    ['more items than in all', 'fetchOrder', ['total'], 2],
+    ['an item with a password', 'fetchOrder', ['items', 0, 'resource'], 'http://me:secret@origin.example/a'],
+    ['an item of a file', 'fetchOrder', ['items', 0, 'resource'], 'file:///etc/passwd'],
+    ['an item that is a digest of nothing', 'fetchOrder', ['items', 0, 'resource'], 'sha256:short'],
+    ['a digest that is none', 'fetchOrder', ['items', 0, 'digest'], 'sha256:short'],
+    ['129 states', 'fetchReply', ['states'], many(129, { state: 'done', doneBytes: 0, bytes: received })],
+    [
+      '33 labels',
+      'alive',
+      ['labels'],
+      Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`k${i}`, 'v'])),
+    ],
+    ['a label with a space', 'alive', ['labels'], { 'a b': 'c' }],
+    ['a label of 64 characters', 'alive', ['labels'], { a: 'x'.repeat(64) }],
     ['a task id with a wildcard', 'query', ['taskId'], '>'],
   ])('%s are one too many', (_, kind, place, value) => {
     const [schema, valid] = VALID[kind] ?? [];
