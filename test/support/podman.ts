@@ -1,0 +1,54 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Ran, startCommand } from './child.ts';
+import type { PullOptions } from './containerd.ts';
+import { authJson, registriesConf } from './skopeo.ts';
+
+/** podman with its own configuration and storage. */
+export interface Podman extends AsyncDisposable {
+  readonly dir: string;
+  /** What stands before a `podman` subcommand. */
+  readonly command: readonly string[];
+  /** `host:port` of the mirror; undefined goes straight. */
+  mirror(registry: string, mirror: string | undefined): void;
+  /** Pulls an image; its digest is in `digest` where it succeeded. */
+  pull(options: PullOptions): Promise<Ran & { readonly digest: string | undefined }>;
+  /** Forgets every image. */
+  clear(): Promise<void>;
+}
+
+/** Sets podman up below `dir`. */
+export function setUpPodman(dir: string, inside: readonly string[] = []): Podman {
+  mkdirSync(dir, { recursive: true });
+  const conf = join(dir, 'registries.conf');
+  const auth = join(dir, 'auth.json');
+  const storage = ['--root', join(dir, 'root'), '--runroot', join(dir, 'run'), '--storage-driver', 'overlay'];
+  const environment = ['env', `CONTAINERS_REGISTRIES_CONF=${conf}`];
+  const command = [...inside, ...environment, 'podman', ...storage];
+  let mirrorHost: string | undefined;
+  return {
+    dir,
+    command,
+    mirror(registry, mirror) {
+      mirrorHost = mirror;
+      writeFileSync(conf, registriesConf(registry, mirror));
+    },
+    async pull({ registry, image, login }) {
+      const hosts = mirrorHost === undefined ? [registry] : [registry, mirrorHost];
+      writeFileSync(auth, login === undefined ? '{}' : authJson(hosts, login));
+      const reference = `${registry}/${image}`;
+      const ran = await startCommand([...command, 'pull', '-q', '--authfile', auth, reference]).done;
+      if (ran.code !== 0) return { ...ran, digest: undefined };
+      const inspect = [...command, 'image', 'inspect', '--format', '{{.Digest}}', reference];
+      return { ...ran, digest: (await startCommand(inspect).done).stdout.trim() };
+    },
+    async clear() {
+      await startCommand([...command, 'rmi', '-a', '-f']).done;
+    },
+    async [Symbol.asyncDispose]() {
+      // Its storage driver leaves a mount behind.
+      await startCommand(['umount', '-l', join(dir, 'root/overlay')]).done;
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
