@@ -65,6 +65,18 @@ export function openHostMetrics(): MetricsOf<HostMetrics> {
     'Transfers of pieces that failed and were tried elsewhere, by reason.',
     ['reason'],
   );
+  const proxied = counter(
+    registry,
+    'shoal_proxy_requests_total',
+    'Requests to the proxy port, by what was asked for and HTTP status; 0: the client went away before.',
+    ['route', 'status'],
+  );
+  const proxySent = counter(
+    registry,
+    'shoal_proxy_sent_bytes_total',
+    'Body bytes given to clients of the proxy port.',
+    [],
+  );
   const slots = gauge(registry, 'shoal_slots', 'Transfer slots, by direction and whether in use.', [
     'direction',
     'state',
@@ -80,6 +92,8 @@ export function openHostMetrics(): MetricsOf<HostMetrics> {
       if (result === 'ok') seconds.observe(durationMs / 1000);
     },
     pieceFailed: (reason) => failures.inc({ reason }),
+    proxyAnswered: (route, status) => proxied.inc({ route, status }),
+    proxySent: (bytes) => proxySent.inc(positive(bytes)),
     slots(direction, used, total) {
       slots.set({ direction, state: 'used' }, used);
       slots.set({ direction, state: 'free' }, Math.max(0, total - used));

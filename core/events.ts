@@ -89,6 +89,24 @@ export const EVENTS = {
         .describe('the first ten'),
     }),
   },
+  'image.pulled': {
+    about:
+      "A client's pull through the mirror of a host is over: what it asked of one repository, until it was quiet for 3 s.",
+    data: z.object({
+      hostId,
+      client: z.string().describe('address of the client'),
+      registry: z.string(),
+      repository: z.string(),
+      reference: z.string().optional().describe('the tag, where one was asked for'),
+      digest: z.string().optional().describe('of the first manifest'),
+      blobs: z.int().describe('blobs that were given'),
+      bytes: bytesBySource.describe('where the content came from: origin, peers, local'),
+      sentBytes: z.int().describe('bytes given to the client'),
+      durationMs: z.number(),
+      outcome: z.enum(['complete', 'failed']),
+      error: error.optional().describe('what did not come in the end'),
+    }),
+  },
   'host.announced': {
     about: 'A host joined the swarm, or came back with a new incarnation.',
     data: z.object({ hostId, ip: z.string(), port: z.int(), role: z.string(), zone: z.string().optional() }),

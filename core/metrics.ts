@@ -10,6 +10,18 @@ export type OriginReadReason = 'no-holder' | 'adrift' | 'credentials' | 'lone-ho
 /** State of the connection to NATS, as metrics show it. */
 export type BusGaugeState = 'connected' | 'disconnected' | 'closed';
 
+/** What was asked of the proxy port: of the registry mirror, or of the forward proxy. */
+export type ProxyRoute =
+  | 'base'
+  | 'manifest'
+  | 'blob'
+  | 'tags'
+  | 'referrers'
+  | 'forward'
+  | 'connect'
+  | 'prefix'
+  | 'invalid';
+
 /** What a host counts; every call is cheap and never throws. */
 export interface HostMetrics {
   /** Verified bytes of a download, by where they came from. */
@@ -22,6 +34,10 @@ export interface HostMetrics {
   getEnded(result: 'ok' | ErrorCode, durationMs: number): void;
   /** A transfer of pieces failed. */
   pieceFailed(reason: FailureReason): void;
+  /** The proxy port answered; `status` 0: the client went away before. */
+  proxyAnswered(route: ProxyRoute, status: number): void;
+  /** Body bytes given to clients of the proxy port. */
+  proxySent(bytes: number): void;
   /** Transfers running in one direction, and the most that may. */
   slots(direction: 'up' | 'down', used: number, total: number): void;
   cache(bytes: number, tasks: number): void;
@@ -46,6 +62,8 @@ export const silentHostMetrics: HostMetrics = {
   originRead() {},
   getEnded() {},
   pieceFailed() {},
+  proxyAnswered() {},
+  proxySent() {},
   slots() {},
   cache() {},
   busState() {},

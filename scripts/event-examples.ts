@@ -72,6 +72,22 @@ export const EXAMPLES: { readonly [T in EventType]: { by: 'host' | 'scheduler'; 
       ],
     },
   },
+  'image.pulled': {
+    by: 'host',
+    data: {
+      hostId: HOST,
+      client: '127.0.0.1',
+      registry: 'docker.io',
+      repository: 'library/postgres',
+      reference: '17',
+      digest: 'sha256:3962158596daaef3682838cc8eb0e719ad1ce520f88e34596ce8d5de1b6330a1',
+      blobs: 15,
+      bytes: { origin: 9437184, peers: 142606336, local: 0 },
+      sentBytes: 152043520,
+      durationMs: 3120,
+      outcome: 'complete',
+    },
+  },
   'host.announced': {
     by: 'scheduler',
     data: { hostId: HOST, ip: '10.0.0.7', port: 7400, role: 'normal', zone: 'rack7' },

@@ -1,0 +1,163 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { ShoalError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
+import { Connections } from './connections.ts';
+import type { ForwardHandler } from './forward-handler.ts';
+import { framingFault } from './framing.ts';
+
+/** What the proxy port is made of. */
+export interface ProxyPortOptions {
+  readonly listen: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Answers `/v2/…`. */
+  readonly mirror: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly forward: ForwardHandler;
+  readonly logger: Logger;
+  readonly limits?: Partial<typeof PROXY_LIMITS>;
+}
+
+/** A listening proxy port. */
+export interface ProxyPort extends AsyncDisposable {
+  /** HOST:PORT, IPv6 in brackets. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Bounds of the proxy port. */
+export const PROXY_LIMITS = {
+  headerBytes: 16 * 1024,
+  headerMs: 10_000,
+  /** An answered connection without another request. */
+  idleMs: 60_000,
+  /** A connection on which no byte moves while a request is under way: a client that does not read. */
+  stuckMs: 120_000,
+  connections: 2048,
+  connectionsPerAddress: 1024,
+  requestsPerConnection: 16,
+  /** How long a closing port waits for what it is answering. */
+  closeMs: 2_000,
+} as const;
+
+/**
+ * Serves the mirror and the forward proxy. @throws ERR_CONFIG_INVALID where the port cannot be listened on
+ */
+export async function startProxyPort(options: ProxyPortOptions): Promise<ProxyPort> {
+  const limits = { ...PROXY_LIMITS, ...options.limits };
+  const connections = new Connections({
+    most: limits.connections,
+    mostPerAddress: limits.connectionsPerAddress,
+    mostRequests: limits.requestsPerConnection,
+  });
+  const server = createServer({
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headerMs,
+    // A body may take its time, through the forward proxy; a connection that is stuck is closed all the same.
+    requestTimeout: 0,
+    keepAliveTimeout: limits.idleMs,
+    connectionsCheckingInterval: Math.min(1_000, limits.headerMs),
+    highWaterMark: 256 * 1024,
+  });
+  // Their size is bounded; a count would drop the rest in silence.
+  server.maxHeadersCount = 0;
+  server.timeout = limits.stuckMs;
+  server.on('connection', (socket: Socket) => connections.add(socket));
+  server.on('request', (request, response) => {
+    const { socket } = request;
+    response.on('close', () => connections.end(socket));
+    if (!connections.begin(socket)) return void socket.destroy();
+    route(request, response, options);
+  });
+  server.on('connect', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    // It stays at work until it closes.
+    connections.begin(request.socket);
+    request.socket.setTimeout(0);
+    socket.on('error', () => socket.destroy());
+    const fault = framingFault(request);
+    if (fault === undefined) return options.forward.connect(request, socket, head);
+    socket.end(plainAnswer(400, fault));
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => refuse(error, socket));
+  await listening(server, options);
+  const { port } = server.address() as AddressInfo;
+  const { listen } = options;
+  return {
+    port,
+    address: listen.includes(':') ? `[${listen}]:${port}` : `${listen}:${port}`,
+    [Symbol.asyncDispose]: () => close(server, connections, limits.closeMs),
+  };
+}
+
+function route(request: IncomingMessage, response: ServerResponse, options: ProxyPortOptions): void {
+  const fault = framingFault(request);
+  if (fault !== undefined) return answer(response, 400, fault);
+  const target = request.url ?? '';
+  if (/^https?:\/\//i.test(target)) return options.forward.request(request, response);
+  if (/^\/v2(?:[/?]|$)/.test(target)) return options.mirror(request, response);
+  if (target.startsWith('/blobs/')) return options.forward.prefix(request, response);
+  if (/^\/healthz(?:\?|$)/.test(target) && (request.method === 'GET' || request.method === 'HEAD')) {
+    return answer(response, 200, 'ok');
+  }
+  answer(response, 404, 'nothing here: the registry mirror is at /v2/');
+}
+
+function answer(response: ServerResponse, status: number, text: string): void {
+  // What may still come of the request is not read.
+  if (status !== 200) response.setHeader('connection', 'close');
+  response.writeHead(status, {
+    'content-type': 'text/plain; charset=utf-8',
+    'content-length': Buffer.byteLength(text) + 1,
+  });
+  response.end(`${text}\n`);
+}
+
+/** A request that the HTTP parser does not accept, or that never came to its end. */
+function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const status = STATUS_OF[error.code ?? ''] ?? 400;
+  socket.end(plainAnswer(status, 'the request cannot be read'), () => socket.destroy());
+}
+
+const STATUS_OF: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+};
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  431: 'Request Header Fields Too Large',
+};
+
+function plainAnswer(status: number, text: string): string {
+  const head = `HTTP/1.1 ${status} ${REASONS[status] ?? ''}\r\nconnection: close\r\ncontent-type: text/plain`;
+  return `${head}\r\ncontent-length: ${Buffer.byteLength(text) + 1}\r\n\r\n${text}\n`;
+}
+
+function listening(server: Server, { listen, port, logger }: ProxyPortOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onError = (cause: Error) => {
+      const message = `cannot listen on the proxy port: ${cause.message}`;
+      reject(new ShoalError('ERR_CONFIG_INVALID', message, { cause }));
+    };
+    server.once('error', onError);
+    server.listen({ host: listen, port, backlog: 1024 }, () => {
+      server.off('error', onError);
+      server.on('error', (err) => logger.warn({ err }, 'proxy port'));
+      resolve();
+    });
+  });
+}
+
+/** Takes no more, lets what is being answered end for a moment, then closes everything. */
+function close(server: Server, connections: Connections, waitMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => connections.closeAll(), waitMs);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    connections.closeIdle();
+  });
+}
