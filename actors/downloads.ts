@@ -1,23 +1,24 @@
-import { ShoalError, toShoalError } from '../core/errors.ts';
-import {
-  type Digest,
-  digestOfTask,
-  isTaskId,
-  looksLikeDigest,
-  parseDigest,
-  type TaskId,
-  taskIdOfDigest,
-} from '../core/ids.ts';
-import { parseSourceUrl } from '../core/source.ts';
-import { isReserved } from '../origins/request-headers.ts';
+import { toShoalError } from '../core/errors.ts';
+import type { Digest, TaskId } from '../core/ids.ts';
 import type { StoredTask } from '../storage/store.ts';
-import { proveAudience } from './audience.ts';
-import { type FreshBytes, FreshRanges } from './fresh-ranges.ts';
+import type { Access } from './access.ts';
+import type { Proofs } from './audience.ts';
+import { untilComplete } from './completion.ts';
+import { localResult, peerResult } from './download-facts.ts';
+import { targetOf } from './download-target.ts';
+import type { FreshBytes } from './fresh-ranges.ts';
+import { Gate, refuseBareAdmission } from './gate.ts';
 import type { HostWorld } from './host-world.ts';
 import type { PeerActor, PeerInput } from './peer.ts';
 import type { Peers } from './peers.ts';
-import { readInOrder } from './reader.ts';
-import { resolveUrl } from './resolve.ts';
+import { Possession } from './possession.ts';
+import { type ActualRange, actualRange, readInOrder, type WantedRange } from './reader.ts';
+
+/** What a request's own check is told of the content. */
+export interface AdmitFacts {
+  /** Whether it was public at its last proof, as far as is known here. */
+  readonly wasPublic: boolean;
+}
 
 /** What a client wants. */
 export interface DownloadRequest {
@@ -27,6 +28,14 @@ export interface DownloadRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly noOrigin: boolean;
   readonly maxStaleMs: number;
+  /** Which bytes of the whole a stream gives, cut to the length; a function is asked once the length is known. */
+  readonly range?: WantedRange | undefined;
+  /**
+   * Takes the place of the content's own audience: begun beside the download, and no byte is given before it resolved.
+   * What it throws ends this request alone. Asked again where a source was out of reach and the content turns out to
+   * have been public.
+   */
+  readonly admit?: ((facts: AdmitFacts) => Promise<void>) | undefined;
 }
 
 /** How far a download is. */
@@ -57,7 +66,26 @@ export interface DownloadResult {
   readonly longestGapMs: number;
 }
 
-const PROGRESS_MS = 200;
+/** What is known when the first byte of a stream is there. */
+export interface StreamStart {
+  readonly taskId: TaskId;
+  /** Bytes of the whole content; undefined where its end alone will tell. */
+  readonly length: number | undefined;
+  readonly mediaType: string | undefined;
+  /** What will be given. */
+  readonly range: ActualRange;
+  /** `cache`: all of the content was here before. */
+  readonly from: 'cache' | 'swarm';
+}
+
+/** What a stream tells beside its bytes. */
+export interface StreamHooks {
+  /** Called once, before the first byte, or before the end of what is empty. */
+  readonly onStart?: (start: StreamStart) => void;
+  /** Called once, after the last byte. */
+  readonly onResult: (result: DownloadResult) => void;
+}
+
 /** A download starts over this often where the origin replaces the content meanwhile. */
 const RESTARTS = 2;
 
@@ -65,10 +93,12 @@ const RESTARTS = 2;
 export class Downloads {
   readonly #world: HostWorld;
   readonly #peers: Peers;
+  readonly #proofs: Proofs;
 
-  constructor(world: HostWorld, peers: Peers) {
+  constructor(world: HostWorld, peers: Peers, access: Access) {
     this.#world = world;
     this.#peers = peers;
+    this.#proofs = { access, possession: new Possession() };
   }
 
   /** Fetches a resource into the cache. @throws any ShoalError */
@@ -106,188 +136,95 @@ export class Downloads {
     startedMs: number,
     signal: AbortSignal,
   ): Promise<DownloadResult> {
+    const { clock } = this.#world;
     onProgress({ doneBytes: 0, bytes: { origin: 0, peers: 0, local: 0 }, parents: 0, state: 'resolving' });
-    const input = await this.#target(request, signal);
-    const cached = await this.#cached(input, request, signal);
-    if (cached) return this.#localResult(cached, startedMs);
+    const { input, gate } = await this.#open(request, signal);
+    const cached = await this.#cached(input);
+    if (cached) {
+      await gate.pass(cached);
+      return localResult(cached, clock.now() - startedMs);
+    }
     const peer = await this.#peers.open(input);
-    await this.#untilComplete(peer, onProgress, signal);
-    const { stored } = peer.content;
-    if (stored === undefined) throw new ShoalError('ERR_INTERNAL', 'a complete peer without content');
-    await this.#prove(stored, request, signal);
-    return this.#result(peer, stored, startedMs);
+    const pass = (stored: StoredTask) => gate.pass(stored, () => peer.onlySource);
+    const maySee = () => {
+      const { stored } = peer.content;
+      if (stored !== undefined && stored.have.count > 0) pass(stored).catch(() => {});
+      return gate.isOpen;
+    };
+    await untilComplete(peer, { clock, onProgress, maySee, signal: gate.signal });
+    const stored = contentOf(peer);
+    await pass(stored);
+    this.#note(peer, stored);
+    return peerResult(peer, stored, clock.now() - startedMs);
   }
 
   /**
-   * The content in order while it arrives; what it was made of is told at the end.
-   * @throws any ShoalError, also in the middle
+   * The content, or a range of it, in order while it arrives. A reader that goes away ends nothing for others; the
+   * download itself is given up with its last client, and what it brought stays.
+   * @throws any ShoalError, also in the middle; ERR_TASK_RANGE before the first byte
    */
   async *stream(
     request: DownloadRequest,
-    onResult: (result: DownloadResult) => void,
+    hooks: StreamHooks,
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
-    const startedMs = this.#world.clock.now();
-    const input = await this.#target(request, signal);
-    const cached = await this.#cached(input, request, signal);
+    const { clock } = this.#world;
+    const startedMs = clock.now();
+    const { input, gate } = await this.#open(request, signal);
+    const start = (from: StreamStart['from']) => (stored: StoredTask, range: ActualRange) => {
+      const { taskId, length, mediaType } = stored.record;
+      hooks.onStart?.({ taskId, length, mediaType, range, from });
+    };
+    const cached = await this.#cached(input);
     if (cached) {
-      yield* cached.stream({ start: 0, end: cached.record.length ?? 0 }, signal);
-      return onResult(this.#localResult(cached, startedMs));
+      await gate.pass(cached);
+      const { length = 0 } = cached.record;
+      const range = actualRange(request.range, length);
+      start('cache')(cached, range);
+      yield* cached.stream({ start: range.start, end: range.end ?? length }, gate.signal);
+      return hooks.onResult(localResult(cached, clock.now() - startedMs));
     }
     const peer = await this.#peers.open(input);
     const unlisten = peer.listen(() => {});
     try {
-      yield* readInOrder(peer, (stored) => this.#prove(stored, request, signal), signal);
-      await this.#untilComplete(peer, () => {}, signal);
-      if (peer.content.stored) onResult(this.#result(peer, peer.content.stored, startedMs));
+      const { range } = request;
+      const done = { clock, onProgress: () => {}, maySee: () => false, signal: gate.signal };
+      const whole = () => untilComplete(peer, done);
+      yield* readInOrder({ peer, gate, range, onStart: start('swarm'), whole });
+      if (range === undefined) await whole();
+      const stored = contentOf(peer);
+      this.#note(peer, stored);
+      hooks.onResult(peerResult(peer, stored, clock.now() - startedMs));
     } finally {
       unlisten();
     }
   }
 
-  /** Which task is meant, and how to ask its source. @throws ERR_CONFIG_INVALID, ERR_DIGEST_INVALID, ERR_SOURCE_* */
-  async #target(request: DownloadRequest, signal: AbortSignal): Promise<PeerInput> {
-    const { resource, noOrigin } = request;
-    refuseReserved(request.headers);
-    const digest = request.digest === undefined ? undefined : parseDigest(request.digest);
-    const byId = this.#idOf(resource);
-    if (byId !== undefined) {
-      if (digest !== undefined && digest !== digestOfTask(byId)) {
-        throw new ShoalError('ERR_DIGEST_INVALID', 'the resource is another digest than --digest says');
-      }
-      return { taskId: byId, sources: [], headers: {}, mayReadOrigin: !noOrigin };
-    }
-    const { url, userInfo } = parseSourceUrl(resource);
-    const headers = { ...request.headers };
-    if (userInfo !== undefined)
-      headers['authorization'] = `Basic ${Buffer.from(userInfo).toString('base64')}`;
-    const source = { url, credentials: Object.keys(headers).length > 0 };
-    const mayReadOrigin = !noOrigin;
-    if (digest !== undefined)
-      return { taskId: taskIdOfDigest(digest), sources: [source], headers, mayReadOrigin };
-    // Without the origin nothing can be newer than what the swarm was told last.
-    const maxStaleMs = noOrigin ? Number.MAX_SAFE_INTEGER : request.maxStaleMs;
-    const resolved = await resolveUrl(this.#world, { url, headers, mayReadOrigin, maxStaleMs }, signal);
-    const opened = { probed: resolved.probed, body: resolved.body };
-    return { taskId: resolved.taskId, sources: [source], headers, mayReadOrigin, opened };
+  async #open(request: DownloadRequest, signal: AbortSignal): Promise<{ input: PeerInput; gate: Gate }> {
+    refuseBareAdmission(request);
+    const input = await targetOf(this.#world, request, signal);
+    const { taskId } = input;
+    const gate = new Gate({ world: this.#world, proofs: this.#proofs, request, taskId, signal });
+    return { input, gate };
   }
 
-  #idOf(resource: string): TaskId | undefined {
-    if (isTaskId(resource)) return resource;
-    return looksLikeDigest(resource) ? taskIdOfDigest(parseDigest(resource.replace('-', ':'))) : undefined;
-  }
-
-  async #cached(
-    input: PeerInput,
-    request: DownloadRequest,
-    signal: AbortSignal,
-  ): Promise<StoredTask | undefined> {
+  async #cached(input: PeerInput): Promise<StoredTask | undefined> {
     if (!this.#world.store.row(input.taskId)?.complete) return undefined;
     const stored = await this.#world.store.open(input.taskId);
     if (!stored?.complete) return undefined;
     input.opened?.body?.discard();
-    await this.#prove(stored, request, signal);
     return stored;
   }
 
-  /** Content that is not public is given only to a client that its own source lets in. */
-  async #prove(stored: StoredTask, request: DownloadRequest, signal: AbortSignal): Promise<void> {
-    await proveAudience(this.#world, stored, request, signal);
-  }
-
-  #untilComplete(
-    peer: PeerActor,
-    onProgress: (progress: DownloadProgress) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { clock } = this.#world;
-    return new Promise((resolve, reject) => {
-      let toldMs = Number.NEGATIVE_INFINITY;
-      let toldState = '';
-      const fresh = new FreshRanges(peer.content);
-      const finish = (settle: () => void) => {
-        unlisten();
-        cancelTick();
-        signal.removeEventListener('abort', onAbort);
-        settle();
-      };
-      const onAbort = () => finish(() => reject(signal.reason as Error));
-      const check = () => {
-        if (peer.state === 'serving') {
-          onProgress({ ...progressOf(peer), cached: fresh.take() });
-          return finish(resolve);
-        }
-        if (peer.ended)
-          return finish(() => reject(peer.error ?? new ShoalError('ERR_CANCELLED', 'the peer left')));
-        if (peer.state === toldState && clock.now() - toldMs < PROGRESS_MS) return;
-        toldMs = clock.now();
-        toldState = peer.state;
-        onProgress({ ...progressOf(peer), cached: fresh.take() });
-      };
-      const tick = () => {
-        cancelTick = clock.after(PROGRESS_MS, tick);
-        check();
-      };
-      let cancelTick = clock.after(PROGRESS_MS, tick);
-      const unlisten = peer.listen(check);
-      if (signal.aborted) return onAbort();
-      signal.addEventListener('abort', onAbort, { once: true });
-      check();
-    });
-  }
-
-  #result(peer: PeerActor, stored: StoredTask, startedMs: number): DownloadResult {
-    const { stats, parentCount } = peer;
-    return {
-      ...this.#localResult(stored, startedMs),
-      revision: peer.content.revision,
-      bytes: stats.received(),
-      originReasons: stats.originReasons,
-      parents: parentCount,
-      longestGapMs: stats.longestGapMs,
-    };
-  }
-
-  #localResult(stored: StoredTask, startedMs: number): DownloadResult {
-    const { taskId, audience, length = 0 } = stored.record;
-    const digest = digestOfTask(taskId);
-    return {
-      taskId,
-      length: length,
-      ...(audience === 'public' ? { path: stored.path } : {}),
-      ...(digest === undefined ? {} : { digest }),
-      bytes: { origin: 0, peers: 0, local: length },
-      originReasons: {},
-      parents: 0,
-      durationMs: this.#world.clock.now() - startedMs,
-      longestGapMs: 0,
-    };
+  /** Who alone gave all of the content has it. */
+  #note(peer: PeerActor, stored: StoredTask): void {
+    const url = peer.onlySource;
+    if (url !== undefined && stored.complete) this.#proofs.possession.shown(stored, url);
   }
 }
 
-/** A header that a read says itself would be dropped in silence otherwise. */
-function refuseReserved(headers: DownloadRequest['headers']): void {
-  const name = Object.keys(headers).find(isReserved);
-  if (name === undefined) return;
-  throw new ShoalError('ERR_CONFIG_INVALID', `--header ${name}: Shoal sets this header itself`);
-}
-
-const STATES: Partial<Record<PeerActor['state'], DownloadProgress['state']>> = {
-  joining: 'waiting',
-  transferring: 'transferring',
-  adrift: 'adrift',
-  verifying: 'verifying',
-  serving: 'verifying',
-};
-
-function progressOf(peer: PeerActor): DownloadProgress {
-  const { content, stats } = peer;
-  return {
-    taskId: peer.taskId,
-    length: content.length,
-    doneBytes: content.storedBytes,
-    bytes: stats.received(),
-    parents: peer.parentCount,
-    state: STATES[peer.state] ?? 'waiting',
-  };
+function contentOf(peer: PeerActor): StoredTask {
+  const { stored } = peer.content;
+  if (stored === undefined) throw toShoalError(new Error('a peer that gave content has none'));
+  return stored;
 }

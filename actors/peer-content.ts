@@ -13,6 +13,7 @@ export class PeerContent {
   audience: TaskAudience = 'public';
   etag: string | undefined;
   lastModified: string | undefined;
+  mediaType: string | undefined;
   /** Whether origins give ranges with a strong validator. */
   ranges = true;
   length: number | undefined;
@@ -39,6 +40,7 @@ export class PeerContent {
     this.#adopt(stored);
     this.audience = stored.record.audience;
     this.etag ??= stored.record.etag;
+    this.mediaType ??= stored.record.mediaType;
     for (const source of stored.record.sources) this.addSource(source);
   }
 
@@ -52,14 +54,24 @@ export class PeerContent {
     this.etag = probed.etag;
     this.lastModified = probed.lastModified;
     this.ranges = probed.ranges;
+    this.mediaType = probed.mediaType;
     await this.learn(probed.length, pieceLengthFor(probed.length));
+  }
+
+  /** What an origin says of content that is known already, beside what was known. */
+  async amendProbed({ ranges, mediaType }: Probed): Promise<void> {
+    this.ranges = ranges;
+    if (mediaType === undefined || this.mediaType !== undefined) return;
+    this.mediaType = mediaType;
+    await this.stored?.amend({ mediaType });
   }
 
   /** Length and piece length, from the scheduler or an origin. @throws ERR_STORE_FULL, ERR_STORE_IO */
   async learn(length: number | undefined, pieceLength: number): Promise<void> {
     if (this.stored === undefined) {
-      const { taskId, audience, sources, etag } = this;
-      this.#adopt(await this.#store.create({ taskId, length, pieceLength, audience, sources, etag }));
+      const { taskId, audience, sources, etag, mediaType } = this;
+      const record = { taskId, length, pieceLength, audience, sources, etag, mediaType };
+      this.#adopt(await this.#store.create(record));
     }
     if (length !== undefined && this.length === undefined) {
       await this.stored?.setLength(length);

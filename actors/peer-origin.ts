@@ -28,6 +28,7 @@ export class PeerOrigin {
   readonly #options: PeerOriginOptions;
   #access: OriginAccess;
   #mayRead: boolean;
+  #gained = false;
   #error: ShoalError | undefined;
   #probing = false;
 
@@ -47,7 +48,13 @@ export class PeerOrigin {
     if (!access.mayReadOrigin || this.#mayRead) return false;
     this.#access = access;
     this.#mayRead = true;
+    this.#gained = true;
     return true;
+  }
+
+  /** The one URL that this host has read, where it was never another. */
+  get onlySource(): string | undefined {
+    return this.#gained ? undefined : this.#access.sources[0]?.url;
   }
 
   /** The request to the origin, as whoever asked for the content. */

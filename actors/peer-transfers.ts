@@ -59,7 +59,7 @@ export class PeerTransfers {
   async opened(probed: Probed, body: OpenBody | undefined): Promise<void> {
     const { content, sync, pool } = this.#options;
     if (content.stored === undefined) await content.learnProbed(probed);
-    else content.ranges = probed.ranges;
+    else await content.amendProbed(probed);
     sync.probed(probed);
     const { pieceLength, pieces } = content;
     if (body === undefined || pieceLength === undefined || content.complete) return body?.discard();

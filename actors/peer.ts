@@ -201,6 +201,12 @@ export class PeerActor {
     return this.stats.parents.size;
   }
 
+  /** The one URL that all bytes came from so far; undefined where hosts, the disk or several URLs gave any. */
+  get onlySource(): string | undefined {
+    const { peers, local } = this.stats;
+    return peers === 0 && local === 0 ? this.#origin.onlySource : undefined;
+  }
+
   /** Calls back whenever anything changed; returns how to stop that. */
   listen(listener: () => void): () => void {
     this.#listeners.add(listener);

@@ -1,56 +1,97 @@
 import { ShoalError } from '../core/errors.ts';
+import type { ByteRange } from '../core/ranges.ts';
 import type { StoredTask } from '../storage/store.ts';
+import { changed } from './completion.ts';
+import type { Gate } from './gate.ts';
 import type { PeerActor } from './peer.ts';
 
-const CHUNK_BYTES = 1024 * 1024;
+/** Read from disk at a time. */
+const CHUNK_BYTES = 512 * 1024;
+
+/** Bytes to read, by a range or by the length once that is known. */
+export type WantedRange = ByteRange | ((length: number) => ByteRange);
+
+/** Bytes [start, end) of content; without an end while the length is unknown. */
+export interface ActualRange {
+  readonly start: number;
+  readonly end: number | undefined;
+}
+
+/** What is read of content of this length, bytes. @throws ERR_TASK_RANGE */
+export function actualRange(wanted: WantedRange | undefined, length: number | undefined): ActualRange {
+  if (wanted === undefined) return { start: 0, end: length };
+  if (length === undefined) return typeof wanted === 'function' ? { start: 0, end: undefined } : open(wanted);
+  const { start, end } = typeof wanted === 'function' ? wanted(length) : wanted;
+  const isRange = Number.isSafeInteger(start) && start >= 0 && end > start;
+  if (isRange && start < length) return { start, end: Math.min(end, length) };
+  throw new ShoalError('ERR_TASK_RANGE', `no such bytes: the content has ${length}`, { details: { length } });
+}
+
+/** The end may lie beyond the content, whose length is not known yet. */
+function open({ start, end }: ByteRange): ActualRange {
+  return { start, end: Number.isSafeInteger(end) ? end : undefined };
+}
+
+interface Reading {
+  readonly peer: PeerActor;
+  readonly gate: Gate;
+  readonly range: WantedRange | undefined;
+  /** Called once, before the first byte. */
+  readonly onStart: (stored: StoredTask, range: ActualRange) => void;
+  /** Resolves when the whole has proven right; the last bytes of a whole are held back until then. */
+  readonly whole: () => Promise<void>;
+}
 
 /**
- * The content in order while its pieces arrive in any order. Only the piece that a waiting reader needs next is
- * urgent, and only when nothing is buffered for it.
- * @param admit is asked once, before the first byte. @throws any ShoalError
+ * Content in order while its pieces arrive in any order. Only the piece that a waiting reader needs next is urgent, and
+ * only when nothing is buffered for it. @throws any ShoalError
  */
-export async function* readInOrder(
-  peer: PeerActor,
-  admit: (stored: StoredTask) => Promise<void>,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  let position = 0;
-  let admitted = false;
+export async function* readInOrder(reading: Reading): AsyncGenerator<Uint8Array> {
+  const { peer, gate, range: wanted, onStart, whole } = reading;
+  let position: number | undefined;
+  let isStarted = false;
   for (;;) {
+    gate.signal.throwIfAborted();
     const { stored, length, pieceLength } = peer.content;
-    if (length !== undefined && position >= length) return;
-    const piece = pieceLength === undefined ? 0 : Math.floor(position / pieceLength);
-    if (stored === undefined || pieceLength === undefined || !stored.have.has(piece)) {
-      if (stored !== undefined) peer.starve(piece);
-      await changed(peer, signal);
+    if (stored === undefined || pieceLength === undefined) {
+      await changed(peer, gate.signal);
       continue;
     }
-    if (!admitted) await admit(stored);
-    admitted = true;
-    const end = Math.min((piece + 1) * pieceLength, length ?? Number.POSITIVE_INFINITY);
-    const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - position));
+    const range = actualRange(wanted, length);
+    position ??= range.start;
+    const end = range.end ?? Number.POSITIVE_INFINITY;
+    const ready = position >= end ? position : readyUntil(stored, position, end);
+    if (stored.have.count > 0 || length === 0) void gate.pass(stored, () => peer.onlySource).catch(() => {});
+    if (ready === position && position < end) {
+      // The length of a stream may turn out to end right here.
+      peer.starve(Math.floor(position / pieceLength));
+      await changed(peer, gate.signal);
+      continue;
+    }
+    await gate.pass(stored, () => peer.onlySource);
+    if (peer.content.stored !== stored) continue;
+    if (!isStarted) onStart(stored, range);
+    isStarted = true;
+    if (position >= end) return;
+    const isWhole = range.start === 0 && ready === length;
+    if (isWhole) await whole();
+    if (peer.content.stored !== stored || !stored.have.has(Math.floor(position / pieceLength))) continue;
+    const buffer = Buffer.allocUnsafeSlow(ready - position);
     const read = await stored.read(buffer, position);
     position += read;
-    yield buffer.subarray(0, read);
+    yield read === buffer.length ? buffer : buffer.subarray(0, read);
   }
 }
 
-/** Resolves when anything about the peer changed; rejects when it ended. */
-function changed(peer: PeerActor, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const done = (settle: () => void) => {
-      unlisten();
-      signal.removeEventListener('abort', onAbort);
-      settle();
-    };
-    const onAbort = () => done(() => reject(signal.reason as Error));
-    const check = () => {
-      if (peer.ended) done(() => reject(peer.error ?? new ShoalError('ERR_CANCELLED', 'the peer left')));
-      else done(resolve);
-    };
-    const unlisten = peer.listen(check);
-    if (signal.aborted) return onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (peer.ended) check();
-  });
+/** Where the bytes end that can be read at once from here; `position` itself where the next one is missing. */
+function readyUntil({ have, record }: StoredTask, position: number, end: number): number {
+  const { pieceLength, length = Number.POSITIVE_INFINITY } = record;
+  const most = Math.min(position + CHUNK_BYTES, end, length);
+  let until = position;
+  while (until < most) {
+    const piece = Math.floor(until / pieceLength);
+    if (!have.has(piece)) break;
+    until = Math.min((piece + 1) * pieceLength, most);
+  }
+  return until;
 }

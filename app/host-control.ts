@@ -28,7 +28,7 @@ export function hostControl(facts: Facts, downloads: Downloads): HostControl {
     get: (request, onProgress, signal) =>
       downloads.get(request, (progress) => onProgress(progress as GetProgress), signal) as Promise<GetResult>,
     stream: (request, onResult, signal) =>
-      downloads.stream(request, (result) => onResult(result as GetResult), signal),
+      downloads.stream(request, { onResult: (result) => onResult(result as GetResult) }, signal),
     status: () => statusOf(facts, startedMs),
   };
 }

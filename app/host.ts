@@ -1,4 +1,7 @@
+import { Access } from '../actors/access.ts';
+import { closeRecord } from '../actors/audience.ts';
 import { Downloads } from '../actors/downloads.ts';
+import { FetchOrders } from '../actors/fetch-orders.ts';
 import { HostActor } from '../actors/host.ts';
 import type { HostWorld } from '../actors/host-world.ts';
 import { Membership } from '../actors/membership.ts';
@@ -105,7 +108,15 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
     alone: config.nats === undefined,
   };
   const peers = new Peers(world, membership);
-  const downloads = new Downloads(world, peers);
+  const access = new Access({
+    clock: realClock,
+    random: realRandom,
+    memoryMs: config.accessMemoryMs,
+    graceMs: config.accessGraceMs,
+    onClosed: (content) =>
+      void closeRecord(store, content).catch((err: unknown) => world.log.warn({ err }, 'record not closed')),
+  });
+  const downloads = new Downloads(world, peers, access);
   const advertised = await Advertised.find(config, world.log);
   const actor: HostActor = new HostActor({
     world,
@@ -131,9 +142,12 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
   // Whoever does not wait for it need not hear that the host was closed before.
   ready.catch(() => undefined);
   if (!world.alone) actor.start();
+  const orders = new FetchOrders(world, downloads);
+  if (!world.alone) orders.start();
   closing.use({
     async [Symbol.asyncDispose]() {
       ended.abort();
+      orders.stop();
       await peers.stop();
       if (!world.alone) actor.stop();
     },

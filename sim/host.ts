@@ -1,4 +1,11 @@
-import { type DownloadRequest, type DownloadResult, Downloads } from '../actors/downloads.ts';
+import { Access } from '../actors/access.ts';
+import { closeRecord } from '../actors/audience.ts';
+import {
+  type DownloadRequest,
+  type DownloadResult,
+  Downloads,
+  type StreamHooks,
+} from '../actors/downloads.ts';
 import { HostActor } from '../actors/host.ts';
 import type { HostWorld } from '../actors/host-world.ts';
 import { Membership } from '../actors/membership.ts';
@@ -141,7 +148,15 @@ export class SimHost {
         slotsDown: LIMITS.slotsDown,
       }),
     });
-    this.#life = { clock, bus, node, server, actor, peers, downloads: new Downloads(hostWorld, peers) };
+    const access = new Access({
+      clock,
+      random: random.fork('access'),
+      memoryMs: 30_000,
+      graceMs: 600_000,
+      onClosed: (content) => void closeRecord(this.#store, content),
+    });
+    const downloads = new Downloads(hostWorld, peers, access);
+    this.#life = { clock, bus, node, server, actor, peers, downloads };
     actor.start();
   }
 
@@ -213,8 +228,9 @@ export class SimHost {
   stream(
     request: Partial<DownloadRequest> & { readonly resource: string },
     signal: AbortSignal,
+    hooks: StreamHooks = { onResult: () => {} },
   ): AsyncGenerator<Uint8Array> | undefined {
     const whole: DownloadRequest = { headers: {}, noOrigin: false, maxStaleMs: 0, ...request };
-    return this.#life?.downloads.stream(whole, () => {}, signal);
+    return this.#life?.downloads.stream(whole, hooks, signal);
   }
 }

@@ -83,6 +83,7 @@ export class BackedTask implements StoredTask {
       sources,
       audience: change.audience ?? this.#meta.audience,
       etag: change.etag ?? this.#meta.etag,
+      mediaType: change.mediaType ?? this.#meta.mediaType,
     });
   }
 

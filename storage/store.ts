@@ -61,8 +61,13 @@ export interface StoredTask {
   hash(piece: number): Uint8Array | undefined;
   /** Tells the length once it is known; the last piece may then be shorter. @throws ERR_STORE_IO */
   setLength(length: number): Promise<void>;
-  /** Adds sources, or replaces the audience; what is there already is kept. */
-  amend(change: { sources?: readonly Source[]; audience?: TaskAudience; etag?: string }): Promise<void>;
+  /** Adds sources, or replaces the rest; what is there already is kept. */
+  amend(change: {
+    sources?: readonly Source[];
+    audience?: TaskAudience;
+    etag?: string;
+    mediaType?: string;
+  }): Promise<void>;
   /**
    * A writer for `count` pieces from `first`. `onPiece` is called as each piece's last byte is written, with its
    * SHA-256 and length; nothing is recorded until `commit`.
