@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { segmentOfRegistry } from '../../core/registry-segment.ts';
 import { type Ran, startCommand } from './child.ts';
 import type { PullOptions } from './containerd.ts';
 
@@ -14,7 +15,11 @@ export function registriesConf(registry: string, mirror: string | undefined): st
   ];
   // These clients ask a mirror for /v2/<location>/<name>; the registry's own name becomes the first part of it.
   if (mirror !== undefined)
-    lines.push('[[registry.mirror]]', `location = "${mirror}/${registry}"`, 'insecure = true');
+    lines.push(
+      '[[registry.mirror]]',
+      `location = "${mirror}/${segmentOfRegistry(registry)}"`,
+      'insecure = true',
+    );
   return `${lines.join('\n')}\n`;
 }
 

@@ -49,6 +49,8 @@ export interface Swarm extends AsyncDisposable {
   /** The `--dir` of a member. */
   dirOf(name: string): string;
   pidOf(name: string): number;
+  /** Port of a host's registry mirror and proxy; the same after a restart. */
+  proxyPortOf(host: string): number;
   start(name: string): void;
   signal(name: string, signal: NodeJS.Signals): void;
   /** kill -9; resolves when it is gone. */
@@ -99,6 +101,7 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
   const peers = Array.from({ length: options.peers }, (_, index) => `peer${index + 1}`);
   const hosts = options.seed === false ? peers : ['seed', ...peers];
   const members = new Map<string, Child>();
+  const proxyPorts = new Map<string, number>();
   const dirOf = (name: string) => join(dir, name);
   const logDir = join(dir, 'logs');
   mkdirSync(logDir, { recursive: true });
@@ -148,6 +151,7 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
     hosts,
     dirOf,
     pidOf: (name) => member(name).pid,
+    proxyPortOf: (host) => proxyPorts.get(host) ?? 0,
     start,
     signal: (name, signal) => member(name).signal(signal),
     async kill(name) {
@@ -192,6 +196,8 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
   };
 
   try {
+    // A host of another namespace has a port of its own there, whatever is free here.
+    for (const host of hosts) proxyPorts.set(host, await freePort('127.0.0.1'));
     for (const name of ['nats', 'scheduler', ...hosts]) start(name);
     for (const host of hosts) await swarm.ready(host);
   } catch (cause) {
