@@ -72,6 +72,8 @@ export interface StreamStart {
   /** Bytes of the whole content; undefined where its end alone will tell. */
   readonly length: number | undefined;
   readonly mediaType: string | undefined;
+  /** Strong; that of the source which gave it. */
+  readonly etag: string | undefined;
   /** What will be given. */
   readonly range: ActualRange;
   /** `cache`: all of the content was here before. */
@@ -172,8 +174,8 @@ export class Downloads {
     const startedMs = clock.now();
     const { input, gate } = await this.#open(request, signal);
     const start = (from: StreamStart['from']) => (stored: StoredTask, range: ActualRange) => {
-      const { taskId, length, mediaType } = stored.record;
-      hooks.onStart?.({ taskId, length, mediaType, range, from });
+      const { taskId, length, mediaType, etag } = stored.record;
+      hooks.onStart?.({ taskId, length, mediaType, etag, range, from });
     };
     const cached = await this.#cached(input);
     if (cached) {
