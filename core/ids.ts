@@ -39,6 +39,11 @@ export function isSchedulerId(text: string): text is SchedulerId {
   return SCHEDULER_ID.test(text);
 }
 
+/** Whether the text is a digest as it is written in full, in lower case. */
+export function isDigest(text: string): text is Digest {
+  return DIGEST.test(text);
+}
+
 /** @throws ERR_TASK_ID_INVALID */
 export function parseTaskId(text: string): TaskId {
   if (isTaskId(text)) return text;

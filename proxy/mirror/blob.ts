@@ -1,0 +1,69 @@
+import { type Digest, taskIdOfDigest } from '../../core/ids.ts';
+import { formatContentRange } from '../../core/ranges.ts';
+import { type ContentStart, oneRange, openContent } from './content.ts';
+import { giveBody, nextWithin } from './give-body.ts';
+import type { Ask, MirrorWorld } from './mirror-world.ts';
+import type { Proofs } from './proof.ts';
+
+/** Answers GET and HEAD of a blob. @throws any ShoalError or Refusal, before the first byte or after the connection was cut */
+export async function giveBlob(
+  world: MirrorWorld,
+  proofs: Proofs,
+  ask: Ask,
+  { path, digest }: { readonly path: string; readonly digest: Digest },
+): Promise<void> {
+  const { request, response } = ask;
+  const etag = `"${digest}"`;
+  const { 'if-none-match': known, 'if-range': same, range } = request.headers;
+  if (ask.isHead || matches(known, etag)) {
+    const cached = await world.cached(taskIdOfDigest(digest));
+    await proofs.prove(ask, path, cached?.isPublic ?? false);
+    setHeaders(ask, digest, cached === undefined ? 'upstream' : 'cache');
+    if (matches(known, etag)) return void response.writeHead(304).end();
+    const length = cached?.length ?? (await proofs.facts(ask, path)).length;
+    if (length !== undefined) response.setHeader('content-length', length);
+    return void response.writeHead(200, { 'content-type': 'application/octet-stream' }).end();
+  }
+  const wanted = { path, digest, range: same === undefined || same === etag ? oneRange(range) : undefined };
+  const stop = new AbortController();
+  const signal = AbortSignal.any([ask.signal, stop.signal]);
+  try {
+    const { chunks, started } = await openContent(world, proofs, ask, wanted, signal);
+    const first = await nextWithin(chunks, world.limits.firstByteMs);
+    const start = started();
+    const length = start.range.end === undefined ? undefined : start.range.end - start.range.start;
+    setHeaders(ask, digest, start.from);
+    writeHead(ask, start, wanted.range !== undefined, length);
+    const onSent = (bytes: number) => {
+      world.metrics.proxySent(bytes);
+      ask.pull?.sent(bytes);
+    };
+    await giveBody({ response, first, chunks, length, stallMs: world.limits.stallMs, onSent, signal });
+    ask.pull?.blob(digest);
+  } finally {
+    stop.abort(new Error('the answer is over'));
+  }
+}
+
+function matches(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  return header.split(',').some((part) => part.trim().replace(/^W\//, '') === etag);
+}
+
+function setHeaders({ response }: Ask, digest: Digest, from: ContentStart['from']): void {
+  response.setHeader('docker-content-digest', digest);
+  response.setHeader('etag', `"${digest}"`);
+  response.setHeader('accept-ranges', 'bytes');
+  response.setHeader('x-shoal-task', taskIdOfDigest(digest));
+  response.setHeader('x-shoal-from', from);
+}
+
+function writeHead(ask: Ask, start: ContentStart, isRange: boolean, length: number | undefined): void {
+  const { response } = ask;
+  response.setHeader('content-type', 'application/octet-stream');
+  if (length !== undefined) response.setHeader('content-length', length);
+  const { range } = start;
+  if (!isRange || range.end === undefined) return void response.writeHead(200);
+  const given = { start: range.start, end: range.end, total: start.length };
+  response.writeHead(206, { 'content-range': formatContentRange(given) });
+}

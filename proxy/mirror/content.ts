@@ -1,0 +1,113 @@
+import type { DownloadResult, StreamStart } from '../../actors/downloads.ts';
+import { ShoalError } from '../../core/errors.ts';
+import { type Digest, taskIdOfDigest } from '../../core/ids.ts';
+import { type ByteRange, parseRange } from '../../core/ranges.ts';
+import type { Chunks } from './give-body.ts';
+import type { Ask, MirrorWorld } from './mirror-world.ts';
+import type { Proofs } from './proof.ts';
+import { sinkChunks } from './sink-chunks.ts';
+
+/** Where content comes from, as `X-Shoal-From` says it. */
+type From = StreamStart['from'] | 'upstream';
+
+/** Content on its way to a client. */
+export interface Content {
+  readonly chunks: Chunks;
+  /** What was told of it; there once the first chunk is, or the end of what is empty. */
+  started(): ContentStart;
+}
+
+/** What is known of content when its first byte is there. */
+export interface ContentStart {
+  /** Bytes of the whole. */
+  readonly length: number | undefined;
+  readonly range: { readonly start: number; readonly end: number | undefined };
+  readonly mediaType: string | undefined;
+  readonly from: From;
+}
+
+interface Wanted {
+  readonly path: string;
+  readonly digest: Digest;
+  /** A Range header that names one range; absent for the whole. */
+  readonly range: string | undefined;
+}
+
+/** The Range header where it asks for one range in a way that is understood; all others mean the whole. */
+export function oneRange(header: string | undefined): string | undefined {
+  return parseRange(header, Number.MAX_SAFE_INTEGER) === 'whole' ? undefined : header;
+}
+
+/** Bytes of a range; what does not exist is an empty one behind the end, which is refused with the length. */
+function rangeOf(header: string, length: number): ByteRange {
+  const range = parseRange(header, length);
+  if (range === 'whole') return { start: 0, end: length };
+  return range === 'unsatisfiable' ? { start: length, end: length } : range;
+}
+
+/**
+ * Opens content for a client: from the cache and the swarm; for another daemon from the cache, else straight from the
+ * upstream. The client's right to it is proven beside, and no chunk comes before.
+ */
+export async function openContent(
+  world: MirrorWorld,
+  proofs: Proofs,
+  ask: Ask,
+  wanted: Wanted,
+  signal: AbortSignal,
+): Promise<Content> {
+  if (ask.fromShoal && (await world.cached(taskIdOfDigest(wanted.digest))) === undefined) {
+    return passContent(world, proofs, ask, wanted, signal);
+  }
+  const { path, digest, range } = wanted;
+  let start: ContentStart | undefined;
+  const hooks = {
+    onStart: (told: StreamStart) => {
+      start = told;
+    },
+    onResult: ({ bytes }: DownloadResult) => ask.pull?.came(digest, bytes),
+  };
+  const request = {
+    resource: `${ask.base}${path}`,
+    digest,
+    headers: ask.authorization === undefined ? {} : { authorization: ask.authorization },
+    noOrigin: ask.fromShoal,
+    maxStaleMs: 0,
+    admit: ({ wasPublic }: { readonly wasPublic: boolean }) => proofs.prove(ask, path, wasPublic),
+    ...(range !== undefined && { range: (length: number) => rangeOf(range, length) }),
+  };
+  const chunks = world.downloads.stream(request, hooks, signal);
+  return { chunks, started: () => start ?? unstarted() };
+}
+
+/** Straight from the upstream, under the client's own name. */
+async function passContent(
+  world: MirrorWorld,
+  proofs: Proofs,
+  ask: Ask,
+  { path, range }: Wanted,
+  signal: AbortSignal,
+): Promise<Content> {
+  await proofs.prove(ask, path, false);
+  const { length, mediaType, etag } = await proofs.facts(ask, path);
+  if (length === undefined) {
+    throw new ShoalError('ERR_SOURCE_PROTOCOL', 'the registry does not say how long its content is');
+  }
+  const bytes = range === undefined ? { start: 0, end: length } : rangeOf(range, length);
+  if (range !== undefined && bytes.start >= length) {
+    throw new ShoalError('ERR_TASK_RANGE', `no such bytes: the content has ${length}`, {
+      details: { length },
+    });
+  }
+  const headers = {
+    via: ask.via,
+    ...(ask.authorization !== undefined && { authorization: ask.authorization }),
+  };
+  const request = { url: `${ask.base}${path}`, headers, range: bytes, expect: { length, etag } };
+  const chunks = sinkChunks((sink) => world.origin.read(request, sink, signal));
+  return { chunks, started: () => ({ length, range: bytes, mediaType, from: 'upstream' }) };
+}
+
+function unstarted(): never {
+  throw new ShoalError('ERR_INTERNAL', 'content came without a word on what it is');
+}

@@ -1,0 +1,184 @@
+import { createHash } from 'node:crypto';
+import { ShoalError, toShoalError } from '../../core/errors.ts';
+import { type Digest, isDigest, taskIdOfDigest } from '../../core/ids.ts';
+import type { RegistryAnswer } from '../../origins/registry/registry.ts';
+import { type ContentStart, openContent } from './content.ts';
+import { nextWithin } from './give-body.ts';
+import { isSchema1, manifestType } from './manifest-type.ts';
+import type { Ask, MirrorWorld } from './mirror-world.ts';
+import { passAnswer } from './pass.ts';
+import { type Proofs, verdictOf } from './proof.ts';
+import { type Resource, upstreamPath } from './route.ts';
+
+type Manifest = Extract<Resource, { kind: 'manifest' }>;
+
+const MANIFEST_BYTES = 16 * 1024 * 1024;
+
+/** What a tag points to. */
+interface Pointed {
+  readonly digest: Digest;
+  readonly mediaType: string | undefined;
+  readonly length: number | undefined;
+  /** The registry cannot be reached, and this is what it said last. */
+  readonly isStale: boolean;
+}
+
+/** Answers GET and HEAD of a manifest. @throws any ShoalError or Refusal */
+export async function giveManifest(
+  world: MirrorWorld,
+  proofs: Proofs,
+  ask: Ask,
+  wanted: Manifest,
+): Promise<void> {
+  const { name, digest } = wanted;
+  if (digest !== undefined) return giveByDigest(world, proofs, ask, { name, reference: digest, digest });
+  const path = upstreamPath(wanted);
+  const pointed = await resolveTag(world, proofs, ask, wanted, path);
+  // What its registry names in its own way is given as the registry gives it.
+  if (pointed === undefined) return passManifest(world, ask, wanted, path);
+  const { mediaType, length, isStale } = pointed;
+  if (isStale) ask.response.setHeader('warning', '110 - "the registry cannot be reached"');
+  if (ask.isHead && length !== undefined && mediaType !== undefined && !isStale) {
+    return answer(ask, pointed.digest, { length, mediaType, from: 'upstream' }, undefined);
+  }
+  const { reference } = wanted;
+  return giveByDigest(world, proofs, ask, { name, reference, digest: pointed.digest, mediaType });
+}
+
+/** Asks the registry what a tag points to. Undefined where it does not name content by the digest of its bytes. */
+async function resolveTag(
+  world: MirrorWorld,
+  proofs: Proofs,
+  ask: Ask,
+  { name, reference }: Manifest,
+  path: string,
+): Promise<Pointed | undefined> {
+  const tag = { registry: ask.registry, repository: name, tag: reference };
+  let answered: RegistryAnswer;
+  try {
+    answered = await proofs.head(ask, path);
+    const verdict = verdictOf(answered, 'manifest');
+    if (verdict.kind !== 'allowed') throw verdict.error;
+  } catch (thrown) {
+    const error = unreachable(thrown);
+    const known = error === undefined ? undefined : world.tags.get(tag, world.staleTagsMs);
+    if (known === undefined) throw error ?? thrown;
+    return { ...known, length: undefined, isStale: true };
+  }
+  const { headers } = answered;
+  const told = headers['docker-content-digest'];
+  const mediaType = headers['content-type'];
+  if (told === undefined || !isDigest(told) || isSchema1(mediaType)) return undefined;
+  const atDigest = `/v2/${name}/manifests/${told}`;
+  await proofs.proven(ask, atDigest, answered);
+  world.tags.set(tag, { digest: told, mediaType });
+  return { digest: told, mediaType, length: proofs.remembered(ask, atDigest)?.length, isStale: false };
+}
+
+/** The error of a registry that did not answer; undefined where it did. */
+function unreachable(thrown: unknown): ShoalError | undefined {
+  const error = toShoalError(thrown);
+  const codes = ['ERR_SOURCE_UNAVAILABLE', 'ERR_SOURCE_TLS', 'ERR_SOURCE_PROTOCOL'];
+  if (codes.includes(error.code)) return error;
+  if (!(thrown instanceof DOMException)) return undefined;
+  return new ShoalError('ERR_SOURCE_UNAVAILABLE', 'the registry did not answer in time', { cause: thrown });
+}
+
+async function giveByDigest(
+  world: MirrorWorld,
+  proofs: Proofs,
+  ask: Ask,
+  wanted: { name: string; reference: string; digest: Digest; mediaType?: string | undefined },
+): Promise<void> {
+  const { name, reference, digest } = wanted;
+  const path = `/v2/${name}/manifests/${digest}`;
+  const etag = `"${digest}"`;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([ask.signal, stop.signal]);
+  try {
+    const { document, start } = await readWhole(
+      world,
+      proofs,
+      ask,
+      { path, digest, range: undefined },
+      signal,
+    );
+    const told = [wanted.mediaType, proofs.remembered(ask, path)?.mediaType, start.mediaType];
+    const mediaType = manifestType(document, told);
+    const { 'if-none-match': known } = ask.request.headers;
+    ask.pull?.manifest(reference, digest);
+    if (known?.includes(etag)) return void ask.response.writeHead(304, { etag }).end();
+    answer(ask, digest, { length: document.length, mediaType, from: start.from }, document);
+    if (!ask.isHead) world.metrics.proxySent(document.length);
+    if (!ask.isHead) ask.pull?.sent(document.length);
+  } finally {
+    stop.abort(new Error('the answer is over'));
+  }
+}
+
+async function readWhole(
+  world: MirrorWorld,
+  proofs: Proofs,
+  ask: Ask,
+  wanted: Parameters<typeof openContent>[3],
+  signal: AbortSignal,
+): Promise<{ document: Uint8Array; start: ContentStart }> {
+  const { chunks, started } = await openContent(world, proofs, ask, wanted, signal);
+  const { firstByteMs, stallMs } = world.limits;
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  for (
+    let next = await nextWithin(chunks, firstByteMs);
+    next.done !== true;
+    next = await nextWithin(chunks, stallMs)
+  ) {
+    parts.push(next.value);
+    bytes += next.value.length;
+    if (bytes <= MANIFEST_BYTES) continue;
+    throw new ShoalError('ERR_SOURCE_PROTOCOL', 'no manifest is as long as this');
+  }
+  return { document: Buffer.concat(parts), start: started() };
+}
+
+/** A manifest as the registry gives it, kept nowhere. */
+async function passManifest(
+  world: MirrorWorld,
+  ask: Ask,
+  { reference }: Manifest,
+  path: string,
+): Promise<void> {
+  const { base, authorization, accept, via } = ask;
+  const headers = { via, ...(accept !== undefined && { accept }) };
+  const signal = AbortSignal.any([ask.signal, AbortSignal.timeout(world.limits.askMs)]);
+  const answered = await world.registry.ask({ base, path, method: 'GET', authorization, headers }, signal);
+  const verdict = verdictOf(answered, 'manifest');
+  if (verdict.kind !== 'allowed') throw verdict.error;
+  const { body } = answered;
+  const told = answered.headers['docker-content-digest'];
+  const digest = told !== undefined && isDigest(told) ? told : digestOf(body);
+  ask.pull?.manifest(reference, digest);
+  ask.response.setHeader('docker-content-digest', digest);
+  const mediaType = manifestType(body, [answered.headers['content-type']]);
+  passAnswer(ask, { ...answered, headers: { ...answered.headers, 'content-type': mediaType } });
+}
+
+function digestOf(body: Uint8Array): Digest {
+  return `sha256:${createHash('sha256').update(body).digest('hex')}` as Digest;
+}
+
+function answer(
+  { response, isHead }: Ask,
+  digest: Digest,
+  { length, mediaType, from }: { length: number; mediaType: string; from: ContentStart['from'] },
+  document: Uint8Array | undefined,
+): void {
+  response.writeHead(200, {
+    'content-type': mediaType,
+    'content-length': length,
+    'docker-content-digest': digest,
+    etag: `"${digest}"`,
+    'x-shoal-task': taskIdOfDigest(digest),
+    'x-shoal-from': from,
+  });
+  response.end(isHead ? undefined : document);
+}
