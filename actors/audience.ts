@@ -101,7 +101,7 @@ async function askSource(
 }
 
 /** What an error of an origin says of the client: a source out of reach, or too busy, has not refused it. */
-function verdictOf(error: ShoalError): Verdict {
+export function verdictOf(error: ShoalError): Verdict {
   const { code, details } = error;
   const refused = code === 'ERR_SOURCE_REFUSED' || code === 'ERR_SOURCE_NOT_FOUND';
   if (refused || (code === 'ERR_SOURCE_STATUS' && details['status'] !== 429))

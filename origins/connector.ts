@@ -52,7 +52,8 @@ export function refused(host: string, port: number, address: string | undefined)
   });
 }
 
-function lookupFor(host: string, port: number, policy: AddressPolicy): LookupFunction {
+/** Looks names up and keeps of their addresses those that the policy lets through for `host` and `port`. */
+export function lookupFor(host: string, port: number, policy: AddressPolicy): LookupFunction {
   return (hostname, options, callback) => {
     dnsLookup(hostname, { ...options, all: true }, (error, found: LookupAddress[]) => {
       if (error !== null) return callback(error, '', 0);

@@ -1,0 +1,113 @@
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream';
+import { connectionError } from '../../origins/origin-error.ts';
+import { hasBody } from '../framing.ts';
+import { endToEnd, withVia } from './headers.ts';
+import { answerRefusal, refusalOf } from './reply.ts';
+import { hostHeader, type Target } from './target.ts';
+import type { Upstream } from './upstream.ts';
+
+/** What passing requests on needs. */
+export interface DirectOptions {
+  readonly upstream: Upstream;
+  /** Name of this host in Via headers. */
+  readonly via: string;
+  readonly onSent: (bytes: number) => void;
+}
+
+/** How a request ended that was passed on. */
+export interface DirectEnd {
+  readonly status: number | undefined;
+  readonly bytes: number;
+  readonly error?: unknown;
+}
+
+/** Passes a request on to its origin as it is, and the answer back as it comes. */
+export function passOn(
+  options: DirectOptions,
+  target: Target,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<DirectEnd> {
+  return new Promise((resolve) => attempt(options, target, request, response, resolve, true));
+}
+
+function attempt(
+  options: DirectOptions,
+  target: Target,
+  request: IncomingMessage,
+  response: ServerResponse,
+  resolve: (end: DirectEnd) => void,
+  mayRepeat: boolean,
+): void {
+  const withBody = hasBody(request);
+  let outgoing: ClientRequest;
+  const fail = (error: unknown, status?: number, bytes = 0) => {
+    answerRefusal(response, refusalOf(connectionError(error, target.url)));
+    resolve({ status: status ?? response.statusCode, bytes, error });
+  };
+  try {
+    outgoing = options.upstream.request(
+      target,
+      request.method ?? 'GET',
+      requestHeaders(request, target, options.via),
+    );
+  } catch (error) {
+    fail(error);
+    return;
+  }
+  let answered = false;
+  const onGone = () => {
+    if (!response.writableFinished) outgoing.destroy();
+  };
+  response.once('close', onGone);
+  outgoing.once('error', (error: NodeJS.ErrnoException) => {
+    if (answered) return;
+    response.off('close', onGone);
+    if (response.destroyed) return resolve({ status: undefined, bytes: 0, error });
+    // The origin closed a connection that was kept for the next request, which it has not seen.
+    const unseen = outgoing.reusedSocket && ['ECONNRESET', 'EPIPE'].includes(error.code ?? '');
+    if (unseen && !withBody && mayRepeat) attempt(options, target, request, response, resolve, false);
+    else fail(error);
+  });
+  outgoing.once('response', (incoming) => {
+    answered = true;
+    passBack(incoming, response, options, resolve);
+  });
+  if (!withBody) outgoing.end();
+  else request.pipe(outgoing);
+}
+
+function passBack(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  { via, onSent }: DirectOptions,
+  resolve: (end: DirectEnd) => void,
+): void {
+  const status = incoming.statusCode ?? 502;
+  let bytes = 0;
+  try {
+    const headers = withVia(endToEnd(incoming.rawHeaders), via);
+    response.writeHead(status, incoming.statusMessage, [...headers, 'X-Shoal-From', 'direct']);
+  } catch (error) {
+    incoming.destroy();
+    answerRefusal(response, refusalOf(error));
+    return resolve({ status, bytes, error });
+  }
+  pipeline(incoming, response, (error) => resolve({ status, bytes, ...(error ? { error } : {}) }));
+  incoming.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    onSent(chunk.length);
+  });
+}
+
+function requestHeaders(request: IncomingMessage, target: Target, via: string): string[] {
+  const kept = withVia(endToEnd(request.rawHeaders, ['host', 'expect']), via);
+  const { headers, method = 'GET' } = request;
+  const framing: string[] = [];
+  if (headers['transfer-encoding'] !== undefined) framing.push('Transfer-Encoding', 'chunked');
+  else if (headers['content-length'] === undefined && ['POST', 'PUT', 'PATCH'].includes(method)) {
+    framing.push('Content-Length', '0');
+  }
+  return ['Host', hostHeader(target), ...kept, ...framing];
+}

@@ -1,0 +1,88 @@
+import { Agent, type ClientRequest, request as requestHttp } from 'node:http';
+import { request as requestHttps, Agent as TlsAgent } from 'node:https';
+import { connect, isIP, type Socket } from 'node:net';
+import { ShoalError } from '../../core/errors.ts';
+import type { AddressPolicy } from '../../origins/address-policy.ts';
+import { lookupFor, refused } from '../../origins/connector.ts';
+import { FORWARD_LIMITS } from './limits.ts';
+import type { Authority, Target } from './target.ts';
+
+/** Connections to origins, made only to addresses that the policy lets through. */
+export interface Upstream {
+  /** @throws ERR_SOURCE_ADDRESS_REFUSED as far as the name tells */
+  judge(authority: Authority): void;
+  /** Begins a request. @throws ERR_SOURCE_ADDRESS_REFUSED; the request's `error` event has the rest */
+  request(target: Target, method: string, headers: readonly string[]): ClientRequest;
+  /** Opens a connection for a tunnel. @throws ERR_SOURCE_ADDRESS_REFUSED, ERR_TIMEOUT, or the system's error */
+  connect(authority: Authority): Promise<Socket>;
+  close(): void;
+}
+
+/** @param ca certificates trusted beside those that Node knows, PEM. */
+export function createUpstream(policy: AddressPolicy, ca: readonly string[] | undefined): Upstream {
+  const { connectionsPerOrigin, connections, freeConnectionsPerOrigin, idleMs, headerBytes } = FORWARD_LIMITS;
+  const options = {
+    keepAlive: true,
+    maxSockets: connectionsPerOrigin,
+    maxTotalSockets: connections,
+    maxFreeSockets: freeConnectionsPerOrigin,
+    timeout: idleMs,
+  };
+  const plain = new Agent(options);
+  const tls = new TlsAgent(ca === undefined ? options : { ...options, ca: [...ca] });
+
+  function judge({ host, port }: Authority): void {
+    if (!policy.allowsHost(host, port)) throw refused(host, port, undefined);
+  }
+
+  return {
+    judge,
+    request(target, method, headers) {
+      const { host, port, path, url } = target;
+      judge(target);
+      const secure = url.protocol === 'https:';
+      const given = { host, port, path, method, headers: [...headers], maxHeaderSize: headerBytes };
+      const lookup = lookupFor(host, port, policy);
+      const request = secure
+        ? requestHttps({ ...given, lookup, agent: tls, ...(isIP(host) === 0 && { servername: host }) })
+        : requestHttp({ ...given, lookup, agent: plain });
+      request.once('socket', (socket) => giveUpConnecting(socket, request, secure, `${host}:${port}`));
+      request.setTimeout(idleMs, () => request.destroy(timeout(`${host}:${port} sent nothing for too long`)));
+      return request;
+    },
+    async connect({ host, port }) {
+      judge({ host, port });
+      const socket = connect({ host, port, allowHalfOpen: true, lookup: lookupFor(host, port, policy) });
+      await new Promise<void>((resolve, reject) => {
+        socket.setTimeout(FORWARD_LIMITS.connectMs, () =>
+          socket.destroy(timeout(`${host}:${port} did not accept the connection in time`)),
+        );
+        socket.once('error', reject);
+        socket.once('connect', () => {
+          socket.off('error', reject);
+          socket.setTimeout(0);
+          resolve();
+        });
+      });
+      return socket;
+    },
+    close() {
+      plain.destroy();
+      tls.destroy();
+    },
+  };
+}
+
+function giveUpConnecting(socket: Socket, request: ClientRequest, secure: boolean, name: string): void {
+  if (!socket.connecting) return;
+  const timer = setTimeout(
+    () => request.destroy(timeout(`${name} did not accept the connection in time`)),
+    FORWARD_LIMITS.connectMs,
+  );
+  socket.once(secure ? 'secureConnect' : 'connect', () => clearTimeout(timer));
+  socket.once('close', () => clearTimeout(timer));
+}
+
+function timeout(message: string): ShoalError {
+  return new ShoalError('ERR_TIMEOUT', message);
+}
