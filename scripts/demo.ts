@@ -1,91 +1,23 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
-import { formatBytes, formatDuration } from '../core/units.ts';
-import { startCommand } from '../test/support/child.ts';
-import { tableOf } from '../test/support/figures.ts';
-import { digestOfFile, MIB, writeRandomFile } from '../test/support/files.ts';
-import { startOriginServer } from '../test/support/origin-server.ts';
-import { startSwarm } from '../test/support/swarm.ts';
+import { join } from 'node:path';
+import { demoFile } from './demo-file.ts';
+import { demoImage } from './demo-image.ts';
 
 /*
- * A swarm of separate processes on this machine distributes one real file from an origin to five hosts at once:
- *   npm run demo
+ * A swarm of separate processes on this machine distributes something real from an origin to several hosts at once:
+ *   npm run demo              one file, by `shoal get`
+ *   npm run demo -- image     a container image, by skopeo through the registry mirrors of the hosts
  */
-const PEERS = 5;
-const LEAST_BYTES = 50e6;
+const DEMOS: Readonly<Record<string, (dir: string, signal: AbortSignal) => Promise<string[]>>> = {
+  file: demoFile,
+  image: demoImage,
+};
 
-/** The larger of Node's executable and its libnode; a generated file where that is small. */
-async function pickFile(dir: string): Promise<string> {
-  const ldd = await startCommand(['ldd', process.execPath]).done;
-  const libnode = /libnode\S*\s*=>\s*(\/\S+)/.exec(ldd.stdout)?.[1];
-  const candidates = libnode === undefined ? [process.execPath] : [process.execPath, libnode];
-  const [largest = process.execPath] = candidates.sort((a, b) => statSync(b).size - statSync(a).size);
-  if (statSync(largest).size >= LEAST_BYTES) return largest;
-  const generated = join(dir, 'random.bin');
-  writeRandomFile(generated, 256 * MIB);
-  return generated;
-}
-
-/** Runs the demo in a folder of its own. Returns what went wrong. */
-async function demo(dir: string, signal: AbortSignal): Promise<string[]> {
-  const file = await pickFile(dir);
-  const size = statSync(file).size;
-  const digest = await digestOfFile(file);
-  await using origin = await startOriginServer({ '/file': file });
-  const url = origin.url('/file');
-  console.log(`origin     ${url}: ${basename(file)}, ${formatBytes(size)}`);
-  console.log(`digest     ${digest}`);
-  await using swarm = await startSwarm({
-    peers: PEERS,
-    dir: join(dir, 'swarm'),
-    hostFlags: ['--allow-origin', `127.0.0.1:${origin.port}`],
-  });
-  signal.throwIfAborted();
-  const processes = ['nats', 'scheduler', ...swarm.hosts].map((name) => `${name} ${swarm.pidOf(name)}`);
-  console.log(`processes  ${processes.join(', ')}`);
-  console.log(`\n${PEERS} hosts at once: shoal get ${url} -o FILE --digest ${digest.slice(0, 14)}…\n`);
-
-  const out = join(dir, 'out');
-  mkdirSync(out);
-  const peers = swarm.hosts.filter((host) => host !== 'seed');
-  const started = peers.map((host) => ({
-    host,
-    get: swarm.get(host, url, { output: join(out, host), digest }),
-  }));
-  const wrong: string[] = [];
-  const rows = [['host', 'time', 'from origin', 'from hosts', 'local', 'digest of the file']];
-  for (const { host, get } of started) {
-    const { code, stderr, wallMs, result } = await get.done;
-    signal.throwIfAborted();
-    if (result === undefined) {
-      wrong.push(`${host}: get ended with ${code}: ${stderr.trim()}`);
-      continue;
-    }
-    const right = (await digestOfFile(join(out, host))) === digest;
-    if (!right) wrong.push(`${host}: the file is not what the origin has`);
-    const { bytes } = result;
-    rows.push([
-      host,
-      formatDuration(wallMs),
-      formatBytes(bytes.origin),
-      formatBytes(bytes.peers),
-      formatBytes(bytes.local),
-      right ? `right, ${digest.slice(0, 14)}…` : 'WRONG',
-    ]);
-  }
-  console.log(tableOf(rows));
-  const copies = origin.bodyBytes('/file') / size;
-  console.log(
-    `\nThe origin sent ${formatBytes(origin.bodyBytes('/file'))}: ${copies.toFixed(2)} copies for ${PEERS} hosts.`,
-  );
-  if (copies > 1.01) wrong.push(`the origin sent ${copies.toFixed(3)} copies instead of one`);
-  if (wrong.length > 0) wrong.push(swarm.logs(15));
-  return wrong;
-}
-
-if (process.argv.length > 2) {
-  console.error(`there is no demo ${process.argv.slice(2).join(' ')}; run it without arguments`);
+const [name = 'file', ...more] = process.argv.slice(2);
+const demo = Object.hasOwn(DEMOS, name) && more.length === 0 ? DEMOS[name] : undefined;
+if (demo === undefined) {
+  console.error(`there is no demo ${[name, ...more].join(' ')}; one of ${Object.keys(DEMOS).join(', ')}`);
   process.exitCode = 2;
 } else {
   const stop = new AbortController();

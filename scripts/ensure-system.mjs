@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /*
  * Installs the Debian packages that the tests, the demo and the labs need, where they are missing:
- *   node scripts/ensure-system.mjs [--for=nats|acceptance|compose|images]
+ *   node scripts/ensure-system.mjs [--for=nats|acceptance|compose|images|demo-image]
  * Plain JavaScript without dependencies: it runs before `npm ci`.
  */
 import { spawnSync } from 'node:child_process';
@@ -24,6 +24,11 @@ const NEEDS = {
     docker: 'docker.io',
     'docker-compose': 'docker-compose',
     iptables: 'iptables',
+  },
+  'demo-image': {
+    'nats-server': 'nats-server',
+    'docker-registry': 'docker-registry',
+    skopeo: 'skopeo',
   },
   images: {
     'nats-server': 'nats-server',
