@@ -4,6 +4,7 @@ import type { OriginSink } from '../../origins/origin.ts';
 export async function* sinkChunks(read: (sink: OriginSink) => Promise<void>): AsyncGenerator<Uint8Array> {
   let offered: { readonly chunk: Uint8Array; readonly taken: () => void } | undefined;
   let ended: { readonly error?: unknown } | undefined;
+  let taken = (): void => {};
   let gone = false;
   let wake = (): void => {};
   const sink: OriginSink = (chunk) =>
@@ -30,7 +31,8 @@ export async function* sinkChunks(read: (sink: OriginSink) => Promise<void>): As
         if (offered !== undefined || ended !== undefined) resolve();
       });
       if (offered !== undefined) {
-        const { chunk, taken } = offered;
+        const { chunk } = offered;
+        taken = offered.taken;
         offered = undefined;
         yield chunk;
         taken();
@@ -41,6 +43,7 @@ export async function* sinkChunks(read: (sink: OriginSink) => Promise<void>): As
     }
   } finally {
     gone = true;
+    taken();
     offered?.taken();
   }
 }
