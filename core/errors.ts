@@ -92,6 +92,12 @@ export const ERRORS = {
     'No source has content of this digest: check the digest, or the URL. Nothing was kept.',
   ),
   ERR_DIGEST_NO_SOURCE: user(404, 3, 'Nobody in the swarm holds this digest: give a URL with --digest.'),
+  ERR_IMAGE_REFERENCE: user(400, 2, 'Give an image as [REGISTRY/]REPOSITORY[:TAG][@sha256:<64 hex digits>].'),
+  ERR_IMAGE_MANIFEST: user(
+    502,
+    1,
+    'Check the image at its registry: what it gave is not a manifest of OCI or Docker.',
+  ),
   ERR_HOST_NOT_FOUND: user(
     404,
     3,
