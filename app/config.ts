@@ -1,4 +1,6 @@
+import { ShoalError } from '../core/errors.ts';
 import type { HostRole } from '../core/host.ts';
+import type { ForwardOptions } from '../proxy/forward/forward.ts';
 import { defaultCacheBytes } from './cache-size.ts';
 import { type ConfigInput, readSettings } from './config-sources.ts';
 import { defaultDir } from './dir.ts';
@@ -41,6 +43,7 @@ export interface HostConfig extends CommonConfig {
   readonly proxyListen: string;
   /** 0: any free one. */
   readonly proxyPort: number;
+  readonly forward: Pick<ForwardOptions, 'rules' | 'ca' | 'connectPorts' | 'prefixOrigins'>;
   /** Base URLs of registries by their names. */
   readonly registries: Readonly<Record<string, string>>;
   readonly defaultRegistry?: string | undefined;
@@ -80,6 +83,12 @@ export function loadHostConfig(input: ConfigInput): HostConfig {
     dataPort: settings['data-port'],
     proxyListen: settings['proxy-listen'],
     proxyPort: settings['proxy-port'],
+    forward: {
+      rules: settings['proxy-rules'],
+      ca: proxyCa(settings),
+      connectPorts: settings['connect-port'],
+      prefixOrigins: settings['prefix-origin'],
+    },
     registries: settings.registry,
     defaultRegistry: settings['default-registry'],
     staleTagsMs: settings['stale-tags'],
@@ -111,6 +120,17 @@ function commonConfig(settings: Settings): CommonConfig {
     log: { level: settings['log-level'], format: settings['log-format'] ?? defaultForm() },
     pieceEvents: settings['piece-events'],
   };
+}
+
+/** One without the other is a mistake, not a wish. @throws ERR_CONFIG_INVALID */
+function proxyCa(settings: Settings): ForwardOptions['ca'] {
+  const { 'proxy-ca-cert': certFile, 'proxy-ca-key': keyFile } = settings;
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
+  throw new ShoalError(
+    'ERR_CONFIG_INVALID',
+    'proxy-ca-cert and proxy-ca-key belong together: give both, or neither',
+  );
 }
 
 function defaultForm(): LogConfig['format'] {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ShoalError } from '../core/errors.ts';
 import { MOST_LABELS, parseLabel } from '../core/labels.ts';
+import { type ForwardRule, parseRules } from '../proxy/forward/rules.ts';
 
 /** A parser that throws ShoalErrors, as a zod transform that adds issues. */
 export function asIssue<I, O>(parse: (value: I) => O): (value: I, context: z.core.$RefinementCtx<I>) => O {
@@ -95,3 +96,32 @@ export const labels = z
   })
   .pipe(z.array(z.string().transform(asIssue(parseLabel))).max(MOST_LABELS))
   .transform((pairs): Readonly<Record<string, string>> => Object.fromEntries(pairs));
+
+/** TCP ports: a list, or a comma list. */
+export const ports = z
+  .union([z.string(), z.number(), z.array(z.union([z.string(), z.number()]))])
+  .transform((value) => (Array.isArray(value) ? value : [value]).flatMap((part) => split(String(part))))
+  .pipe(
+    z
+      .array(
+        z
+          .string()
+          .regex(/^\d{1,5}$/, 'not a port')
+          .transform(Number)
+          .pipe(z.number().min(1, 'not a port').max(65535, 'not a port')),
+      )
+      .max(256),
+  );
+
+/** Rules of the forward proxy: a list in the file, JSON of it elsewhere. */
+export const proxyRules = z.unknown().transform(asIssue(readRules));
+
+function readRules(value: unknown): readonly ForwardRule[] {
+  if (typeof value !== 'string') return parseRules(value);
+  try {
+    return parseRules(JSON.parse(value));
+  } catch (cause) {
+    if (cause instanceof ShoalError) throw cause;
+    throw new ShoalError('ERR_CONFIG_INVALID', 'not JSON; write the rules as a list in the file', { cause });
+  }
+}

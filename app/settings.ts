@@ -1,7 +1,16 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseBytes, parseDuration, parseRate } from '../core/units.ts';
-import { asIssue, labels, names, natsUrls, registries, registryName } from './setting-types.ts';
+import {
+  asIssue,
+  labels,
+  names,
+  natsUrls,
+  ports,
+  proxyRules,
+  registries,
+  registryName,
+} from './setting-types.ts';
 
 /** Which commands a setting concerns. */
 export type SettingScope = 'host' | 'scheduler' | 'both';
@@ -113,6 +122,30 @@ export const SETTINGS = {
     registryName.optional(),
     'Registry that the mirror takes where the client names none, as Docker does.',
     { scope: 'host', value: 'NAME' },
+  ),
+  'proxy-rules': setting(
+    proxyRules.default([]),
+    'Rules of the forward proxy, before the default ones: which requests go through the swarm; the first that matches wins.',
+    { scope: 'host', value: 'JSON', defaultText: 'none of its own' },
+  ),
+  'proxy-ca-cert': setting(
+    z.string().min(1).optional(),
+    'Certificate of a CA, PEM: with it and its key the forward proxy looks into HTTPS of clients that trust it; absent: HTTPS is tunnelled.',
+    { scope: 'host', value: 'FILE' },
+  ),
+  'proxy-ca-key': setting(z.string().min(1).optional(), 'Private key of that CA, PEM.', {
+    scope: 'host',
+    value: 'FILE',
+  }),
+  'connect-port': setting(
+    ports.default([443, 80, 5000, 8443]),
+    'Port that CONNECT may go to through the forward proxy.',
+    { scope: 'host', value: 'PORT', list: true, defaultText: '443, 80, 5000 and 8443' },
+  ),
+  'prefix-origin': setting(
+    names.default([]),
+    'Origin that may be read as /blobs/URL on the proxy port, as HOST[:PORT]; `*.` stands for any subdomain.',
+    { scope: 'host', value: 'HOST[:PORT]', list: true, defaultText: 'none' },
   ),
   'stale-tags': setting(
     z
