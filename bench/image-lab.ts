@@ -1,0 +1,151 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findCommand } from '../scripts/ensure-system.mjs';
+import { ROOT, run, startChild, startCommand, until } from '../test/support/child.ts';
+import { freePort, type Swarm, startSwarm } from '../test/support/swarm.ts';
+
+const NETLAB = join(ROOT, 'bench/netlab.sh');
+const PORT = 5000;
+
+/** What stands before a command to run it on a host of the lab. */
+export const on = (host: number): readonly string[] => ['ip', 'netns', 'exec', `shl${host}`];
+
+/** A registry behind a shaped link, as host 0 of a lab. */
+export interface ImageLab extends AsyncDisposable {
+  readonly dir: string;
+  /** As clients name it. */
+  readonly registry: string;
+  /** Body bytes of blobs that it sent since the last call. */
+  sentBytes(): number;
+  /** Hosts 1 to N as a swarm without a seed, whose mirrors know the registry. */
+  swarm(hosts: number): Promise<Swarm>;
+}
+
+export interface ImageLabOptions {
+  readonly hosts: number;
+  /** Rate of each link, as tc writes it. */
+  readonly rate: string;
+  /** Fills the registry, before it moves behind its link. */
+  readonly fill: (url: string) => Promise<void>;
+}
+
+/** Brings up hosts 0 to N; the registry is filled first. Needs root. @throws Error where something does not start */
+export async function openImageLab({ hosts, rate, fill }: ImageLabOptions): Promise<ImageLab> {
+  const dir = mkdtempSync(join(tmpdir(), 'shoal-image-lab-'));
+  const storage = join(dir, 'registry');
+  mkdirSync(storage);
+  const close = new Undo();
+  close.defer(async () => rmSync(dir, { recursive: true, force: true }));
+  try {
+    const port = await freePort('127.0.0.1');
+    const loader = await startRegistryAt(dir, storage, port, []);
+    await fill(`http://127.0.0.1:${port}`);
+    await loader.stop();
+
+    close.defer(async () => void (await run([NETLAB, 'down'])));
+    await run([NETLAB, 'up', String(hosts + 1), rate]);
+    const address = (await run([NETLAB, 'ip', '0'])).trim();
+    const natsAddress = (await run([NETLAB, 'bridge'])).trim();
+    const backend = await startRegistryAt(dir, storage, PORT + 1, on(0));
+    close.defer(() => backend.stop());
+    const nginx = await startCounter(dir, address);
+    close.defer(() => nginx.stop());
+    const registry = `${address}:${PORT}`;
+    let seen = 0;
+    let runs = 0;
+    return {
+      dir,
+      registry,
+      sentBytes() {
+        const lines = readFileSync(join(dir, 'access.log'), 'utf8').trimEnd().split('\n');
+        const blobs = lines.slice(seen).filter((line) => /^GET \S+\/blobs\//.test(line));
+        seen = lines.length;
+        return blobs.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+      },
+      swarm(count) {
+        runs += 1;
+        return startSwarm({
+          peers: count,
+          seed: false,
+          natsAddress,
+          dir: join(dir, `swarm${runs}`),
+          hostFlags: ['--registry', `${registry}=http://${registry}`],
+          inside: (host) => on(Number(host.replace('peer', ''))),
+        });
+      },
+      [Symbol.asyncDispose]: () => close.disposeAsync(),
+    };
+  } catch (error) {
+    await close.disposeAsync();
+    throw error;
+  }
+}
+
+/** What is to be undone, the last first. */
+class Undo {
+  readonly #undo: (() => Promise<void>)[] = [];
+
+  defer(undo: () => Promise<void>): void {
+    this.#undo.push(undo);
+  }
+
+  async disposeAsync(): Promise<void> {
+    for (let undo = this.#undo.pop(); undo !== undefined; undo = this.#undo.pop()) await undo();
+  }
+}
+
+async function startRegistryAt(dir: string, storage: string, port: number, inside: readonly string[]) {
+  const config = join(dir, `registry-${port}.yml`);
+  const lines = [
+    'version: 0.1',
+    'log: {level: warn, accesslog: {disabled: true}}',
+    `storage: {filesystem: {rootdirectory: ${storage}}}`,
+    `http: {addr: "127.0.0.1:${port}", relativeurls: true}`,
+  ];
+  writeFileSync(config, `${lines.join('\n')}\n`);
+  const program = findCommand('docker-registry') ?? 'docker-registry';
+  const child = startChild([...inside, program, 'serve', config], join(dir, 'registry.log'));
+  await until('docker-registry to answer', async () => {
+    if (!child.running) throw new Error(readFileSync(join(dir, 'registry.log'), 'utf8'));
+    const probe = [...inside, 'curl', '-s', '-o', '/dev/null', `http://127.0.0.1:${port}/v2/`];
+    return (await startCommand(probe).done).code === 0 || undefined;
+  });
+  return child;
+}
+
+/** nginx before the registry on host 0, whose log tells how many bytes of each blob were sent. */
+async function startCounter(dir: string, address: string) {
+  const at = (name: string) => join(dir, name);
+  const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    .map((kind) => `${kind}_temp_path ${at(`nginx-${kind}`)};`)
+    .join(' ');
+  const config = `
+daemon off; worker_processes 1; pid ${at('nginx.pid')}; error_log ${at('nginx-error.log')};
+${process.getuid?.() === 0 ? 'user root;' : ''}
+events {}
+http {
+  ${temp}
+  log_format counted '$request_method $uri $status $body_bytes_sent'; access_log ${at('access.log')} counted;
+  keepalive_requests 100000;
+  server {
+    listen ${address}:${PORT};
+    location / {
+      proxy_pass http://127.0.0.1:${PORT + 1}; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_set_header Host $http_host; proxy_max_temp_file_size 0;
+    }
+  }
+}
+`;
+  writeFileSync(at('nginx.conf'), config);
+  writeFileSync(at('access.log'), '');
+  const program = findCommand('nginx') ?? 'nginx';
+  const command = [...on(0), program, '-e', at('nginx-error.log'), '-c', at('nginx.conf')];
+  const child = startChild(command, at('nginx.log'));
+  await until('nginx to answer', async () => {
+    if (!child.running) throw new Error(`nginx ended: ${readFileSync(at('nginx.log'), 'utf8')}`);
+    const probe = [...on(0), 'curl', '-s', '-o', '/dev/null', `http://${address}:${PORT}/v2/`];
+    return (await startCommand(probe).done).code === 0 || undefined;
+  });
+  return child;
+}

@@ -1,0 +1,56 @@
+import { parseArgs } from 'node:util';
+import { median, tableOf } from '../test/support/figures.ts';
+import { FORTY, measureFirstByte, measureLone, measureMany, TWELVE } from './image-run.ts';
+
+/*
+ * Images through the registry mirror, against the registry itself, over shaped links. Needs root.
+ *   npm run bench:image -- [--only first,lone,many,small] [--runs 3] [--hosts 8] [--rate 50mbit] [--json]
+ */
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: 'first,lone,many,small' },
+    runs: { type: 'string', default: '3' },
+    hosts: { type: 'string', default: '8' },
+    rate: { type: 'string', default: '50mbit' },
+    json: { type: 'boolean', default: false },
+  },
+});
+const runs = Number(values.runs);
+const hosts = Number(values.hosts);
+const report: Record<string, unknown> = {};
+
+/** Prints one measurement: a table of its runs, and what it comes to. */
+function show<T extends object>(name: string, title: string, results: readonly T[], sum: string): void {
+  report[name] = results;
+  if (values.json) return;
+  const heads = Object.keys(results[0] ?? {});
+  const cells = (one: T) =>
+    Object.values(one).map((value) => (typeof value === 'number' ? value.toFixed(3) : String(value)));
+  const rows = results.map((one, index) => [String(index + 1), ...cells(one)]);
+  console.log(`\n${title}\n\n${tableOf([['run', ...heads], ...rows])}\n\n${sum}`);
+}
+
+const of = <T>(results: readonly T[], figure: (one: T) => number) => median(results.map(figure)).toFixed(3);
+
+for (const name of values.only.split(',')) {
+  if (name === 'first') {
+    const results = await measureFirstByte(runs);
+    const sum = `median: straight ${of(results, (one) => one.straightMs)} ms, mirror ${of(results, (one) => one.mirrorMs)} ms; bound 1.5 times and 50 ms`;
+    show(name, 'First byte of a blob of 200 MiB, cold, 200 Mbit/s', results, sum);
+  } else if (name === 'lone') {
+    const results = await measureLone(runs);
+    const sum = `median of straight: cold ${of(results, (one) => one.coldRatio)} (bound 1.15), warm ${of(results, (one) => one.warmRatio)} (bound 1)`;
+    show(name, 'One lone host, image of 210 MiB, ctr content fetch, 200 Mbit/s', results, sum);
+  } else if (name === 'many' || name === 'small') {
+    const layers = name === 'many' ? TWELVE : FORTY;
+    const results = await measureMany({ hosts, rate: values.rate, layers, runs });
+    const worst = Math.max(...results.map((one) => one.copies)).toFixed(3);
+    const sum = `median: last host ${of(results, (one) => one.ratio)} of one plain fetch (bound 1.3), at most ${worst} copies (bound 1.01)`;
+    const what = name === 'many' ? '12 layers of 1 to 40 MiB' : '40 blobs of 64 KiB to 1 MiB';
+    show(name, `${hosts} hosts at once, image of ${what}, ctr content fetch, ${values.rate}`, results, sum);
+  } else {
+    console.error(`there is no measurement ${name}; one of first, lone, many, small`);
+    process.exitCode = 2;
+  }
+}
+if (values.json) console.log(JSON.stringify(report));
