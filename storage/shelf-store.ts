@@ -60,8 +60,13 @@ export class ShelfStore implements Store {
 
   async open(taskId: TaskId): Promise<StoredTask | undefined> {
     const entry = this.#shelf.get(taskId);
+    if (entry !== undefined) this.#used(entry);
+    return this.look(taskId);
+  }
+
+  async look(taskId: TaskId): Promise<StoredTask | undefined> {
+    const entry = this.#shelf.get(taskId);
     if (entry === undefined) return undefined;
-    this.#used(entry);
     const known = this.#open.get(taskId)?.deref();
     if (known !== undefined) {
       this.#keep(known);

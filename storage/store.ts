@@ -98,6 +98,8 @@ export interface StoredTask {
 export interface Store {
   /** Absent where nothing of the task is kept. Opening reads its piece records. */
   open(taskId: TaskId): Promise<StoredTask | undefined>;
+  /** As `open`, but no use of the task: it stays where it is in line for eviction. */
+  look(taskId: TaskId): Promise<StoredTask | undefined>;
   /** Opens the task, or starts it. Reserves its space by accounting. @throws ERR_STORE_FULL, ERR_STORE_IO */
   create(record: TaskRecord): Promise<StoredTask>;
   row(taskId: TaskId): StoredRow | undefined;

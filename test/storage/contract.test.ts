@@ -45,6 +45,19 @@ describe.each(kinds)('a store %s', (_kind, make) => {
     await store.close();
   });
 
+  test('a look at a task is no use of it', async () => {
+    const store = await make();
+    const { task } = await stored(store, PIECE);
+    const { taskId } = task.record;
+    const before = store.row(taskId)?.lastUsedMs;
+    expect((await store.look(taskId))?.record).toEqual(task.record);
+    expect(await store.look(`sha256-${'0'.repeat(64)}` as TaskId)).toBeUndefined();
+    expect(store.row(taskId)?.lastUsedMs).toBe(before);
+    await store.open(taskId);
+    expect(store.row(taskId)?.lastUsedMs).toBeGreaterThan(before ?? 0);
+    await store.close();
+  });
+
   test('knows a task by its row without opening it', async () => {
     const store = await make();
     const { record } = sample(PIECE * 2);
