@@ -66,6 +66,11 @@ export class Connections {
     return row.requests <= this.#limits.mostRequests;
   }
 
+  /** Whether a request of it is under way. */
+  isAtWork(socket: Socket): boolean {
+    return (this.#rows.get(socket)?.requests ?? 0) > 0;
+  }
+
   /** A request was answered. */
   end(socket: Socket): void {
     const row = this.#rows.get(socket);

@@ -16,7 +16,8 @@ export interface ProxyPortOptions {
   readonly mirror: (request: IncomingMessage, response: ServerResponse) => void;
   readonly forward: ForwardHandler;
   readonly logger: Logger;
-  readonly limits?: Partial<typeof PROXY_LIMITS>;
+  /** Others than `PROXY_LIMITS`. */
+  readonly limits?: Partial<Readonly<Record<keyof typeof PROXY_LIMITS, number>>>;
 }
 
 /** A listening proxy port. */
@@ -27,7 +28,7 @@ export interface ProxyPort extends AsyncDisposable {
 }
 
 /** Bounds of the proxy port. */
-export const PROXY_LIMITS = {
+const PROXY_LIMITS = {
   headerBytes: 16 * 1024,
   headerMs: 10_000,
   /** An answered connection without another request. */
@@ -79,7 +80,11 @@ export async function startProxyPort(options: ProxyPortOptions): Promise<ProxyPo
     if (fault === undefined) return options.forward.connect(request, socket, head);
     socket.end(plainAnswer(400, fault));
   });
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => refuse(error, socket));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    // An answer is under way: another in its middle would be taken for a part of it.
+    if (connections.isAtWork(socket)) return void socket.destroySoon();
+    refuse(error, socket);
+  });
   await listening(server, options);
   const { port } = server.address() as AddressInfo;
   const { listen } = options;
