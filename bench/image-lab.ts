@@ -5,11 +5,14 @@ import { findCommand } from '../scripts/ensure-system.mjs';
 import { ROOT, run, startChild, startCommand, until } from '../test/support/child.ts';
 import { freePort, type Swarm, startSwarm } from '../test/support/swarm.ts';
 
-const NETLAB = join(ROOT, 'bench/netlab.sh');
+const SCRIPT = join(ROOT, 'bench/netlab.sh');
 const PORT = 5000;
 
+/** Prefix of the names of this lab, as netlab.sh takes it. */
+const { NETLAB: PREFIX = 'shl' } = process.env;
+
 /** What stands before a command to run it on a host of the lab. */
-export const on = (host: number): readonly string[] => ['ip', 'netns', 'exec', `shl${host}`];
+export const on = (host: number): readonly string[] => ['ip', 'netns', 'exec', `${PREFIX}${host}`];
 
 /** A registry behind a shaped link, as host 0 of a lab. */
 export interface ImageLab extends AsyncDisposable {
@@ -43,10 +46,10 @@ export async function openImageLab({ hosts, rate, fill }: ImageLabOptions): Prom
     await fill(`http://127.0.0.1:${port}`);
     await loader.stop();
 
-    close.defer(async () => void (await run([NETLAB, 'down'])));
-    await run([NETLAB, 'up', String(hosts + 1), rate]);
-    const address = (await run([NETLAB, 'ip', '0'])).trim();
-    const natsAddress = (await run([NETLAB, 'bridge'])).trim();
+    close.defer(async () => void (await run([SCRIPT, 'down'])));
+    await run([SCRIPT, 'up', String(hosts + 1), rate]);
+    const address = (await run([SCRIPT, 'ip', '0'])).trim();
+    const natsAddress = (await run([SCRIPT, 'bridge'])).trim();
     const backend = await startRegistryAt(dir, storage, PORT + 1, on(0));
     close.defer(() => backend.stop());
     const nginx = await startCounter(dir, address);

@@ -69,7 +69,8 @@ export async function startContainerd(dir: string, inside: readonly string[] = [
     certs,
     mirror(registry, url, upstream) {
       mkdirSync(join(certs, registry), { recursive: true });
-      const host = url === undefined ? '' : `[host."${url}"]\ncapabilities = ["pull", "resolve"]\n`;
+      // Without any host, containerd 1.6 does not read `server`.
+      const host = `[host."${url ?? upstream}"]\ncapabilities = ["pull", "resolve"]\n`;
       writeFileSync(join(certs, registry, 'hosts.toml'), `server = "${upstream}"\n${host}`);
     },
     async pull(options) {
