@@ -13,6 +13,7 @@ import { createConnect } from './connect.ts';
 import { passOn } from './direct.ts';
 import { cameThrough, viaName } from './headers.ts';
 import { createInterceptor } from './intercept.ts';
+import { FORWARD_LIMITS, type ForwardLimits } from './limits.ts';
 import { createPrefixes } from './prefix.ts';
 import { answerRefusal, type Refusal, refusal, refusalOf } from './reply.ts';
 import { createRules, type ForwardRule } from './rules.ts';
@@ -40,6 +41,7 @@ export interface ForwardOptions {
   readonly ca?: { readonly certFile: string; readonly keyFile: string } | undefined;
   /** Certificates that origins may show beside those of the system, PEM. */
   readonly originCa?: readonly string[] | undefined;
+  readonly limits?: Partial<Pick<ForwardLimits, 'swarmFirstByteMs' | 'stallMs'>>;
 }
 
 /** The forward proxy of one host. */
@@ -54,7 +56,7 @@ export async function createForward(options: ForwardOptions): Promise<Forward> {
   const rules = createRules(options.rules);
   const prefixes = createPrefixes(options.prefixOrigins);
   const upstream = createUpstream(options.policy, options.originCa);
-  const swarm = { ...options, via };
+  const swarm = { ...options, via, limits: { ...FORWARD_LIMITS, ...options.limits } };
   const ca = options.ca && (await loadCa(options.ca.certFile, options.ca.keyFile));
 
   function told(route: ProxyRoute, startedMs: number, target: Target | undefined, facts: Ended): void {

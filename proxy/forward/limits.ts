@@ -21,3 +21,6 @@ export const FORWARD_LIMITS = {
   /** Leaf certificates kept. */
   leaves: 512,
 } as const;
+
+/** The same, of any values. */
+export type ForwardLimits = { readonly [Name in keyof typeof FORWARD_LIMITS]: number };

@@ -7,7 +7,7 @@ import { hasBody } from '../framing.ts';
 import { type Chunks, giveBody, nextWithin } from '../mirror/give-body.ts';
 import { type AdmissionWorld, admission } from './admission.ts';
 import { credentialHeaders } from './headers.ts';
-import { FORWARD_LIMITS } from './limits.ts';
+import type { ForwardLimits } from './limits.ts';
 import type { Target } from './target.ts';
 
 /** What giving content of the swarm needs. */
@@ -15,6 +15,7 @@ export interface SwarmWorld extends AdmissionWorld {
   readonly downloads: Pick<Downloads, 'stream'>;
   /** Name of this host in Via headers. */
   readonly via: string;
+  readonly limits: Pick<ForwardLimits, 'swarmFirstByteMs' | 'stallMs'>;
 }
 
 /** How a request ended that the swarm answered. */
@@ -93,7 +94,7 @@ export async function giveFromSwarm(
   let status = 0;
   let bytes = 0;
   try {
-    const first = await nextWithin(chunks, FORWARD_LIMITS.swarmFirstByteMs);
+    const first = await nextWithin(chunks, world.limits.swarmFirstByteMs);
     if (start === undefined) throw new Error('a stream that did not say what it gives');
     gone.signal.throwIfAborted();
     status = writeHead(
@@ -114,7 +115,7 @@ export async function giveFromSwarm(
       first,
       chunks,
       length,
-      stallMs: FORWARD_LIMITS.stallMs,
+      stallMs: world.limits.stallMs,
       signal: gone.signal,
       onSent: (count) => {
         bytes += count;
