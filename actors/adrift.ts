@@ -8,6 +8,7 @@ import type { FailureReason } from '../core/sync-messages.ts';
 import type { HaveReply } from '../dataplane/data-plane.ts';
 import type { HostWorld } from './host-world.ts';
 import type { LeaseBook } from './lease-book.ts';
+import { nobodyHas } from './nobody-has.ts';
 import type { PeerContent } from './peer-content.ts';
 import type { SlotPool } from './slot-pool.ts';
 import type { Run } from './transfer.ts';
@@ -36,6 +37,8 @@ interface AdriftOptions {
   readonly probe: () => Promise<void>;
   readonly fail: (error: ShoalError) => void;
   readonly originError: () => ShoalError | undefined;
+  /** The piece that a reader needs next. */
+  readonly urgent: () => number | undefined;
 }
 
 interface KnownHost {
@@ -58,6 +61,8 @@ export class Adrift {
   #progressMs = 0;
   #held = 0;
   #active = false;
+  /** Where the last reader is, in pieces: a lone host reads on from there. */
+  #cursor = 0;
 
   constructor(options: AdriftOptions) {
     this.#options = options;
@@ -95,6 +100,13 @@ export class Adrift {
     known.avoidUntilMs = reason === 'corrupt' ? Number.POSITIVE_INFINITY : now + AVOID_MS;
   }
 
+  /** A transfer ended well, or a reader starves: what can be begun is begun at once. */
+  more(): void {
+    if (!this.#active || this.#options.content.stored === undefined) return;
+    this.#fromHosts();
+    this.#fromOrigin();
+  }
+
   #tick(): void {
     if (!this.#active) return;
     const { world, content } = this.#options;
@@ -122,7 +134,7 @@ export class Adrift {
     }
     if (world.clock.now() < this.#originFromMs) return;
     const error = originError();
-    if (mayReadOrigin()) void probe();
+    if (mayReadOrigin()) void probe().then(() => this.more());
     else if (error) fail(error);
     else if (this.#hopeless()) fail(nobodyHas(content));
   }
@@ -198,23 +210,33 @@ export class Adrift {
     }
   }
 
-  /** A piece that the host has and this one lacks, from a random place on. */
+  /** A piece that the host has and this one lacks. */
   #pieceOf({ reply }: KnownHost): number | undefined {
     const { content } = this.#options;
-    return this.#fromRandom(
-      (piece) => reply?.have.has(piece) === true && content.expected(piece) !== undefined,
-    );
+    return this.#pick((piece) => reply?.have.has(piece) === true && content.expected(piece) !== undefined);
   }
 
-  #fromRandom(wanted: (piece: number) => boolean): number | undefined {
+  /** What a reader needs next; else from where it is on where nobody else reads, or from a random place on. */
+  #pick(wanted: (piece: number) => boolean): number | undefined {
     const { world, content, book } = this.#options;
+    const urgent = this.#urgentPiece();
+    if (urgent !== undefined && wanted(urgent)) return urgent;
     const pieces = content.pieces ?? (content.stored?.have.length || 0);
-    const from = pieces === 0 ? 0 : randomInt(world.random, pieces);
+    const from = world.alone ? this.#cursor : pieces === 0 ? 0 : randomInt(world.random, pieces);
     for (let step = 0; step < pieces; step += 1) {
       const piece = (from + step) % pieces;
       if (!content.has(piece) && !book.isInFlight(piece) && wanted(piece)) return piece;
     }
     return undefined;
+  }
+
+  /** The piece that a reader needs next, where it is not on its way. */
+  #urgentPiece(): number | undefined {
+    const { content, book, urgent } = this.#options;
+    const piece = urgent();
+    if (piece === undefined) return undefined;
+    this.#cursor = piece;
+    return content.has(piece) || book.isInFlight(piece) ? undefined : piece;
   }
 
   #fromOrigin(): void {
@@ -230,7 +252,9 @@ export class Adrift {
     const others = this.#options.hosts().length > 0;
     const limit = others ? LIMITS.originLeasesPerHost : LIMITS.originLeasesLoneHost;
     const starved = world.clock.now() - this.#progressMs > STARVED_MS;
-    while (book.runningFrom('origin') < limit) {
+    // A reader does not wait until one of the others has ended.
+    const isUrgent = () => !others && content.ranges && this.#urgentPiece() !== undefined;
+    while (book.runningFrom('origin') < limit || (book.runningFrom('origin') === limit && isUrgent())) {
       const run = content.ranges ? this.#originRun(others && !starved) : this.#stream();
       if (run === undefined || !pool.take(() => {})) return;
       book.begin(run);
@@ -245,7 +269,7 @@ export class Adrift {
       [...this.#known.values()].some(({ reply }) => reply?.have.has(piece)) &&
       content.expected(piece) !== undefined;
     const wanted = (piece: number) => mine(piece) && !offered(piece);
-    const first = this.#fromRandom(wanted);
+    const first = this.#pick(wanted);
     if (first === undefined || content.pieceLength === undefined) return undefined;
     const longest = ownOnly ? 1 : Math.max(1, Math.floor(LIMITS.leaseBytes / content.pieceLength));
     let count = 1;
@@ -263,16 +287,4 @@ export class Adrift {
     if (book.runningFrom('origin') > 0) return undefined;
     return { first: 0, count: content.pieces ?? LIMITS.piecesPerTask, from: 'origin', hedge: false };
   }
-}
-
-function nobodyHas(content: PeerContent): ShoalError {
-  return content.sources.length === 0
-    ? new ShoalError(
-        'ERR_DIGEST_NO_SOURCE',
-        `nobody reachable holds ${content.taskId}, and no source is known`,
-      )
-    : new ShoalError(
-        'ERR_SOURCE_FORBIDDEN',
-        'no reachable host holds the content, and the origin may not be read',
-      );
 }

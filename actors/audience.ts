@@ -1,8 +1,9 @@
 import type { Clock } from '../core/clock.ts';
 import { ShoalError, toShoalError } from '../core/errors.ts';
 import { isTaskId } from '../core/ids.ts';
-import type { Source } from '../core/source.ts';
-import type { Store, StoredTask, TaskRecord } from '../storage/store.ts';
+import { parseSourceUrl, type Source } from '../core/source.ts';
+import type { OriginRequest } from '../origins/origin.ts';
+import type { Store, StoredTask } from '../storage/store.ts';
 import type { Access, Verdict } from './access.ts';
 import { headersOf } from './download-target.ts';
 import type { HostWorld } from './host-world.ts';
@@ -35,22 +36,15 @@ export async function proveAudience(
   asker: Asker,
   signal: AbortSignal,
 ): Promise<void> {
-  const headers = headersOf(asker);
-  const credential = credentialOf(headers);
-  const wasOpen = stored.record.audience === 'public';
-  const sources = sourcesToAsk(stored.record, credential);
-  if (wasOpen && sources.length === 0) return;
-  let refusal = new ShoalError(
-    'ERR_SOURCE_REFUSED',
-    credential === undefined
-      ? 'this content belongs to its source; no credentials were given'
-      : 'this content belongs to its source, and none is known that could let these credentials in',
-  );
-  for (const { url } of sources) {
+  const { audience, sources, etag } = stored.record;
+  const wasOpen = audience === 'public';
+  const claims = wasOpen ? openClaims(asker, sources) : closedClaims(asker, sources);
+  if (wasOpen && claims.length === 0) return;
+  let refusal = ownerless(asker);
+  for (const claim of claims) {
     try {
-      const ask = () => askSource(world, stored.record, { url, headers }, signal);
-      await proofs.access.prove({ content: url, credential, wasOpen }, ask);
-      if (!wasOpen) await proofs.possession.prove(world, stored, { url, headers }, signal);
+      await proveClaim(world, proofs.access, { ...claim, wasOpen, etag }, signal);
+      if (!wasOpen) await proofs.possession.prove(world, stored, claim, signal);
       return;
     } catch (error) {
       signal.throwIfAborted();
@@ -60,13 +54,79 @@ export async function proveAudience(
   throw refusal;
 }
 
-/** Who may say whether the client may have the content; empty where it is public and nobody need say so again. */
-function sourcesToAsk({ audience, sources }: TaskRecord, credential: string | undefined): readonly Source[] {
-  if (audience === 'public')
-    return sources.filter(({ url, credentials }) => isRegistryUrl(url) && !credentials);
-  return sources.filter(
-    ({ url, credentials }) => isRegistryUrl(url) || (credentials && credential !== undefined),
+/** Asks the registry that a request names whether it lets the client in, so that the answer is there when it is needed. */
+export async function askAhead(
+  world: HostWorld,
+  access: Access,
+  asker: Asker & { readonly digest?: string | undefined },
+  wasOpen: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const own = ownSource(asker);
+  if (own === undefined || asker.digest === undefined || !isRegistryUrl(own)) return;
+  const claim = { url: own, headers: headersOf(asker), wasOpen, etag: undefined };
+  // Whoever needs the answer asks again, and is told.
+  await proveClaim(world, access, claim, signal).catch(() => undefined);
+}
+
+/** To a source as whom: what a client gave for one server goes to no other. */
+type Claim = OriginRequest;
+
+/** Public content of registries is proven again at those that gave it to everybody. */
+function openClaims(asker: Asker, sources: readonly Source[]): Claim[] {
+  const open = sources.filter(({ url, credentials }) => isRegistryUrl(url) && !credentials);
+  return open.map(({ url }) => claimAt(asker, url));
+}
+
+/** Content of its sources: the one that was named comes first. @throws ERR_SOURCE_REFUSED */
+function closedClaims(asker: Asker, sources: readonly Source[]): Claim[] {
+  const own = ownSource(asker);
+  const claims = sources
+    .filter(({ url, credentials }) => credentials || isRegistryUrl(url))
+    .map(({ url }) => claimAt(asker, url))
+    .filter(({ url, headers }) => isRegistryUrl(url) || credentialOf(headers) !== undefined)
+    .sort((a, b) => Number(b.url === own) - Number(a.url === own));
+  const isKnown = own === undefined || claims.some(({ url }) => url === own);
+  if (!isKnown && isRegistryUrl(own)) claims.unshift(claimAt(asker, own));
+  const origins = new Set(claims.map(({ url }) => new URL(url).origin));
+  if (own === undefined && origins.size > 1 && credentialOf(asker.headers) !== undefined) {
+    throw new ShoalError(
+      'ERR_SOURCE_REFUSED',
+      'the credentials could be meant for several sources: give the URL, and the digest with --digest',
+    );
+  }
+  return claims;
+}
+
+/** The URL that a request names. */
+function ownSource({ resource }: Asker): string | undefined {
+  return /^https?:/i.test(resource) ? parseSourceUrl(resource).url : undefined;
+}
+
+function claimAt(asker: Asker, url: string): Claim {
+  const own = ownSource(asker);
+  const isMeant = own === undefined || new URL(own).origin === new URL(url).origin;
+  return { url, headers: isMeant ? headersOf(asker) : {} };
+}
+
+function ownerless({ headers }: Asker): ShoalError {
+  return new ShoalError(
+    'ERR_SOURCE_REFUSED',
+    credentialOf(headers) === undefined
+      ? 'this content belongs to its source; no credentials were given'
+      : 'this content belongs to its source, and none is known that could let these credentials in',
   );
+}
+
+async function proveClaim(
+  world: HostWorld,
+  access: Access,
+  claim: Claim & { readonly wasOpen: boolean; readonly etag: string | undefined },
+  signal: AbortSignal,
+): Promise<void> {
+  const { url, headers, wasOpen } = claim;
+  const claimant = { content: url, credential: credentialOf(headers), wasOpen };
+  await access.prove(claimant, () => askSource(world, claim, signal));
 }
 
 /** What a client's headers claim, as one string; undefined where they claim nothing. */
@@ -80,15 +140,14 @@ export function credentialOf(headers: Readonly<Record<string, string>>): string 
 
 async function askSource(
   world: HostWorld,
-  { etag }: TaskRecord,
-  request: { readonly url: string; readonly headers: Readonly<Record<string, string>> },
+  { url, headers, etag }: OriginRequest & { readonly etag: string | undefined },
   signal: AbortSignal,
 ): Promise<Verdict> {
   // A registry's answer to a condition does not say whom it was meant for.
-  const known = etag === undefined || isRegistryUrl(request.url) ? undefined : { etag };
+  const known = etag === undefined || isRegistryUrl(url) ? undefined : { etag };
   const { signal: until, cancel } = within(world.clock, PROOF_MS, signal);
   try {
-    const answer = await world.origin.probe({ ...request, known, prefixBytes: 1 }, until);
+    const answer = await world.origin.probe({ url, headers, known, prefixBytes: 1 }, until);
     if (answer.kind === 'unchanged') return { kind: 'allowed', open: false };
     answer.body.discard();
     return { kind: 'allowed', open: answer.probed.audience === 'public' };

@@ -4,7 +4,7 @@ import type { TaskId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
 import { parseSourceUrl } from '../core/source.ts';
 import type { StoredTask } from '../storage/store.ts';
-import { type Proofs, proveAudience } from './audience.ts';
+import { askAhead, type Proofs, proveAudience } from './audience.ts';
 import { headersOf } from './download-target.ts';
 import type { AdmitFacts, DownloadRequest } from './downloads.ts';
 import type { HostWorld } from './host-world.ts';
@@ -40,6 +40,7 @@ export class Gate {
     this.#options = options;
     this.signal = AbortSignal.any([signal, this.#refused.signal]);
     if (request.admit) this.#admission = this.#watched(this.#admit(request.admit));
+    else void this.#askAhead();
   }
 
   /** Whether the client may have what is here now. */
@@ -74,13 +75,23 @@ export class Gate {
     await proofs.possession.prove(world, stored, { url, headers: headersOf(request) }, signal);
   }
 
+  async #askAhead(): Promise<void> {
+    const { world, proofs, request } = this.#options;
+    await askAhead(world, proofs.access, request, this.#wasPublic, this.signal).catch(() => undefined);
+  }
+
+  get #wasPublic(): boolean {
+    const { world, taskId } = this.#options;
+    return world.store.row(taskId)?.audience === 'public';
+  }
+
   /** A source out of reach does not end it before it is known whether the content was public. */
   async #admit(admit: (facts: AdmitFacts) => Promise<void>): Promise<void> {
-    const { world, taskId } = this.#options;
+    const { world } = this.#options;
     const known = new Promise<StoredTask>((resolve) => {
       this.#known = resolve;
     });
-    const wasPublic = world.store.row(taskId)?.audience === 'public';
+    const wasPublic = this.#wasPublic;
     try {
       await admit({ wasPublic });
     } catch (error) {

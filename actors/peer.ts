@@ -126,6 +126,7 @@ export class PeerActor {
       mayReadOrigin: () => origin.request() !== undefined,
       probe: () => this.#probe(),
       originError: () => origin.error,
+      urgent: () => this.#urgent,
     });
     this.content = content;
     this.stats = stats;
@@ -235,6 +236,7 @@ export class PeerActor {
     const { book } = this.#transfers;
     if (this.#urgent === piece || this.content.has(piece) || book.isInFlight(piece)) return;
     this.#urgent = piece;
+    this.#adrift.more();
     this.#sync.schedule(true);
   }
 
@@ -323,7 +325,9 @@ export class PeerActor {
   }
 
   #transferEnded(failed: boolean): void {
-    if (!this.#checkComplete()) this.#sync.schedule(failed || this.#transfers.book.queuedCount === 0);
+    if (this.#checkComplete()) return;
+    if (!failed) this.#adrift.more();
+    this.#sync.schedule(failed || this.#transfers.book.queuedCount === 0);
   }
 
   // --- adrift ---
