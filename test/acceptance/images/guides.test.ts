@@ -1,0 +1,125 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { hostStatusSchema } from '../../../admin/control.ts';
+import { ROOT, startChild, until } from '../../support/child.ts';
+import { MIB } from '../../support/files.ts';
+import { shellBlocks } from '../../support/guide.ts';
+import { buildImage, TAG } from '../../support/image.ts';
+import { type OwnMachine, startOwnMachine } from '../../support/own-machine.ts';
+import { lastJson } from '../../support/swarm.ts';
+
+const PAGES = 'docs/clients';
+const REGISTRY = '127.0.0.1:5000';
+/** Names that the guides use; each holds the same image here. */
+const REGISTRIES = ['ghcr.io', 'quay.io', 'docker.io'];
+const REPOSITORIES = ['team/app:v1', 'library/debian:stable-slim'];
+
+/** The image daemons of a machine, and how their services are restarted. */
+const SERVICES = `
+start() {
+  case "$1" in
+    containerd) setsid containerd >>/run/containerd.log 2>&1 </dev/null & ;;
+    docker)
+      set -- --bridge=none --iptables=false --ip-forward=false --ip-masq=false
+      setsid dockerd "$@" --pidfile=/run/docker.pid >>/run/docker.log 2>&1 </dev/null & ;;
+  esac
+}
+answer() {
+  for _ in $(seq 100); do
+    case "$1" in
+      containerd) ctr version >/dev/null 2>&1 && return ;;
+      docker) docker info >/dev/null 2>&1 && return ;;
+      *) return ;;
+    esac
+    sleep 0.1
+  done
+  echo "$1 does not answer" >&2
+  exit 1
+}
+stop() {
+  case "$1" in
+    containerd) pkill -x containerd ;;
+    docker) pkill -x dockerd ;;
+    *) return 0 ;;
+  esac
+  for _ in $(seq 100); do
+    pgrep -x "$(echo "$1" | sed 's/^docker$/dockerd/')" >/dev/null || return 0
+    sleep 0.1
+  done
+}
+`;
+
+/** Runs a script in the machine. @throws Error with what it printed where it fails */
+async function must(machine: OwnMachine, script: string): Promise<string> {
+  const ran = await machine.run(script, 120_000);
+  if (ran.code !== 0) throw new Error(`${script}\nended with ${ran.code}:\n${ran.stdout}\n${ran.stderr}`);
+  return ran.stdout;
+}
+
+/** A machine with a registry, a daemon of Shoal, containerd and Docker, as a reader of the guides has it. */
+async function openMachine(): Promise<OwnMachine> {
+  const image = await buildImage([12 * MIB, 6 * MIB, 3 * MIB, 1 * MIB]);
+  const machine = await startOwnMachine();
+  const log = join(machine.dir, 'shoal.log');
+  onTestFinished(async ({ task }) => {
+    if (task.result?.state === 'fail') {
+      console.error((await machine.run(`tail -n 40 ${log} /run/docker.log /run/containerd.log`)).stdout);
+    }
+    await machine[Symbol.asyncDispose]();
+  });
+  machine.command(
+    'systemctl',
+    `${SERVICES}\n[ "$1" = restart ] || exit 0\nstop "$2"; start "$2"; answer "$2"`,
+  );
+  const config = `
+version: 0.1
+log: {level: warn, accesslog: {disabled: true}}
+storage: {filesystem: {rootdirectory: ${machine.dir}/registry}}
+http: {addr: "${REGISTRY}"}
+`;
+  await must(
+    machine,
+    `mkdir ${machine.dir}/registry
+cat >${machine.dir}/registry.yml <<'END'${config}END
+setsid docker-registry serve ${machine.dir}/registry.yml >${machine.dir}/registry.log 2>&1 </dev/null &
+for _ in $(seq 100); do curl -s -o /dev/null http://${REGISTRY}/v2/ && break; sleep 0.1; done`,
+  );
+  for (const repository of REPOSITORIES) {
+    const target = `docker://${REGISTRY}/${repository}`;
+    const copy = `skopeo --insecure-policy copy -q --dest-tls-verify=false oci:${image.dir}:${TAG} ${target}`;
+    await must(machine, copy);
+  }
+  const registries = REGISTRIES.map((name) => `${name}=http://${REGISTRY}`).join(',');
+  const settings = [`SHOAL_REGISTRY=${registries}`, `SHOAL_ALLOW_ORIGIN=${REGISTRY}`];
+  const up = startChild([...machine.inside, 'env', ...settings, 'shoal', 'up'], log);
+  await until('the daemon to be ready', async () => {
+    if (!up.running) throw new Error('shoal up ended');
+    const ran = await machine.run('curl -sf http://127.0.0.1:4001/healthz && shoal status', 10_000);
+    return ran.code === 0 || undefined;
+  });
+  await must(machine, 'systemctl restart containerd; systemctl restart docker');
+  return machine;
+}
+
+const pages = readdirSync(join(ROOT, PAGES)).filter((name) => name.endsWith('.md'));
+
+test('there is a guide for each client', () => {
+  expect(pages).toEqual(
+    expect.arrayContaining(['containerd.md', 'crio.md', 'docker.md', 'podman.md', 'skopeo.md']),
+  );
+});
+
+for (const page of pages) {
+  test(`every command of ${page} does what it is there for`, async () => {
+    const blocks = shellBlocks(join(PAGES, page));
+    expect(blocks.length, 'blocks of commands').toBeGreaterThan(0);
+    const machine = await openMachine();
+    for (const block of blocks) {
+      const ran = await machine.run(block, 120_000);
+      expect(ran.code, `${block}\n${ran.stdout}\n${ran.stderr}`).toBe(0);
+    }
+    const status = hostStatusSchema.parse(lastJson(await must(machine, 'shoal status --json')));
+    expect(status.bytes.origin, 'bytes that came through the daemon').toBeGreaterThan(20 * MIB);
+  });
+}
