@@ -11,6 +11,8 @@ import {
   type HostStatus,
   hostRowSchema,
   hostStatusSchema,
+  type ImageRow,
+  imageRowSchema,
   type TaskDetail,
   type TaskRow,
   taskDetailSchema,
@@ -46,6 +48,7 @@ export interface DaemonClient {
     signal: AbortSignal,
   ): AsyncIterable<Uint8Array>;
   status(): Promise<HostStatus>;
+  images(): Promise<ImageRow[]>;
   tasks(): Promise<TaskRow[]>;
   task(taskId: string): Promise<TaskDetail>;
   removeTask(taskId: string): Promise<{ hosts: number }>;
@@ -69,6 +72,7 @@ function daemonClient(socketPath: string): DaemonClient {
     get: (body, onProgress, signal) => runGet(socketPath, body, onProgress, signal),
     stream: (body, onResult, signal) => runStream(socketPath, body, onResult, signal),
     status: () => ask('GET', '/v1/status', hostStatusSchema),
+    images: () => ask('GET', '/v1/images', z.array(imageRowSchema)),
     tasks: () => ask('GET', '/v1/tasks', z.array(taskRowSchema)),
     task: (id) => ask('GET', `/v1/tasks/${encodeURIComponent(id)}`, taskDetailSchema),
     removeTask: (id) => ask('DELETE', `/v1/tasks/${encodeURIComponent(id)}`, removedSchema),

@@ -125,6 +125,26 @@ export const hostRowSchema = z.object({
 });
 export type HostRow = z.infer<typeof hostRowSchema>;
 
+export const imageRowSchema = z.object({
+  /** As clients write it; empty where it is not known. */
+  registry: z.string(),
+  repository: z.string(),
+  tag: z.string().optional(),
+  digest: z.string(),
+  kind: z.enum(['image', 'index']),
+  platform: z.string().optional(),
+  /** Bytes of the manifest and of all that an image is made of; of an index its own alone. */
+  size: z.number(),
+  /** Bytes of these on this host. */
+  here: z.number(),
+  /** Configuration and layers, or the manifests of an index; and those that are here whole. */
+  parts: z.number(),
+  partsHere: z.number(),
+  /** Wall-clock ms since 1970. */
+  lastUsedMs: z.number(),
+});
+export type ImageRow = z.infer<typeof imageRowSchema>;
+
 /** What a host daemon can be asked. Errors are ShoalErrors. */
 export interface HostControl {
   /**
@@ -147,6 +167,8 @@ export interface HostControl {
     signal: AbortSignal,
   ): AsyncIterable<Uint8Array>;
   status(): HostStatus;
+  /** Images whose manifest is in the cache of this host. */
+  images(): Promise<ImageRow[]>;
   /** Asks all schedulers. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_NO_RESPONDERS */
   tasks(): Promise<TaskRow[]>;
   /** @throws ERR_TASK_NOT_FOUND, ERR_BUS_UNAVAILABLE, ERR_BUS_NO_RESPONDERS */

@@ -62,6 +62,7 @@ function addRoutes(app: FastifyInstance, control: Promise<HostControl>): void {
     return reply.type('application/octet-stream').send(Readable.from(frames, { highWaterMark: 4 }));
   });
   app.get('/v1/status', async () => (await control).status());
+  app.get('/v1/images', async () => (await control).images());
   app.get('/v1/tasks', async () => (await control).tasks());
   app.get<OfTask>('/v1/tasks/:id', async (request) => (await control).task(request.params.id));
   app.delete<OfTask>('/v1/tasks/:id', async (request) => (await control).removeTask(request.params.id));

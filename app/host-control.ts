@@ -6,6 +6,8 @@ import type { GetProgress, GetResult, HostControl, HostStatus } from '../admin/c
 import type { RangeServer } from '../dataplane/data-plane.ts';
 import type { Advertised } from './advertised.ts';
 import type { HostConfig } from './config.ts';
+import { listImages } from './images.ts';
+import { registryNamer } from './registry-names.ts';
 import { swarmQueries } from './swarm-query.ts';
 import { VERSION } from './version.ts';
 
@@ -30,6 +32,7 @@ export function hostControl(facts: Facts, downloads: Downloads): HostControl {
     stream: (request, onResult, signal) =>
       downloads.stream(request, { onResult: (result) => onResult(result as GetResult) }, signal),
     status: () => statusOf(facts, startedMs),
+    images: () => listImages(world.store, registryNamer(facts.config.registries)),
   };
 }
 

@@ -4,7 +4,7 @@ import type { SwarmQueries } from '../app/swarm-query.ts';
 import { redactUrl } from '../core/source.ts';
 import { print } from './print.ts';
 import { configInput } from './settings-flags.ts';
-import { hostsText, statusText, tasksText, taskText } from './views/rows.ts';
+import { hostsText, imagesText, statusText, tasksText, taskText } from './views/rows.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -14,6 +14,13 @@ export async function runStatus(options: Options): Promise<void> {
   const { nats, ...status } = await (await connectDaemon(dir)).status();
   const url = nats.url === undefined ? {} : { url: nats.url.split(',').map(redactUrl).join(',') };
   await show(options, { ...status, nats: { ...url, state: nats.state } }, statusText);
+}
+
+/** Runs `image ls`. */
+export async function runImageLs(options: Options): Promise<void> {
+  const { dir } = loadSchedulerConfig(configInput(options));
+  const rows = await (await connectDaemon(dir)).images();
+  await show(options, rows, (images) => imagesText(images, Date.now()));
 }
 
 /** Runs `task ls`. */

@@ -98,6 +98,7 @@ export const ERRORS = {
     1,
     'Check the image at its registry: what it gave is not a manifest of OCI or Docker.',
   ),
+  ERR_IMAGE_PLATFORM: user(404, 3, 'Give one of the platforms named above with --platform, or all.'),
   ERR_HOST_NOT_FOUND: user(
     404,
     3,

@@ -10,7 +10,7 @@ type Options = Readonly<Record<string, unknown>>;
 
 const WHERE: readonly SettingName[] = ['dir', 'nats', 'nats-creds', 'swarm'];
 
-/** Adds `status`, `task ls|show|rm` and `host ls`. */
+/** Adds `status`, `image ls`, `task ls|show|rm` and `host ls`. */
 export function addReading(program: Command): void {
   const status = program
     .command('status')
@@ -20,6 +20,19 @@ export function addReading(program: Command): void {
     .addHelpText('after', example('shoal status', 'shoal status --dir /srv/shoal --json'))
     .action(async (options: Options) => (await commands()).runStatus(options));
   addSettings(status, ['dir']);
+
+  const image = program
+    .command('image')
+    .summary('list images')
+    .description('List the images in the cache of this machine.');
+  const images = image
+    .command('ls')
+    .summary('list the images in the cache of this machine')
+    .description('List the images whose manifest is in the cache of the daemon in --dir.')
+    .option('--json', 'print JSON')
+    .addHelpText('after', example('shoal image ls', 'shoal image ls --dir /srv/shoal --json'))
+    .action(async (options: Options) => (await commands()).runImageLs(options));
+  addSettings(images, ['dir']);
 
   const task = program
     .command('task')

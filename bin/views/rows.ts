@@ -1,4 +1,4 @@
-import type { HostRow, HostStatus, TaskDetail, TaskRow } from '../../admin/control.ts';
+import type { HostRow, HostStatus, ImageRow, TaskDetail, TaskRow } from '../../admin/control.ts';
 import { formatBytes, formatDuration } from '../../core/units.ts';
 import { reasonsText } from './summary.ts';
 import { factsText, tableText } from './tables.ts';
@@ -75,6 +75,26 @@ export function taskText(task: TaskDetail): string {
     [2, 3, 4, 5],
   );
   return `${factsText(facts)}\n${peers}`;
+}
+
+/** Images of this host, one a line. */
+export function imagesText(rows: readonly ImageRow[], nowMs: number): string {
+  if (rows.length === 0) return 'no images\n';
+  return tableText(
+    ['REGISTRY', 'REPOSITORY', 'TAG', 'DIGEST', 'PLATFORM', 'SIZE', 'HERE', 'PARTS', 'LAST USED'],
+    rows.map((row) => [
+      row.registry || UNKNOWN,
+      row.repository || UNKNOWN,
+      row.tag ?? UNKNOWN,
+      row.digest,
+      row.kind === 'index' ? 'index' : (row.platform ?? UNKNOWN),
+      formatBytes(row.size),
+      formatBytes(row.here),
+      `${row.partsHere}/${row.parts}`,
+      `${formatDuration(nowMs - row.lastUsedMs)} ago`,
+    ]),
+    [5, 6, 7, 8],
+  );
 }
 
 /** Hosts, one a line. */

@@ -61,6 +61,9 @@ export function fakeControl(overrides: Partial<HostControl> = {}): HostControl {
       yield Buffer.from('abcdef');
     },
     status: () => STATUS,
+    async images() {
+      return [];
+    },
     async tasks() {
       return [TASK];
     },

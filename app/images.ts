@@ -1,0 +1,141 @@
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import type { ImageRow } from '../admin/control.ts';
+import { type Digest, digestOfTask, type TaskId, taskIdOfDigest } from '../core/ids.ts';
+import { MANIFEST_BYTES, type Manifest, parseManifest } from '../core/oci-manifest.ts';
+import { formatPlatform, type Platform } from '../core/oci-platform.ts';
+import type { Source } from '../core/source.ts';
+import type { Store, StoredRow } from '../storage/store.ts';
+
+type Shelf = Pick<Store, 'rows' | 'row' | 'look'>;
+
+/** A manifest that is here whole. */
+interface Known {
+  readonly digest: Digest;
+  readonly row: StoredRow;
+  readonly manifest: Manifest;
+  readonly places: readonly Place[];
+}
+
+interface Place {
+  readonly registry: string;
+  readonly repository: string;
+  readonly tag?: string | undefined;
+}
+
+/** Names what a base URL of a registry is called. */
+export type RegistryNamer = (base: string) => string;
+
+const MANIFEST_PATH = /^\/v2\/(.+)\/manifests\/([^/]+)$/;
+const MANIFEST_TYPE = /^application\/vnd\.(?:oci\.image|docker\.distribution)\.[a-z.]*(?:manifest|index)/;
+const configBody = z.object({ os: z.string(), architecture: z.string(), variant: z.string().optional() });
+
+/** The images whose manifest is here whole, and how much of each is; looking at them is no use of them. */
+export async function listImages(store: Shelf, nameOf: RegistryNamer): Promise<ImageRow[]> {
+  const known: Known[] = [];
+  for (const row of [...store.rows()]) {
+    const digest = digestOfTask(row.taskId);
+    if (digest === undefined || !row.complete || (row.length ?? 0) > MANIFEST_BYTES) continue;
+    const found = await manifestHere(store, row, digest, nameOf);
+    if (found !== undefined) known.push(found);
+  }
+  const platforms = new Map<Digest, Platform>();
+  for (const { manifest } of known) {
+    if (manifest.kind !== 'index') continue;
+    for (const { digest, platform } of manifest.manifests) if (platform) platforms.set(digest, platform);
+  }
+  const rows = await Promise.all(
+    known.map(async (one) => {
+      const platform = platforms.get(one.digest) ?? (await platformOf(store, one.manifest));
+      return one.places.map((place): ImageRow => ({ ...place, ...partsOf(store, one, platform) }));
+    }),
+  );
+  return rows.flat().sort(inOrder);
+}
+
+function inOrder(a: ImageRow, b: ImageRow): number {
+  const [left, right] = [a, b].map(({ registry, repository, kind, platform = '', digest }) =>
+    [registry, repository, kind === 'index' ? '0' : '1', platform, digest].join(' '),
+  ) as [string, string];
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+async function manifestHere(
+  store: Shelf,
+  row: StoredRow,
+  digest: Digest,
+  nameOf: RegistryNamer,
+): Promise<Known | undefined> {
+  try {
+    const stored = await store.look(row.taskId);
+    if (!stored?.complete) return undefined;
+    const { mediaType, sources } = stored.record;
+    const places = placesOf(sources, nameOf);
+    const isTyped = mediaType !== undefined && MANIFEST_TYPE.test(mediaType);
+    if (places.length === 0 && !isTyped) return undefined;
+    const manifest = parseManifest(await readFile(stored.path), isTyped ? mediaType : undefined);
+    const nowhere = { registry: '', repository: '' };
+    return { digest, row, manifest, places: places.length > 0 ? places : [nowhere] };
+  } catch {
+    // What is gone by now, or is no manifest after all, is no image.
+    return undefined;
+  }
+}
+
+/** Where the manifest is from, each repository once; the tag where its URL has one. */
+function placesOf(sources: readonly Source[], nameOf: RegistryNamer): Place[] {
+  const places = new Map<string, Place>();
+  for (const { url } of sources) {
+    const { origin, pathname } = new URL(url);
+    const [, repository, version = ''] = MANIFEST_PATH.exec(pathname) ?? [];
+    if (repository === undefined) continue;
+    const registry = nameOf(origin);
+    const tag = version.includes(':') ? places.get(`${registry}/${repository}`)?.tag : version;
+    places.set(`${registry}/${repository}`, { registry, repository, ...(tag !== undefined && { tag }) });
+  }
+  return [...places.values()];
+}
+
+/** Where no index here says it, the configuration of the image does. */
+async function platformOf(store: Shelf, manifest: Manifest): Promise<Platform | undefined> {
+  if (manifest.kind === 'index' || manifest.config.size > MANIFEST_BYTES) return undefined;
+  const taskId = taskIdOfDigest(manifest.config.digest);
+  try {
+    if (!store.row(taskId)?.complete) return undefined;
+    const stored = await store.look(taskId);
+    if (!stored?.complete) return undefined;
+    return configBody.parse(JSON.parse(await readFile(stored.path, 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+function partsOf(
+  store: Shelf,
+  { digest, row, manifest }: Known,
+  platform: Platform | undefined,
+): Omit<ImageRow, keyof Place> {
+  const isIndex = manifest.kind === 'index';
+  const parts = isIndex ? manifest.manifests : [manifest.config, ...manifest.layers];
+  const here = [...new Set(parts.map((part) => taskIdOfDigest(part.digest)))].flatMap(
+    (taskId: TaskId) => store.row(taskId) ?? [],
+  );
+  const own = row.length ?? 0;
+  const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, own);
+  return {
+    digest,
+    kind: manifest.kind,
+    ...(platform !== undefined && { platform: formatPlatform(platform) }),
+    // The parts of an index are images of their own, each with its row.
+    size: isIndex ? own : sum(distinctSizes(parts)),
+    here: isIndex ? own : sum(here.map(({ storedBytes }) => storedBytes)),
+    parts: new Set(parts.map((part) => part.digest)).size,
+    partsHere: here.filter(({ complete }) => complete).length,
+    lastUsedMs: Math.max(row.lastUsedMs, ...(isIndex ? [] : here.map(({ lastUsedMs }) => lastUsedMs))),
+  };
+}
+
+/** A layer may stand in an image twice, and is here once. */
+function distinctSizes(parts: readonly { readonly digest: Digest; readonly size: number }[]): number[] {
+  return [...new Map(parts.map(({ digest, size }) => [digest, size])).values()];
+}
