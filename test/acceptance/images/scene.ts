@@ -54,7 +54,7 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
   const mirrorFlags = [
     ...['--allow-origin', registry.name],
     ...['--registry', `${registry.name}=${registry.url}`, '--registry', `docker.io=${registry.url}`],
-    ...['--default-registry', 'docker.io'],
+    ...['--default-registry', 'docker.io', '--prefix-origin', registry.name],
   ];
   if (registry.tokens !== undefined) mirrorFlags.push('--allow-origin', new URL(registry.tokens.realm).host);
   const swarm = await startSwarm({
