@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock, Random } from '../core/clock.ts';
 import type { ShoalError } from '../core/errors.ts';
-import { RecentMap } from './recent-map.ts';
+import { RecentMap } from '../core/recent-map.ts';
 
 /** What a source says of a client that wants content of it. */
 export type Verdict =

@@ -1,10 +1,10 @@
 import { type Random, randomInt } from '../core/clock.ts';
 import { ShoalError, toShoalError } from '../core/errors.ts';
 import { pieceOffset } from '../core/piece.ts';
+import { RecentMap } from '../core/recent-map.ts';
 import type { OriginRequest } from '../origins/origin.ts';
 import type { StoredTask } from '../storage/store.ts';
 import type { HostWorld } from './host-world.ts';
-import { RecentMap } from './recent-map.ts';
 import { isRegistryUrl } from './registry-url.ts';
 
 const SAMPLE_BYTES = 512;

@@ -1,7 +1,7 @@
 import type { Verdict } from '../../actors/access.ts';
-import { RecentMap } from '../../actors/recent-map.ts';
 import { ShoalError, toShoalError } from '../../core/errors.ts';
 import { parseContentRange } from '../../core/ranges.ts';
+import { RecentMap } from '../../core/recent-map.ts';
 import { strongEtag } from '../../core/source.ts';
 import type { RegistryAnswer } from '../../origins/registry/registry.ts';
 import type { Ask, MirrorWorld } from './mirror-world.ts';
