@@ -4,8 +4,8 @@ import { isIP } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { ShoalError } from '../../core/errors.ts';
 import { FORWARD_LIMITS } from './limits.ts';
+import { loadX509, pemOfKey, serialNumber } from './x509.ts';
 
-type X509 = typeof import('@peculiar/x509');
 type Algorithm = webcrypto.EcKeyImportParams | webcrypto.RsaHashedImportParams;
 
 /** Makes certificates for the hosts whose connections are looked into. */
@@ -38,14 +38,12 @@ export async function loadCa(certFile: string, keyFile: string): Promise<Certifi
     'sign',
     'verify',
   ])) as webcrypto.CryptoKeyPair;
-  const leafKeyText = keyText(await webcrypto.subtle.exportKey('pkcs8', leafKeys.privateKey));
+  const leafKeyText = pemOfKey(await webcrypto.subtle.exportKey('pkcs8', leafKeys.privateKey));
   const leaves = new Map<string, { context: Promise<SecureContext>; renewMs: number }>();
 
   async function make(host: string, notAfter: Date): Promise<SecureContext> {
     const leaf = await x509.X509CertificateGenerator.create({
-      serialNumber: Buffer.from(webcrypto.getRandomValues(new Uint8Array(16)))
-        .toString('hex')
-        .replace(/^[89a-f]/, '7'),
+      serialNumber: serialNumber(),
       // A common name holds 64 characters at most; clients read the alternative names alone.
       subject: [{ CN: [host.slice(0, 64)] }],
       issuer: issuer.subjectName,
@@ -112,12 +110,6 @@ function parse<T>(make: () => T, file: string, what: string): T {
   }
 }
 
-/** Loaded where a CA is given: most hosts have none. */
-async function loadX509(): Promise<X509> {
-  await import('reflect-metadata');
-  return import('@peculiar/x509');
-}
-
 function algorithmOf(key: KeyObject): Algorithm | undefined {
   if (key.asymmetricKeyType === 'rsa') return { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
   const curve = key.asymmetricKeyDetails?.namedCurve;
@@ -137,10 +129,4 @@ async function importKey(key: KeyObject, file: string): Promise<webcrypto.Crypto
 function signingAlgorithm(key: KeyObject): { name: string; hash: string } {
   if (key.asymmetricKeyType === 'rsa') return { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
   return { name: 'ECDSA', hash: 'SHA-256' };
-}
-
-function keyText(der: ArrayBuffer): string {
-  return createPrivateKey({ key: Buffer.from(der), format: 'der', type: 'pkcs8' })
-    .export({ type: 'pkcs8', format: 'pem' })
-    .toString();
 }

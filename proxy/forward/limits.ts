@@ -8,6 +8,8 @@ export const FORWARD_LIMITS = {
   /** A client that says nothing for this long after CONNECT waits for the origin to speak: not TLS. */
   silentClientMs: 3_000,
   handshakeMs: 10_000,
+  /** How long a client may keep its side of a tunnel open after the origin closed. */
+  lingerMs: 10_000,
   /** How long an intercepted connection may take over the headers of its next request. */
   headersMs: 60_000,
   /** Between bytes from the swarm; then the connection is cut, and the client goes on by range. */

@@ -32,7 +32,12 @@ export function splice(client: Duplex, origin: Socket, head: Buffer): Promise<Tu
       else side.once('close', closed);
     }
     client.once('close', () => origin.destroy());
-    origin.once('close', () => client.end());
+    origin.once('close', () => {
+      client.end();
+      // A client that does not end its side in turn holds nothing open for long.
+      const timer = setTimeout(() => client.destroy(), FORWARD_LIMITS.lingerMs);
+      client.once('close', () => clearTimeout(timer));
+    });
     if (head.length > 0) origin.write(head);
     client.pipe(origin);
     origin.pipe(client);
