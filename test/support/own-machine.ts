@@ -27,8 +27,16 @@ const EMPTY = [
   '/var/tmp',
 ];
 
+export interface OwnMachineOptions {
+  /** Further lines of /etc/hosts. */
+  readonly hosts?: string;
+  /** Whether ports and processes are this machine's: then names and files alone are its own. */
+  readonly sharedNetwork?: boolean;
+}
+
 /** Starts a machine in namespaces of its own, with the loopback interface alone. Needs root. */
-export async function startOwnMachine(options: { readonly hosts?: string } = {}): Promise<OwnMachine> {
+export async function startOwnMachine(options: OwnMachineOptions = {}): Promise<OwnMachine> {
+  const { hosts = '', sharedNetwork = false } = options;
   const dir = mkdtempSync(join(tmpdir(), 'shoal-machine-'));
   const bin = join(dir, 'bin');
   mkdirSync(bin);
@@ -37,7 +45,7 @@ export async function startOwnMachine(options: { readonly hosts?: string } = {})
       `mkdir -p ${dir}/up${index} ${dir}/work${index}`,
       `mount -t overlay overlay -o lowerdir=${path},upperdir=${dir}/up${index},workdir=${dir}/work${index} ${path}`,
     ]),
-    ...EMPTY.flatMap((path, index) => [
+    ...(sharedNetwork ? [] : EMPTY).flatMap((path, index) => [
       `mkdir -p ${dir}/empty${index} ${path}`,
       `mount --bind ${dir}/empty${index} ${path}`,
     ]),
@@ -45,28 +53,33 @@ export async function startOwnMachine(options: { readonly hosts?: string } = {})
   const set = [
     'set -e',
     ...mounts,
-    'ip link set lo up',
+    ...(sharedNetwork ? [] : ['ip link set lo up']),
     `printf '127.0.0.1 localhost\\n%s' "$1" > /etc/hosts`,
     `touch ${dir}/ready`,
     'exec sleep infinity',
   ];
-  const namespaces = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  const own = sharedNetwork ? [] : ['--net', '--pid', '--fork', '--kill-child', '--mount-proc'];
   const log = join(dir, 'machine.log');
-  const hosts = options.hosts ?? '';
-  const child: Child = startChild(['unshare', ...namespaces, 'sh', '-c', set.join('\n'), 'sh', hosts], log);
+  const child: Child = startChild(
+    ['unshare', '--mount', ...own, 'sh', '-c', set.join('\n'), 'sh', hosts],
+    log,
+  );
   const first = await until('the machine to be ready', async () => {
     if (!child.running)
       throw new Error(`the machine ended: ${(await startCommand(['cat', log]).done).stdout}`);
     const ready = await startCommand(['test', '-e', join(dir, 'ready')]).done;
+    if (ready.code !== 0) return undefined;
+    if (sharedNetwork) return String(child.pid);
     const children = await startCommand(['pgrep', '-P', String(child.pid)]).done;
-    return ready.code === 0 ? children.stdout.trim().split('\n')[0] : undefined;
+    return children.stdout.trim().split('\n')[0];
   });
   const environment = [
     `PATH=${bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
     'HOME=/root',
     'LANG=C.UTF-8',
   ];
-  const inside = ['nsenter', '-t', first, '-m', '-n', '-p', 'env', '-i', ...environment];
+  const entered = sharedNetwork ? ['-m'] : ['-m', '-n', '-p'];
+  const inside = ['nsenter', '-t', first, ...entered, 'env', '-i', ...environment];
   const machine: OwnMachine = {
     dir,
     inside,

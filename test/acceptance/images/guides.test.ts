@@ -116,7 +116,7 @@ for (const page of pages) {
     expect(blocks.length, 'blocks of commands').toBeGreaterThan(0);
     const machine = await openMachine();
     for (const block of blocks) {
-      const ran = await machine.run(block, 120_000);
+      const ran = await machine.run(`export PASSWORD=secret\n${block}`, 120_000);
       expect(ran.code, `${block}\n${ran.stdout}\n${ran.stderr}`).toBe(0);
     }
     const status = hostStatusSchema.parse(lastJson(await must(machine, 'shoal status --json')));
