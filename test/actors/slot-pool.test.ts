@@ -27,6 +27,27 @@ test('whoever waits longest is told first, once, and however often they asked', 
   expect(told).toHaveLength(2);
 });
 
+test('slots go to the task that asked first for any, and every fourth to the one that waits longest', () => {
+  const pool = new SlotPool(1);
+  const got: string[] = [];
+  const tasks = ['first layer', 'second layer', 'third layer'].map((name) => {
+    const pump = () => {
+      if (pool.take(pump)) got.push(name);
+    };
+    return pump;
+  });
+  for (const pump of tasks) pump();
+  // Each wants more than it will get.
+  for (let round = 0; round < 11; round += 1) {
+    pool.release();
+    for (const pump of tasks) pump();
+  }
+  expect(got[0]).toBe('first layer');
+  expect(got.filter((name) => name === 'first layer').length).toBeGreaterThanOrEqual(9);
+  expect(got).toContain('second layer');
+  expect(got).toContain('third layer');
+});
+
 test('whoever gave up waiting is not told', () => {
   const pool = new SlotPool(1);
   const told: string[] = [];
