@@ -38,7 +38,9 @@ export async function targetOf(
     return { taskId: taskIdOfDigest(digest), sources: [source], headers, mayReadOrigin };
   // Without the origin nothing can be newer than what the swarm was told last.
   const maxStaleMs = noOrigin ? Number.MAX_SAFE_INTEGER : request.maxStaleMs;
-  const resolved = await resolveUrl(world, { url, headers, mayReadOrigin, maxStaleMs }, signal);
+  const { filteredQuery } = request;
+  const asked = { url, headers, mayReadOrigin, maxStaleMs, filteredQuery };
+  const resolved = await resolveUrl(world, asked, signal);
   const opened = { probed: resolved.probed, body: resolved.body };
   return { taskId: resolved.taskId, sources: [source], headers, mayReadOrigin, opened };
 }

@@ -28,6 +28,8 @@ export interface DownloadRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly noOrigin: boolean;
   readonly maxStaleMs: number;
+  /** Query parameters of the URL that neither name content nor grant access to it. */
+  readonly filteredQuery?: readonly string[] | undefined;
   /** Which bytes of the whole a stream gives, cut to the length; a function is asked once the length is known. */
   readonly range?: WantedRange | undefined;
   /**

@@ -22,6 +22,8 @@ interface ResolveInput {
   readonly headers: Readonly<Record<string, string>>;
   readonly mayReadOrigin: boolean;
   readonly maxStaleMs: number;
+  /** Query parameters that do not name content. */
+  readonly filteredQuery?: readonly string[] | undefined;
 }
 
 type Known = Extract<ResolveReply, { status: 'ask-origin' }>['known'];
@@ -44,7 +46,7 @@ export async function resolveUrl(
 ): Promise<Resolved> {
   const credentials = Object.keys(input.headers).length > 0;
   if (world.alone || credentials) return askOrigin(world, input, undefined, signal);
-  const resourceId = resourceIdOf(input.url);
+  const resourceId = resourceIdOf(input.url, input.filteredQuery);
   const tokens = { partition: String(partitionOf(resourceId)), resourceId, hostId: world.hostId };
   const request: ResolveRequest = {
     incarnation: world.incarnation,
@@ -158,6 +160,7 @@ async function askOrigin(
   const taskId = taskIdOfUrl(
     url,
     strong ? { etag: probed.etag ?? '', length: probed.length ?? 0 } : { readId },
+    input.filteredQuery,
   );
   return { taskId, probed: strong ? probed : { ...probed, ranges: false }, body };
 }

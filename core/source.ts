@@ -83,21 +83,24 @@ function nameOf(part: string): string {
   return [...new URLSearchParams(`&${part}`).keys()][0] ?? '';
 }
 
-export function resourceIdOf(url: string): ResourceId {
-  return createHash('sha256').update(canonicalUrl(url)).digest('hex') as ResourceId;
+/** @param filtered query parameters left out beside those that sign a URL. */
+export function resourceIdOf(url: string, filtered: readonly string[] = []): ResourceId {
+  const canonical = canonicalUrl(url, [...FILTERED_QUERY, ...filtered]);
+  return createHash('sha256').update(canonical).digest('hex') as ResourceId;
 }
 
 /**
  * Task id of one version of a URL: a hash over the canonical URL, the strong ETag and the length; without a
- * strong ETag over a random read id, so that every read is a task of its own.
+ * strong ETag over a random read id, so that every read is a task of its own. `filtered` as in `resourceIdOf`.
  */
 export function taskIdOfUrl(
   url: string,
   version: { etag: string; length: number } | { readId: string },
+  filtered: readonly string[] = [],
 ): TaskId {
   const mark = 'etag' in version ? `etag\n${version.etag}\n${version.length}` : `read\n${version.readId}`;
   return `url-${createHash('sha256')
-    .update(`${canonicalUrl(url)}\n${mark}`)
+    .update(`${canonicalUrl(url, [...FILTERED_QUERY, ...filtered])}\n${mark}`)
     .digest('hex')}` as TaskId;
 }
 

@@ -16,7 +16,7 @@ import { createInterceptor } from './intercept.ts';
 import { FORWARD_LIMITS, type ForwardLimits } from './limits.ts';
 import { createPrefixes } from './prefix.ts';
 import { answerRefusal, type Refusal, refusal, refusalOf } from './reply.ts';
-import { createRules, type ForwardRule } from './rules.ts';
+import { type Choice, createRules, type ForwardRule } from './rules.ts';
 import { fitsSwarm, giveFromSwarm, type SwarmEnd } from './swarm.ts';
 import { type Target, targetOf } from './target.ts';
 import { createUpstream } from './upstream.ts';
@@ -48,6 +48,9 @@ export interface ForwardOptions {
 export interface Forward extends ForwardHandler {
   close(): Promise<void>;
 }
+
+const DIRECT: Choice = { use: 'direct' };
+const SWARM: Choice = { use: 'swarm', filteredQuery: [] };
 
 /** @throws ERR_CONFIG_INVALID where a rule, the CA or an origin is not valid */
 export async function createForward(options: ForwardOptions): Promise<Forward> {
@@ -85,13 +88,14 @@ export async function createForward(options: ForwardOptions): Promise<Forward> {
     target: Target,
     request: IncomingMessage,
     response: ServerResponse,
-    mode: 'swarm' | 'direct',
+    choice: Choice,
   ) {
     const startedMs = clock.now();
     let declined: ShoalError | undefined;
-    if (mode === 'swarm') {
+    if (choice.use === 'swarm') {
       const isHead = request.method === 'HEAD';
-      const end = await giveFromSwarm(swarm, target, request, response, isHead, (count) =>
+      const how = { isHead, filteredQuery: choice.filteredQuery };
+      const end = await giveFromSwarm(swarm, target, request, response, how, (count) =>
         metrics.proxySent(count),
       );
       if (!('declined' in end)) return told(route, startedMs, target, swarmFacts(end));
@@ -165,11 +169,8 @@ export async function createForward(options: ForwardOptions): Promise<Forward> {
     request: IncomingMessage,
     response: ServerResponse,
   ): void {
-    const { use } = rules.choose(request.method ?? '', target.url);
-    run(
-      response,
-      give(route, target, request, response, use === 'swarm' && fitsSwarm(request) ? 'swarm' : 'direct'),
-    );
+    const choice = fitsSwarm(request) ? rules.choose(request.method ?? '', target.url) : DIRECT;
+    run(response, give(route, target, request, response, choice));
   }
 
   function run(response: ServerResponse, work: Promise<void>): void {
@@ -217,7 +218,7 @@ export async function createForward(options: ForwardOptions): Promise<Forward> {
       }
       const closed = prefixes.refuses(target);
       if (closed !== undefined) return refuse('prefix', response, startedMs, closed, target);
-      run(response, give('prefix', target, request, response, fitsSwarm(request) ? 'swarm' : 'direct'));
+      run(response, give('prefix', target, request, response, fitsSwarm(request) ? SWARM : DIRECT));
     },
     async close() {
       upstream.close();

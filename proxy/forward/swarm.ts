@@ -61,9 +61,10 @@ export async function giveFromSwarm(
   target: Target,
   request: IncomingMessage,
   response: ServerResponse,
-  isHead: boolean,
+  how: { readonly isHead: boolean; readonly filteredQuery: readonly string[] },
   onSent: (bytes: number) => void,
 ): Promise<SwarmEnd | Declined> {
+  const { isHead, filteredQuery } = how;
   const gone = new AbortController();
   const onClose = () => gone.abort(new Error('the client went away'));
   response.once('close', onClose);
@@ -77,6 +78,7 @@ export async function giveFromSwarm(
     headers,
     noOrigin: false,
     maxStaleMs: 0,
+    filteredQuery,
     range: isHead ? { start: 0, end: 1 } : rangeOf(request.headers.range),
     admit: checked ? admission(world, { url, headers }, gone.signal) : undefined,
   };

@@ -170,6 +170,23 @@ describe('a request that the rules send through the swarm', () => {
     expect(sent - before).toBeLessThan(CONTENT.length);
   });
 
+  test('query parameters that a rule filters do not name content', async () => {
+    const rules = [{ path: '^/files/', use: 'swarm', filteredQuery: ['session'] }] as const;
+    await using own = await startProxy({ rules });
+    const task = async (target: string) => {
+      const answer = await raw(
+        own.port,
+        `GET ${url(target)} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+      );
+      return /^x-shoal-task: (\S+)/im.exec(answer)?.[1];
+    };
+    const one = await task('/files/a?session=1&v=2');
+    expect(one).toMatch(/^url-/);
+    expect(await task('/files/a?v=2&session=2')).toBe(one);
+    expect(server.requests.at(-1)?.url).toContain('session=2');
+    expect(await task('/files/a?v=3&session=2')).not.toBe(one);
+  });
+
   test('a blob under its digest is one task whatever the repository, and its own source lets the client in', async () => {
     odd = (request, response) => {
       if (!request.url?.startsWith('/v2/closed/')) return false;
