@@ -3,7 +3,7 @@ import type { HostRole } from '../core/host.ts';
 import type { ForwardOptions } from '../proxy/forward/forward.ts';
 import { defaultCacheBytes } from './cache-size.ts';
 import { type ConfigInput, readSettings } from './config-sources.ts';
-import { defaultDir } from './dir.ts';
+import { defaultDir, defaultDockerConfig } from './dir.ts';
 import type { Settings } from './settings.ts';
 
 /** What is logged, and how. */
@@ -47,6 +47,8 @@ export interface HostConfig extends CommonConfig {
   /** Base URLs of registries by their names. */
   readonly registries: Readonly<Record<string, string>>;
   readonly defaultRegistry?: string | undefined;
+  /** Docker's config.json; need not exist. */
+  readonly dockerConfig: string;
   /** 0: never. */
   readonly staleTagsMs: number;
   readonly zone?: string | undefined;
@@ -91,6 +93,7 @@ export function loadHostConfig(input: ConfigInput): HostConfig {
     },
     registries: settings.registry,
     defaultRegistry: settings['default-registry'],
+    dockerConfig: settings['docker-config'] ?? defaultDockerConfig(input.env),
     staleTagsMs: settings['stale-tags'],
     zone: settings.zone,
     labels: settings.label,

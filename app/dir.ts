@@ -5,3 +5,8 @@ import { join } from 'node:path';
 export function defaultDir(): string {
   return process.getuid?.() === 0 ? '/var/lib/shoal' : join(homedir(), '.local', 'share', 'shoal');
 }
+
+/** Where Docker's client keeps its configuration, credentials of registries included. */
+export function defaultDockerConfig(env: Readonly<Record<string, string | undefined>>): string {
+  return join(env['DOCKER_CONFIG'] || join(homedir(), '.docker'), 'config.json');
+}

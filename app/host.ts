@@ -17,6 +17,7 @@ import { createLimiter } from '../dataplane/limiter.ts';
 import { startRangeServer } from '../dataplane/range-server.ts';
 import { createAddressPolicy } from '../origins/address-policy.ts';
 import { createHttpOrigin } from '../origins/http-origin.ts';
+import { openRegistries } from '../origins/registry/open-registries.ts';
 import { openStore } from '../storage/open-store.ts';
 import type { Store } from '../storage/store.ts';
 import type { Bus } from '../transport/bus.ts';
@@ -88,8 +89,12 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
     onlyOrigin: config.onlyOrigins.length > 0,
   });
   const originLog = logger.child({ sub: 'origins' });
-  const http = createHttpOrigin({ policy, logger: originLog, clock: realClock, random: realRandom });
-  const origin = closable(closing, down ? limitedOrigin(http, down) : http);
+  const reading = { policy, logger: originLog, clock: realClock, random: realRandom };
+  const { dockerConfig, registries: bases } = config;
+  const registries = closable(closing, openRegistries({ ...reading, dockerConfig, registries: bases }));
+  const http = createHttpOrigin(reading);
+  const plain = down ? limitedOrigin(http, down) : http;
+  const origin = closable(closing, registries.origin(plain, `shoal-${hostId}`));
 
   const world: HostWorld = {
     clock: realClock,
@@ -207,6 +212,9 @@ function shelfOf(store: Store): (taskId: TaskId) => Promise<ServedTask | undefin
         return stored.record.length;
       },
       pieceLength: stored.record.pieceLength,
+      get audience() {
+        return stored.record.audience;
+      },
       get have() {
         return stored.have;
       },

@@ -147,6 +147,15 @@ export const SETTINGS = {
     'Origin that may be read as /blobs/URL on the proxy port, as HOST[:PORT]; `*.` stands for any subdomain.',
     { scope: 'host', value: 'HOST[:PORT]', list: true, defaultText: 'none' },
   ),
+  'docker-config': setting(
+    z.string().min(1).optional(),
+    "Docker's config.json, with the credentials this host reads registries with; it need not exist.",
+    {
+      scope: 'host',
+      value: 'FILE',
+      defaultText: 'config.json in $DOCKER_CONFIG, else in ~/.docker',
+    },
+  ),
   'stale-tags': setting(
     z
       .union([z.string(), z.number()])

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { OriginSink } from './origin.ts';
 
-/** A GET whose headers have come and whose body waits. Must be pumped or discarded. */
+/** A request whose headers have come and whose body waits. Must be pumped or discarded. */
 export interface Exchange {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -22,13 +22,21 @@ export class SinkError extends Error {
   }
 }
 
-/** Sends one GET; redirects are the caller's. Rejects with undici's error, or the signal's reason. */
+/** What is sent other than a GET. */
+export interface RequestForm {
+  readonly method?: 'GET' | 'HEAD' | 'POST';
+  readonly body?: string;
+}
+
+/** Sends one request; redirects are the caller's. Rejects with undici's error, or the signal's reason. */
 export function openExchange(
   dispatcher: Dispatcher,
   url: URL,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
+  form: RequestForm = {},
 ): Promise<Exchange> {
+  const { method = 'GET' } = form;
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const body = new BodyPump();
@@ -39,7 +47,13 @@ export function openExchange(
     signal.addEventListener('abort', onAbort, { once: true });
     const heard = () => signal.removeEventListener('abort', onAbort);
     dispatcher.dispatch(
-      { origin: url.origin, path: `${url.pathname}${url.search}`, method: 'GET', headers: { ...headers } },
+      {
+        origin: url.origin,
+        path: `${url.pathname}${url.search}`,
+        method,
+        body: form.body ?? null,
+        headers: { ...headers },
+      },
       {
         onRequestStart: (controller) => body.started(controller),
         onResponseStart: (controller, status, responseHeaders) => {

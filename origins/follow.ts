@@ -22,13 +22,17 @@ export interface Answer extends Exchange {
 }
 
 /**
- * GET along redirects. The caller's headers go to the host, port and scheme they were given for, and are gone for
+ * GET or HEAD along redirects. The caller's headers go to the host, port and scheme they were given for, and are gone for
  * good after the first redirect elsewhere; user-info in a redirect is dropped.
  * @throws ERR_SOURCE_* (a refusal by status is an answer), or the signal's reason
  */
 export async function follow(
   follower: Follower,
-  request: { readonly url: string; readonly headers: Readonly<Record<string, string>> },
+  request: {
+    readonly url: string;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly method?: 'GET' | 'HEAD';
+  },
   own: OwnHeaders,
   signal: AbortSignal,
 ): Promise<Answer> {
@@ -38,7 +42,8 @@ export async function follow(
     const port = portOf(url);
     if (!follower.policy.allowsHost(url.hostname, port)) throw refused(url.hostname, port, undefined);
     const headers = { ...theirs, ...own, 'accept-encoding': 'identity' };
-    const exchange = await openExchange(follower.agent, url, headers, signal).catch((error: unknown) => {
+    const sent = openExchange(follower.agent, url, headers, signal, { method: request.method ?? 'GET' });
+    const exchange = await sent.catch((error: unknown) => {
       throw signal.aborted ? signal.reason : connectionError(error, url);
     });
     const { status } = exchange;

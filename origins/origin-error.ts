@@ -49,7 +49,7 @@ function isParserError(error: unknown, code: string): boolean {
 /** The error for an answer that is a refusal. */
 export function statusError(status: number, headers: IncomingHttpHeaders, url: URL): ShoalError {
   return new ShoalError(codeOfStatus(status), `${url.host} answered ${status}`, {
-    details: { status, headers: publicHeaders(headers) },
+    details: { status, origin: url.origin, headers: publicHeaders(headers) },
   });
 }
 
@@ -70,7 +70,8 @@ export function isPassing(status: number): boolean {
   return status >= 500 || status === 408 || status === 425 || status === 429;
 }
 
-function publicHeaders(headers: IncomingHttpHeaders): Record<string, string> {
+/** The headers of an answer that others may see; several of one name in one line. */
+export function publicHeaders(headers: IncomingHttpHeaders): Record<string, string> {
   const kept: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined || PRIVATE_HEADERS.has(name)) continue;

@@ -1,0 +1,28 @@
+/** What is asked for at which registry. */
+export interface RegistryTarget {
+  /** Scheme, host and port of the registry. */
+  readonly origin: URL;
+  /** Empty for what belongs to no repository. */
+  readonly repository: string;
+  readonly isManifest: boolean;
+}
+
+const IN_REPOSITORY = /^\/v2\/(.+)\/(manifests|blobs|tags|referrers)\/[^/]+$/;
+
+/** Undefined for a URL that belongs to no registry. */
+export function targetOf(text: string): RegistryTarget | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  if (!/^https?:$/.test(url.protocol) || !url.pathname.startsWith('/v2/')) return undefined;
+  const [, repository = '', kind] = IN_REPOSITORY.exec(url.pathname) ?? [];
+  return { origin: new URL(url.origin), repository, isManifest: kind === 'manifests' };
+}
+
+/** Whether nobody on the way can read what is sent there: TLS, or this machine itself. */
+export function isPrivateWay(url: URL): boolean {
+  const { protocol, hostname } = url;
+  if (protocol === 'https:') return true;
+  return (
+    /^127\.\d+\.\d+\.\d+$/.test(hostname) || hostname === '[::1]' || /^(?:.+\.)?localhost$/.test(hostname)
+  );
+}
