@@ -72,6 +72,8 @@ export const hostStatusSchema = z.object({
   state: z.string(),
   ip: z.string(),
   dataPort: z.number(),
+  /** HOST:PORT of the registry mirror and the proxy, once it listens. */
+  proxy: z.string().optional(),
   uptimeMs: z.number(),
   cache: z.object({ bytes: z.number(), tasks: z.number(), quotaBytes: z.number() }),
   transfers: z.object({ up: z.number(), down: z.number(), slotsUp: z.number(), slotsDown: z.number() }),

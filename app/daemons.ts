@@ -12,6 +12,8 @@ export interface Daemon extends AsyncDisposable {
   readonly adminPort: number;
   /** Absent for a scheduler. */
   readonly socketPath?: string;
+  /** HOST:PORT of the registry mirror and the proxy; absent for a scheduler. */
+  readonly proxy?: string;
 }
 
 /** A host daemon: its control socket, the host itself, its admin port. */
@@ -19,6 +21,7 @@ export function openHostDaemon(config: HostConfig, logger: RootLogger): Promise<
   return opening(async (closing) => {
     const { socketPath, serve } = await openControlSocket(config.dir, logger, closing);
     const host = closing.use(await openHost(config, logger));
+    const proxy = await host.openProxy();
     serve(host.control);
     const admin = closing.use(
       await startAdminPort({
@@ -29,7 +32,7 @@ export function openHostDaemon(config: HostConfig, logger: RootLogger): Promise<
         logger: logger.child({ sub: 'admin' }),
       }),
     );
-    return daemon(closing, admin.port, socketPath);
+    return daemon(closing, admin.port, { socketPath, proxy: proxy.address });
   });
 }
 
@@ -71,10 +74,14 @@ export async function openControlSocket(
   return { socketPath: closing.use(admin).socketPath, serve };
 }
 
-function daemon(closing: Closing, adminPort: number, socketPath?: string): Daemon {
+function daemon(
+  closing: Closing,
+  adminPort: number,
+  host: Pick<Daemon, 'socketPath' | 'proxy'> = {},
+): Daemon {
   return {
     adminPort,
-    ...(socketPath !== undefined && { socketPath }),
+    ...host,
     [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose](),
   };
 }

@@ -18,6 +18,8 @@ interface Facts {
   readonly server: RangeServer;
   readonly peers: Peers;
   readonly actor: HostActor;
+  /** HOST:PORT of the proxy port, once it listens. */
+  readonly proxyAddress: () => string | undefined;
 }
 
 /** What the command line beside a daemon can ask of it. */
@@ -36,7 +38,9 @@ export function hostControl(facts: Facts, downloads: Downloads): HostControl {
   };
 }
 
-function statusOf({ config, world, advertised, server, peers, actor }: Facts, startedMs: number): HostStatus {
+function statusOf(facts: Facts, startedMs: number): HostStatus {
+  const { config, world, advertised, server, peers, actor } = facts;
+  const proxy = facts.proxyAddress();
   return {
     hostId: world.hostId,
     version: VERSION,
@@ -50,6 +54,7 @@ function statusOf({ config, world, advertised, server, peers, actor }: Facts, st
     state: world.alone ? 'alone' : actor.state,
     ip: advertised.ip,
     dataPort: server.port,
+    ...(proxy === undefined ? {} : { proxy }),
     uptimeMs: Math.round(world.clock.now() - startedMs),
     cache: world.store.usage,
     transfers: {

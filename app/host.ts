@@ -18,6 +18,7 @@ import { startRangeServer } from '../dataplane/range-server.ts';
 import { createAddressPolicy } from '../origins/address-policy.ts';
 import { createHttpOrigin } from '../origins/http-origin.ts';
 import { openRegistries } from '../origins/registry/open-registries.ts';
+import type { ProxyPort } from '../proxy/port.ts';
 import { openStore } from '../storage/open-store.ts';
 import type { Store } from '../storage/store.ts';
 import type { Bus } from '../transport/bus.ts';
@@ -32,6 +33,7 @@ import { Identity } from './identity.ts';
 import { limitedOrigin } from './limited-origin.ts';
 import type { RootLogger } from './logging.ts';
 import { openHostMetrics } from './metrics.ts';
+import { openProxy } from './proxy.ts';
 import { realClock, realRandom } from './real-world.ts';
 import { schedulerKeyLookup } from './scheduler-keys.ts';
 import { VERSION } from './version.ts';
@@ -41,6 +43,8 @@ export interface OpenHost extends AsyncDisposable {
   readonly control: HostControl;
   /** Resolves once the host is a member of its swarm; at once where there is none. */
   readonly ready: Promise<void>;
+  /** Opens the registry mirror and the proxy, which are closed with the host. @throws ERR_CONFIG_INVALID */
+  openProxy(): Promise<Pick<ProxyPort, 'address'>>;
   metricsText(): Promise<string>;
   health(): Health;
 }
@@ -158,10 +162,17 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
     },
   });
 
-  const facts = { config, world, advertised, server, peers, actor };
+  let proxy: ProxyPort | undefined;
+  const proxyAddress = () => proxy?.address;
+  const facts = { config, world, advertised, server, peers, actor, proxyAddress };
   return {
     control: hostControl(facts, downloads),
     ready,
+    async openProxy() {
+      const registry = registries.client;
+      proxy = closing.use(await openProxy({ config, world, downloads, access, policy, registry, logger }));
+      return proxy;
+    },
     metricsText: text,
     health: () => ({
       live: true,

@@ -30,6 +30,7 @@ export function openUp(config: HostConfig, logger: RootLogger): Promise<Up> {
       await openScheduler({ ...config, nats, dir }, logger.child({ part: 'scheduler' })),
     );
     const host = closing.use(await openHost({ ...config, nats }, logger.child({ part: 'seed' })));
+    const proxy = await host.openProxy();
     serve(host.control);
     const admin = closing.use(
       await startAdminPort({
@@ -44,6 +45,7 @@ export function openUp(config: HostConfig, logger: RootLogger): Promise<Up> {
       natsUrl: nats.servers.join(','),
       adminPort: admin.port,
       socketPath,
+      proxy: proxy.address,
       [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose](),
     };
   });

@@ -15,8 +15,8 @@ export function runUp(options: Options): Promise<void> {
     'swarm',
     config.log,
     (logger) => openUp(config, logger),
-    ({ natsUrl }) =>
-      void process.stderr.write(upText(natsUrl.split(',').map(redactUrl).join(','), config.dir)),
+    ({ natsUrl, proxy = '' }) =>
+      void process.stderr.write(upText(natsUrl.split(',').map(redactUrl).join(','), config.dir, proxy)),
   );
 }
 
@@ -46,9 +46,10 @@ function asSeed(input: ConfigInput): ConfigInput {
   return { ...input, flags: { ...input.flags, role: 'seed' } };
 }
 
-function upText(natsUrl: string, dir: string): string {
+function upText(natsUrl: string, dir: string, proxy: string): string {
   return `The swarm is up: NATS at ${natsUrl}, a scheduler and a seed in ${dir}.
   get a file:   shoal get URL -o FILE --dir ${dir}
+  pull images:  http://${proxy} is a mirror of every registry, and a proxy
   add a host:   shoal peer --nats ${natsUrl} --dir OTHER_DIR --data-port 0 --admin-port 0 --proxy-port 0
   stop it all:  Ctrl-C
 `;

@@ -16,8 +16,9 @@ export async function runDaemon<D extends Daemon>(
   const stop = stopAsked();
   logger.info({ version: VERSION, pid: process.pid }, `${name} starting`);
   const daemon = await open(logger);
-  const { adminPort, socketPath } = daemon;
-  logger.info({ adminPort, ...(socketPath !== undefined && { socketPath }) }, `${name} up`);
+  const { adminPort, socketPath, proxy } = daemon;
+  const host = socketPath === undefined ? {} : { socketPath, proxy };
+  logger.info({ adminPort, ...host }, `${name} up`);
   onReady(daemon);
   const signal = await stop;
   logger.info({ signal }, `${name} stopping`);

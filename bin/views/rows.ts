@@ -17,6 +17,7 @@ export function statusText(status: HostStatus): string {
     ['swarm', status.swarm],
     ['nats', nats.url === undefined ? nats.state : `${nats.url} (${nats.state})`],
     ['data plane', `${status.ip}:${status.dataPort}`],
+    ['mirror, proxy', status.proxy === undefined ? UNKNOWN : `http://${status.proxy}`],
     ['cache', `${formatBytes(cache.bytes)} of ${formatBytes(cache.quotaBytes)}, ${cache.tasks} tasks`],
     ['uploads', `${transfers.up} of ${transfers.slotsUp} slots`],
     ['downloads', `${transfers.down} of ${transfers.slotsDown} slots`],

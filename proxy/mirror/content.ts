@@ -100,7 +100,7 @@ async function passContent(
     });
   }
   const headers = {
-    via: ask.via,
+    ...(ask.cameVia !== undefined && { via: ask.cameVia }),
     ...(ask.authorization !== undefined && { authorization: ask.authorization }),
   };
   const request = { url: `${ask.base}${path}`, headers, range: bytes, expect: { length, etag } };

@@ -72,6 +72,8 @@ export interface Ask {
   readonly accept: string | undefined;
   /** `Via` for what is asked upstream. */
   readonly via: string;
+  /** `Via` as it came, for what adds this host itself. */
+  readonly cameVia: string | undefined;
   /** Another daemon asks: what is not here comes past the swarm. */
   readonly fromShoal: boolean;
   readonly wanted: Wanted;

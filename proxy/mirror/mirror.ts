@@ -86,7 +86,7 @@ export class Mirror {
     pull: Pull | undefined,
     signal: AbortSignal,
   ): Ask {
-    const { fromShoal, via } = chainOf(headerOf(request, 'via'), this.#world.hostId);
+    const chain = chainOf(headerOf(request, 'via'), this.#world.hostId);
     const base = registry === undefined ? '' : registryBase(registry, this.#world.registries);
     const { authorization, accept } = request.headers;
     const about = {
@@ -94,8 +94,7 @@ export class Mirror {
       base,
       authorization,
       accept,
-      via,
-      fromShoal,
+      ...chain,
       wanted,
       pull,
       signal,

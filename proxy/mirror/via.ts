@@ -9,12 +9,14 @@ export interface Chain {
   readonly fromShoal: boolean;
   /** `Via` for what is asked further on. */
   readonly via: string;
+  /** `Via` as it came. */
+  readonly cameVia: string | undefined;
 }
 
 /** Reads the `Via` of a request. @throws Refusal 508 where it came through this host before, or through too many */
 export function chainOf(header: string | undefined, hostId: string): Chain {
   const own = `1.1 shoal-${hostId}`;
-  if (header === undefined || header.trim() === '') return { fromShoal: false, via: own };
+  if (header === undefined || header.trim() === '') return { fromShoal: false, via: own, cameVia: undefined };
   const hops = header.split(',').map((hop) => hop.trim());
   const daemons = hops.filter((hop) => /^\S+\s+shoal-[0-9a-f]{32}(?:\s|$)/.test(hop));
   if (daemons.some((hop) => hop.includes(`shoal-${hostId}`))) {
@@ -27,5 +29,5 @@ export function chainOf(header: string | undefined, hostId: string): Chain {
   if (daemons.length > LONGEST_CHAIN) {
     throw new Refusal(508, 'UNAVAILABLE', `this request came through ${daemons.length} daemons`);
   }
-  return { fromShoal: daemons.length > 0, via: `${header.trim()}, ${own}` };
+  return { fromShoal: daemons.length > 0, via: `${header.trim()}, ${own}`, cameVia: header.trim() };
 }

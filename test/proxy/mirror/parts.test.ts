@@ -21,12 +21,23 @@ const other = (digit: string) => `1.1 shoal-${digit.repeat(32)}`;
 
 describe('chains of daemons', () => {
   test('a client that came through no daemon is a client', () => {
-    expect(chainOf(undefined, OWN)).toEqual({ fromShoal: false, via: `1.1 shoal-${OWN}` });
-    expect(chainOf('1.1 squid', OWN)).toEqual({ fromShoal: false, via: `1.1 squid, 1.1 shoal-${OWN}` });
+    expect(chainOf(undefined, OWN)).toEqual({
+      fromShoal: false,
+      via: `1.1 shoal-${OWN}`,
+      cameVia: undefined,
+    });
+    expect(chainOf('1.1 squid', OWN)).toMatchObject({
+      fromShoal: false,
+      via: `1.1 squid, 1.1 shoal-${OWN}`,
+    });
   });
 
   test('another daemon is one, and the chain grows', () => {
-    expect(chainOf(other('a'), OWN)).toEqual({ fromShoal: true, via: `${other('a')}, 1.1 shoal-${OWN}` });
+    expect(chainOf(other('a'), OWN)).toEqual({
+      fromShoal: true,
+      via: `${other('a')}, 1.1 shoal-${OWN}`,
+      cameVia: other('a'),
+    });
   });
 
   test('a request that came through here before goes round in a circle', () => {
