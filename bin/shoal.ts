@@ -1,9 +1,11 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../app/version.ts';
 import { toShoalError } from '../core/errors.ts';
+import { addConfigure } from './commands/configure.ts';
 import { addDaemons } from './commands/daemons.ts';
 import { addEvents } from './commands/events.ts';
 import { addGet } from './commands/get.ts';
+import { addPreheat } from './commands/preheat.ts';
 import { addReading } from './commands/reading.ts';
 import { errorJson, errorText } from './report-error.ts';
 
@@ -24,8 +26,10 @@ function createProgram(): Command {
     .addHelpText('after', EXIT_CODES);
   addDaemons(program);
   addGet(program);
+  addPreheat(program);
   addReading(program);
   addEvents(program);
+  addConfigure(program);
   return program;
 }
 

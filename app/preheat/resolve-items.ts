@@ -23,13 +23,11 @@ export function meantBy(text: string): Meant {
   );
 }
 
-/** What is to be fetched for all the words, each thing once. @throws as `meantBy`, and what `resolveImage` throws */
+/** What is to be fetched for all that is meant, each thing once. @throws what `resolveImage` throws */
 export async function resolveItems(
-  words: readonly string[],
+  meant: readonly Meant[],
   resolveImage: (reference: ImageReference) => Promise<readonly PreheatItem[]>,
 ): Promise<PreheatItem[]> {
-  // A word that is wrong is told before any registry is asked.
-  const meant = words.map(meantBy);
   const found = new Map<string, PreheatItem>();
   for (const one of meant) {
     const items = one.kind === 'item' ? [one.item] : await resolveImage(one.reference);

@@ -48,7 +48,19 @@ const failing = (code: ErrorCode) => ({ get: () => Promise.reject(new ShoalError
 test('help names every command, and each shows examples', async () => {
   const { code, stdout } = await shoal('--help');
   expect(code).toBe(0);
-  for (const name of ['up', 'scheduler', 'seed', 'peer', 'get', 'status', 'task', 'host', 'events']) {
+  for (const name of [
+    'up',
+    'scheduler',
+    'seed',
+    'peer',
+    'get',
+    'status',
+    'task',
+    'host',
+    'events',
+    'preheat',
+    'image',
+  ]) {
     expect(stdout).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
   }
   const commands = [
@@ -62,6 +74,8 @@ test('help names every command, and each shows examples', async () => {
     ['task', 'show'],
     ['task', 'rm'],
     ['host', 'ls'],
+    ['preheat'],
+    ['image', 'ls'],
     ['events'],
   ];
   for (const ran of await Promise.all(commands.map((command) => shoal(...command, '--help')))) {
@@ -87,6 +101,13 @@ test.each([
   [['scheduler', '--nats', 'http://x']],
   [['scheduler', '--config', '/nowhere.yaml']],
   [['events', 'nonsense']],
+  [['preheat']],
+  [['preheat', 'http://me:secret@origin/file']],
+  [['preheat', 'ftp://origin/file']],
+  [['preheat', 'sha256:short']],
+  [['preheat', URL_, '--count', '0']],
+  [['preheat', URL_, '--label', 'nonsense']],
+  [['preheat', URL_, '--timeout', 'soon']],
   [['task']],
 ])('what is used wrongly ends with 2: %j', async (args) => {
   const { code, stdout, stderr } = await shoal(...args);

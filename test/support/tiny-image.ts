@@ -34,7 +34,7 @@ export function tinyImage(layerBytes: readonly number[]): TinyImage {
   const shared = add(LAYER, randomBytes(layerBytes[0] ?? 1));
   const made = (architecture: 'amd64' | 'arm64') => {
     const layers = [shared, ...layerBytes.slice(1).map((bytes) => add(LAYER, randomBytes(bytes)))];
-    const config = json(CONFIG, { os: 'linux', architecture, rootfs: { type: 'layers', diff_ids: [] } });
+    const config = json(CONFIG, { os: 'linux', architecture, created: randomBytes(8).toString('hex') });
     const manifest = json(MANIFEST, { schemaVersion: 2, mediaType: MANIFEST, config, layers });
     const listed = { ...manifest, platform: { os: 'linux', architecture } };
     return { listed, config: config.digest, layers: layers.map(({ digest }) => digest) };
