@@ -115,17 +115,8 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
     if (name === 'scheduler') return [...SHOAL, 'scheduler', ...joined];
     const before = options.inside?.(name) ?? [];
     const role = name === 'seed' ? 'seed' : 'peer';
-    return [
-      ...before,
-      ...SHOAL,
-      role,
-      ...joined,
-      '--data-port',
-      '0',
-      '--proxy-port',
-      '0',
-      ...(options.hostFlags ?? []),
-    ];
+    const ports = ['--data-port', '0', '--proxy-port', String(proxyPorts.get(name) ?? 0)];
+    return [...before, ...SHOAL, role, ...joined, ...ports, ...(options.hostFlags ?? [])];
   }
 
   function member(name: string): Child {
