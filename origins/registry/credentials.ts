@@ -43,6 +43,7 @@ export class Credentials {
   readonly #asked = new Map<string, { untilMs: number; answer: Promise<Credential | undefined> }>();
   #mark = '';
   #config: DockerConfig = NO_CONFIG;
+  #reloading: Promise<void> | undefined;
 
   constructor(options: CredentialsOptions) {
     this.#options = options;
@@ -51,7 +52,10 @@ export class Credentials {
 
   /** The credential for a registry. What is wrong with the file or a helper is logged, and nobody is who we are. */
   async find(target: RegistryTarget): Promise<ConfiguredCredential | undefined> {
-    await this.#reload();
+    this.#reloading ??= this.#reload().finally(() => {
+      this.#reloading = undefined;
+    });
+    await this.#reloading;
     const { origin } = target;
     const mapped = Object.entries(this.#options.registries).filter(([, base]) => base === origin.origin);
     const names = [origin.host, ...mapped.map(([name]) => name)];
