@@ -68,6 +68,14 @@ export class Authorizer {
     return unlessAborted(this.#grant(target, demand, tried), signal);
   }
 
+  /** What was just given was refused: a password, or a token that is configured, is not tried again for a while. */
+  async refused(target: RegistryTarget, { authorization }: Grant): Promise<void> {
+    const demand = this.#demands.get(nameOf(target));
+    const configured = await this.#credentials.find(target);
+    if (demand === undefined || configured === undefined) return;
+    if (ownGrant(demand, configured)?.authorization === authorization) this.#refuse(target, configured);
+  }
+
   /** Ends what is under way. */
   close(): void {
     this.#closed.abort(new ShoalError('ERR_SOURCE_UNAVAILABLE', 'the client of registries is closed'));

@@ -57,8 +57,8 @@ async function askOnce(
   asking: Asking,
   signal: AbortSignal,
 ): Promise<RegistryAnswer> {
-  const { target, authorization } = asking;
-  if (authorization !== undefined)
+  const { target, authorization, plain } = asking;
+  if (authorization !== undefined || plain)
     return answerOf(asking, await send(reader, asking, authorization, signal), 'client', signal);
   let grant = await authorizer.known(target, signal);
   let answer = await send(reader, asking, grant?.authorization, signal);
@@ -75,6 +75,8 @@ async function askOnce(
       await drain(answer, signal);
       grant = next;
       answer = await send(reader, asking, grant.authorization, signal);
+      if (answer.status === 401 && answer.url.origin === target.origin.origin)
+        await authorizer.refused(target, grant);
     }
   }
   return answerOf(asking, answer, grant?.as ?? 'anonymous', signal);

@@ -36,7 +36,11 @@ export function createRegistryOrigin({ inner, authorizer, name }: RegistryOrigin
         return { result: await run(sent), grant };
       } catch (error) {
         const challenge = challengeIn(error, target);
-        if (challenge === undefined || answeredAt === bytes()) throw error;
+        if (challenge === undefined) throw error;
+        if (answeredAt === bytes()) {
+          if (grant !== undefined) await authorizer.refused(target, grant);
+          throw error;
+        }
         const next = await authorizer.answer(target, challenge, grant, signal);
         if (next === undefined) throw error;
         grant = next;

@@ -6,6 +6,8 @@ export interface RegistryRequest {
   readonly path: string;
   /** The client's own `authorization`, where it sent one; nothing else of Shoal's own takes its place then. */
   readonly authorization?: string | undefined;
+  /** The registry's first answer, also a challenge: no credentials take the place of the client's. */
+  readonly plain?: boolean;
   /** Sent as they are: `accept`, `via`. */
   readonly headers?: Readonly<Record<string, string>>;
 }

@@ -1,0 +1,346 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { RegistryRequest } from '../../../origins/registry/registry.ts';
+import { failure, file, never, realClock, serve, type TestServer } from '../support.ts';
+import { type FakeRegistry, IDENTITY, PASSWORD, startFakeRegistry, testRegistries, USER } from './support.ts';
+
+const content = Buffer.from('{"schemaVersion":2}');
+const path = '/v2/team/app/manifests/latest';
+const closing: Array<{ close(): Promise<void> }> = [];
+let dir: string;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'shoal-client-'));
+});
+afterEach(async () => {
+  for (const one of closing.splice(0)) await one.close();
+  rmSync(dir, { recursive: true });
+});
+
+function opened<T extends { close(): Promise<void> }>(one: T): T {
+  closing.push(one);
+  return one;
+}
+
+async function fake(options?: Parameters<typeof startFakeRegistry>[1]): Promise<FakeRegistry> {
+  return opened(await startFakeRegistry(content, options));
+}
+
+async function server(...args: Parameters<typeof serve>): Promise<TestServer> {
+  return opened(await serve(...args));
+}
+
+/** A client with this entry for the registry in its config.json. */
+function clientFor(
+  registry: { port: number },
+  entry: object,
+  more: Parameters<typeof testRegistries>[0] = {},
+) {
+  const dockerConfig = join(dir, 'config.json');
+  writeFileSync(dockerConfig, JSON.stringify({ auths: { [`127.0.0.1:${registry.port}`]: entry } }));
+  return opened(testRegistries({ dockerConfig, ...more })).client;
+}
+
+const login = (user: string, password: string) => ({
+  auth: Buffer.from(`${user}:${password}`).toString('base64'),
+});
+
+function get(base: string, more: Partial<RegistryRequest> = {}): RegistryRequest {
+  return { base, method: 'GET', path, headers: { accept: 'application/test', via: '1.1 me' }, ...more };
+}
+
+describe('a question to a registry', () => {
+  test('that asks for nothing is answered as anybody', async () => {
+    const plain = await server(file(content));
+    const { client } = opened(testRegistries());
+    const answer = await client.ask(get(plain.url), never);
+    expect(answer).toMatchObject({ status: 200, as: 'anonymous' });
+    expect(Buffer.from(answer.body)).toEqual(content);
+    expect(plain.requests[0]?.headers).toMatchObject({ accept: 'application/test', via: '1.1 me' });
+  });
+
+  test('with HEAD tells the length and has no body', async () => {
+    const registry = await fake();
+    const { client } = opened(testRegistries());
+    const answer = await client.ask(get(registry.server.url, { method: 'HEAD' }), never);
+    expect(answer).toMatchObject({ status: 200, headers: { 'content-length': String(content.length) } });
+    expect(answer.body).toHaveLength(0);
+  });
+
+  test('behind a token is danced for once, and then sent with it at once', async () => {
+    const registry = await fake();
+    const { client } = opened(testRegistries());
+    const all = await Promise.all([1, 2, 3].map(() => client.ask(get(registry.server.url), never)));
+    expect(all.map(({ status, as }) => `${status} ${as}`)).toEqual(new Array(3).fill('200 anonymous'));
+    expect(registry.asked).toHaveLength(1);
+    expect([...(registry.asked[0] ?? [])]).toEqual([
+      ['service', 'fake'],
+      ['scope', 'repository:team/app:pull'],
+    ]);
+    const before = registry.server.requests.length;
+    await client.ask(get(registry.server.url), never);
+    expect(registry.server.requests.length - before).toBe(1);
+    await client.ask(get(registry.server.url, { path: '/v2/other/manifests/1' }), never);
+    expect(registry.asked).toHaveLength(2);
+  });
+
+  test('uses what is configured, and says so', async () => {
+    const registry = await fake();
+    registry.readers.clear();
+    registry.readers.add(USER);
+    const { client } = opened(testRegistries());
+    expect(await client.ask(get(registry.server.url), never)).toMatchObject({
+      status: 401,
+      as: 'anonymous',
+      headers: { 'www-authenticate': expect.stringContaining('Bearer realm=') },
+    });
+    const configured = clientFor(registry.server, login(USER, PASSWORD));
+    expect(await configured.ask(get(registry.server.url), never)).toMatchObject({
+      status: 200,
+      as: 'configured',
+    });
+    expect(registry.asked.at(-1)?.get('account')).toBe(USER);
+  });
+
+  test('gives an identity token by POST, and by the older way to a server that knows no other', async () => {
+    for (const knowsPost of [true, false]) {
+      const registry = await fake({ knowsPost });
+      registry.readers.clear();
+      registry.readers.add(USER);
+      const client = clientFor(registry.server, { identitytoken: IDENTITY });
+      expect(await client.ask(get(registry.server.url), never)).toMatchObject({
+        status: 200,
+        as: 'configured',
+      });
+      expect(Object.fromEntries(registry.asked[0] ?? [])).toEqual({
+        grant_type: 'refresh_token',
+        refresh_token: IDENTITY,
+        client_id: 'shoal',
+        service: 'fake',
+        scope: 'repository:team/app:pull',
+      });
+      expect(registry.asked).toHaveLength(knowsPost ? 1 : 2);
+    }
+  });
+
+  test('goes on as anybody where its credentials are wrong, and does not try those again at once', async () => {
+    const registry = await fake();
+    const warnings: string[] = [];
+    const client = clientFor(registry.server, login(USER, 'wrong'), {
+      warn: (_fields, text) => void warnings.push(text),
+    });
+    expect(await client.ask(get(registry.server.url), never)).toMatchObject({ status: 200, as: 'anonymous' });
+    registry.expire();
+    expect(await client.ask(get(registry.server.url), never)).toMatchObject({ status: 200, as: 'anonymous' });
+    expect(
+      registry.tokens.requests.filter(({ headers }) => headers.authorization !== undefined),
+    ).toHaveLength(1);
+    expect(warnings).toEqual(['the credentials configured for a registry were refused']);
+  });
+
+  test("with the client's own authorization passes it on, and its refusal", async () => {
+    const registry = await fake();
+    const client = clientFor(registry.server, login(USER, PASSWORD));
+    const asked = get(registry.server.url, { authorization: 'Bearer mine' });
+    expect(await client.ask(asked, never)).toMatchObject({ status: 401, as: 'client' });
+    expect(registry.asked).toHaveLength(0);
+    expect(registry.server.requests.map(({ headers }) => headers.authorization)).toEqual(['Bearer mine']);
+  });
+
+  test('renews a token that ran out by the time its server told, or before', async () => {
+    let nowMs = 0;
+    const registry = await fake({ said: { expires_in: 100 } });
+    const { client } = opened(testRegistries({ clock: { ...realClock, now: () => nowMs } }));
+    const ask = () => client.ask(get(registry.server.url), never);
+    await ask();
+    nowMs += 89_000;
+    await ask();
+    expect(registry.asked).toHaveLength(1);
+    nowMs += 2_000;
+    expect((await ask()).status).toBe(200);
+    expect(registry.asked).toHaveLength(2);
+    registry.expire();
+    expect((await ask()).status).toBe(200);
+    expect(registry.asked).toHaveLength(3);
+    // The first refusal, and that of the token that ended before its time.
+    expect(registry.server.requests).toHaveLength(6);
+  });
+
+  test('behind a password sends it where it is configured, and a wrong one once', async () => {
+    const basic = `Basic ${Buffer.from(`${USER}:${PASSWORD}`).toString('base64')}`;
+    const plain = await server((request, response, seen) => {
+      if (request.headers.authorization === basic) return file(content)(request, response, seen);
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="r"' }).end();
+    });
+    const right = clientFor(plain, login(USER, PASSWORD));
+    expect(await right.ask(get(plain.url), never)).toMatchObject({ status: 200, as: 'configured' });
+    expect(await right.ask(get(plain.url), never)).toMatchObject({ status: 200, as: 'configured' });
+    expect(plain.requests).toHaveLength(3);
+    const wrong = clientFor(plain, login(USER, 'wrong'));
+    for (let turn = 0; turn < 3; turn += 1)
+      expect(await wrong.ask(get(plain.url), never)).toMatchObject({
+        status: 401,
+        headers: { 'www-authenticate': 'Basic realm="r"' },
+      });
+    expect(plain.requests.slice(3).filter(({ headers }) => headers.authorization !== undefined)).toHaveLength(
+      1,
+    );
+  });
+
+  test('follows a redirect without its token, and answers no challenge from there', async () => {
+    const elsewhere = await server((_request, response) => {
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="elsewhere"' }).end();
+    });
+    const registry = await fake({
+      instead: (request, response) => {
+        if (request.headers.authorization === undefined) return false;
+        response.writeHead(307, { location: `${elsewhere.url}/blob` }).end();
+        return true;
+      },
+    });
+    const client = clientFor(registry.server, login(USER, PASSWORD));
+    const answer = await client.ask(get(registry.server.url), never);
+    expect(answer.status).toBe(401);
+    expect(answer.headers['www-authenticate']).toBeUndefined();
+    expect(elsewhere.requests).toHaveLength(1);
+    expect(elsewhere.requests[0]?.headers.authorization).toBeUndefined();
+  });
+
+  test('sends no password along when the token server redirects elsewhere', async () => {
+    const elsewhere = await server((_request, response) => void response.end('{"token":"t"}'));
+    const realm = await server(
+      (_request, response) => void response.writeHead(302, { location: elsewhere.url }).end(),
+    );
+    const plain = await server((_request, response) => {
+      response.writeHead(401, { 'www-authenticate': `Bearer realm="${realm.url}/t"` }).end();
+    });
+    await clientFor(plain, login(USER, PASSWORD)).ask(get(plain.url), never);
+    expect(realm.requests[0]?.headers.authorization).toMatch(/^Basic /);
+    expect(elsewhere.requests[0]?.headers.authorization).toBeUndefined();
+  });
+
+  test('sends no credentials to a token server in the open, and reaches no address that is closed', async () => {
+    let realm = 'http://169.254.169.254/token';
+    const plain = await server((_request, response) => {
+      response.writeHead(401, { 'www-authenticate': `Bearer realm="${realm}"` }).end();
+    });
+    const client = clientFor(plain, login(USER, PASSWORD));
+    expect(await failure(client.ask(get(plain.url), never))).toMatchObject({
+      code: 'ERR_SOURCE_ADDRESS_REFUSED',
+    });
+    const identity = clientFor(plain, { identitytoken: IDENTITY });
+    expect(await failure(identity.ask(get(plain.url), never))).toMatchObject({
+      code: 'ERR_SOURCE_ADDRESS_REFUSED',
+    });
+    realm = 'http://no-such-host.invalid/token';
+    const warnings: string[] = [];
+    const warned = clientFor(plain, login(USER, PASSWORD), {
+      warn: (_fields, text) => void warnings.push(text),
+    });
+    expect(await failure(warned.ask(get(plain.url), never))).toMatchObject({
+      code: 'ERR_SOURCE_UNAVAILABLE',
+    });
+    expect(warnings[0]).toContain('in the open');
+  });
+
+  test.each([
+    ['is no JSON', 'no'],
+    ['has none', '{"expires_in":5}'],
+    ['would break a header', '{"token":"a\\r\\nx: y"}'],
+    ['is endless', ' '.repeat(2_000_000)],
+  ])('fails where the answer of the token server %s', async (_what, said) => {
+    const realm = await server((_request, response) => void response.end(said));
+    const plain = await server((_request, response) => {
+      response.writeHead(401, { 'www-authenticate': `Bearer realm="${realm.url}"` }).end();
+    });
+    const { client } = opened(testRegistries());
+    expect(await failure(client.ask(get(plain.url), never))).toMatchObject({ code: 'ERR_SOURCE_PROTOCOL' });
+  });
+
+  test('is not refused but unanswered where the token server is out of order', async () => {
+    const realm = await server((_request, response) => void response.writeHead(503).end());
+    const plain = await server((_request, response) => {
+      response.writeHead(401, { 'www-authenticate': `Bearer realm="${realm.url}"` }).end();
+    });
+    const { client } = opened(testRegistries());
+    expect(await failure(client.ask(get(plain.url), never))).toMatchObject({
+      code: 'ERR_SOURCE_UNAVAILABLE',
+    });
+  });
+
+  test('is asked again after a 5xx, and gives every other status back', async () => {
+    const flaky = await server((request, response, seen) => {
+      if (seen === 1) response.writeHead(502).end();
+      else file(content)(request, response, seen);
+    });
+    const { client } = opened(testRegistries());
+    expect((await client.ask(get(flaky.url), never)).status).toBe(200);
+    for (const status of [403, 404, 405, 429, 501]) {
+      const other = await server((_request, response) => void response.writeHead(status).end('{}'));
+      expect((await client.ask(get(other.url), never)).status).toBe(status);
+      expect(other.requests).toHaveLength(1);
+    }
+    const down = await server((_request, response) => void response.writeHead(500).end());
+    expect(await failure(client.ask(get(down.url), never))).toMatchObject({ code: 'ERR_SOURCE_UNAVAILABLE' });
+    expect(down.requests).toHaveLength(3);
+  });
+
+  test('refuses a body without end, and takes none where a range was wanted and the whole comes', async () => {
+    const long = await server((_request, response) => {
+      response.writeHead(200);
+      const more = () => {
+        while (response.write(Buffer.alloc(1024 * 1024)));
+        response.once('drain', more);
+      };
+      more();
+    });
+    const { client } = opened(testRegistries());
+    expect(await failure(client.ask(get(long.url), never))).toMatchObject({ code: 'ERR_SOURCE_PROTOCOL' });
+    const probing = await client.ask(get(long.url, { headers: { range: 'bytes=0-0' } }), never);
+    expect([probing.status, probing.body.length]).toEqual([200, 0]);
+    await expect.poll(() => long.running).toBe(0);
+  });
+
+  test('leads nowhere but to its path', async () => {
+    const plain = await server(file(content));
+    const { client } = opened(testRegistries());
+    for (const bad of [
+      '/etc/passwd',
+      '/v2',
+      '@evil.com/v2/a',
+      '/v2/../x',
+      '/v2/a/../../x',
+      '/v2/a b/',
+      '/v2/\n',
+    ])
+      expect(await failure(client.ask(get(plain.url, { path: bad }), never))).toMatchObject({
+        code: 'ERR_SOURCE_URL_INVALID',
+      });
+    expect(plain.requests).toHaveLength(0);
+    const metadata = client.ask(get('http://169.254.169.254'), never);
+    expect(await failure(metadata)).toMatchObject({ code: 'ERR_SOURCE_ADDRESS_REFUSED' });
+  });
+
+  test('ends with whoever asked, though others wait for the same token', async () => {
+    let release = () => {};
+    const realm = await server((_request, response) => {
+      release = () => void response.end('{"token":"t"}');
+    });
+    const plain = await server((request, response, seen) => {
+      if (request.headers.authorization === 'Bearer t') return file(content)(request, response, seen);
+      response.writeHead(401, { 'www-authenticate': `Bearer realm="${realm.url}"` }).end();
+    });
+    const { client } = opened(testRegistries());
+    const one = new AbortController();
+    const first = client.ask(get(plain.url), one.signal);
+    const second = client.ask(get(plain.url), never);
+    await expect.poll(() => realm.requests.length).toBe(1);
+    one.abort(new Error('gone'));
+    await expect(first).rejects.toThrow('gone');
+    release();
+    expect((await second).status).toBe(200);
+    expect(realm.requests).toHaveLength(1);
+  });
+});
