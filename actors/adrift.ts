@@ -37,7 +37,7 @@ interface AdriftOptions {
   readonly probe: () => Promise<void>;
   readonly fail: (error: ShoalError) => void;
   readonly originError: () => ShoalError | undefined;
-  /** The piece that a reader needs next. */
+  /** The piece that a reader needs next, where it is not on its way. */
   readonly urgent: () => number | undefined;
 }
 
@@ -127,9 +127,7 @@ export class Adrift {
     const { content, world, mayReadOrigin, originError, fail, probe } = this.#options;
     for (const { reply } of this.#known.values()) {
       if (reply?.length === undefined) continue;
-      void content
-        .learn(reply.length, reply.pieceLength)
-        .catch((error: unknown) => fail(toShoalError(error)));
+      void content.learnHeld(reply).catch((error: unknown) => fail(toShoalError(error)));
       return;
     }
     if (world.clock.now() < this.#originFromMs) return;
@@ -230,13 +228,10 @@ export class Adrift {
     return undefined;
   }
 
-  /** The piece that a reader needs next, where it is not on its way. */
   #urgentPiece(): number | undefined {
-    const { content, book, urgent } = this.#options;
-    const piece = urgent();
-    if (piece === undefined) return undefined;
-    this.#cursor = piece;
-    return content.has(piece) || book.isInFlight(piece) ? undefined : piece;
+    const piece = this.#options.urgent();
+    this.#cursor = piece ?? this.#cursor;
+    return piece;
   }
 
   #fromOrigin(): void {

@@ -82,12 +82,13 @@ function openClaims(asker: Asker, sources: readonly Source[]): Claim[] {
 function closedClaims(asker: Asker, sources: readonly Source[]): Claim[] {
   const own = ownSource(asker);
   const claims = sources
-    .filter(({ url, credentials }) => credentials || isRegistryUrl(url))
-    .map(({ url }) => claimAt(asker, url))
-    .filter(({ url, headers }) => isRegistryUrl(url) || credentialOf(headers) !== undefined)
-    .sort((a, b) => Number(b.url === own) - Number(a.url === own));
-  const isKnown = own === undefined || claims.some(({ url }) => url === own);
-  if (!isKnown && isRegistryUrl(own)) claims.unshift(claimAt(asker, own));
+    .filter(({ url }) => url !== own)
+    .map((source) => ({ ...claimAt(asker, source.url), needsCredentials: source.credentials }))
+    .filter(({ url, headers, needsCredentials }) => {
+      return !needsCredentials || isRegistryUrl(url) || credentialOf(headers) !== undefined;
+    })
+    .map(({ url, headers }): Claim => ({ url, headers }));
+  if (own !== undefined) claims.unshift(claimAt(asker, own));
   const origins = new Set(claims.map(({ url }) => new URL(url).origin));
   if (own === undefined && origins.size > 1 && credentialOf(asker.headers) !== undefined) {
     throw new ShoalError(

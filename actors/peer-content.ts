@@ -3,6 +3,7 @@ import { type Digest, digestOfTask, type TaskId } from '../core/ids.ts';
 import { pieceCount, pieceLengthFor } from '../core/piece.ts';
 import type { Probed, TaskAudience } from '../core/probed.ts';
 import type { Source } from '../core/source.ts';
+import type { HaveReply } from '../dataplane/data-plane.ts';
 import type { Store, StoredTask } from '../storage/store.ts';
 
 /** What this host knows of a task's content: how it is cut, which hashes its pieces must have, where it is kept. */
@@ -56,6 +57,12 @@ export class PeerContent {
     this.ranges = probed.ranges;
     this.mediaType = probed.mediaType;
     await this.learn(probed.length, pieceLengthFor(probed.length));
+  }
+
+  /** What a host that holds some of it says, where no scheduler does. @throws ERR_STORE_FULL, ERR_STORE_IO */
+  async learnHeld({ audience, length, pieceLength }: HaveReply): Promise<void> {
+    if (this.stored === undefined) this.audience = audience;
+    await this.learn(length, pieceLength);
   }
 
   /** What an origin says of content that is known already, beside what was known. */

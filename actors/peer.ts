@@ -56,7 +56,8 @@ export class PeerActor {
   #idleTimer: Cancel | undefined;
   #error: ShoalError | undefined;
   #released: Promise<void> | undefined;
-  #urgent: number | undefined;
+  /** Offset of the byte that a reader waits for. */
+  #starvingAt: number | undefined;
 
   constructor(world: HostWorld, membership: Membership, pool: SlotPool, input: PeerInput) {
     const { taskId } = input;
@@ -90,7 +91,7 @@ export class PeerActor {
       ...shared,
       origin,
       isAdrift: () => this.state === 'adrift',
-      onStored: (piece) => this.#stored(piece),
+      onStored: () => this.#stored(),
       onFailed: (run, reason, error) => this.#transferFailed(run, reason, error),
       onEnded: (failed) => this.#transferEnded(failed),
     });
@@ -231,13 +232,21 @@ export class PeerActor {
     input.opened?.body?.discard();
   }
 
-  /** A reader has nothing buffered and needs this piece next. */
-  starve(piece: number): void {
-    const { book } = this.#transfers;
-    if (this.#urgent === piece || this.content.has(piece) || book.isInFlight(piece)) return;
-    this.#urgent = piece;
+  /** A reader has nothing buffered and needs the byte at this offset next. */
+  starve(offset: number): void {
+    if (this.#starvingAt === offset) return;
+    this.#starvingAt = offset;
+    if (this.#urgent === undefined) return;
     this.#adrift.more();
     this.#sync.schedule(true);
+  }
+
+  /** The piece that a reader needs next, where it is not on its way. */
+  get #urgent(): number | undefined {
+    const { pieceLength } = this.content;
+    if (this.#starvingAt === undefined || pieceLength === undefined) return undefined;
+    const piece = Math.floor(this.#starvingAt / pieceLength);
+    return this.content.has(piece) || this.#transfers.book.isInFlight(piece) ? undefined : piece;
   }
 
   /** A set that the scheduler pushed. */
@@ -311,8 +320,7 @@ export class PeerActor {
 
   // --- transfers ---
 
-  #stored(piece: number): void {
-    if (this.#urgent === piece) this.#urgent = undefined;
+  #stored(): void {
     this.#whole.advance();
     this.#tell();
     this.#checkComplete();

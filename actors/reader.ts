@@ -1,4 +1,4 @@
-import { ShoalError } from '../core/errors.ts';
+import { ShoalError, toShoalError } from '../core/errors.ts';
 import type { ByteRange } from '../core/ranges.ts';
 import type { StoredTask } from '../storage/store.ts';
 import { changed } from './completion.ts';
@@ -54,6 +54,7 @@ export async function* readInOrder(reading: Reading): AsyncGenerator<Uint8Array>
     gate.signal.throwIfAborted();
     const { stored, length, pieceLength } = peer.content;
     if (stored === undefined || pieceLength === undefined) {
+      if (typeof wanted === 'object') peer.starve(wanted.start);
       await changed(peer, gate.signal);
       continue;
     }
@@ -64,7 +65,7 @@ export async function* readInOrder(reading: Reading): AsyncGenerator<Uint8Array>
     if (stored.have.count > 0 || length === 0) void gate.pass(stored, () => peer.onlySource).catch(() => {});
     if (ready === position && position < end) {
       // The length of a stream may turn out to end right here.
-      peer.starve(Math.floor(position / pieceLength));
+      peer.starve(position);
       await changed(peer, gate.signal);
       continue;
     }
@@ -76,10 +77,26 @@ export async function* readInOrder(reading: Reading): AsyncGenerator<Uint8Array>
     const isWhole = range.start === 0 && ready === length;
     if (isWhole) await whole();
     if (peer.content.stored !== stored || !stored.have.has(Math.floor(position / pieceLength))) continue;
-    const buffer = Buffer.allocUnsafeSlow(ready - position);
-    const read = await stored.read(buffer, position);
-    position += read;
-    yield read === buffer.length ? buffer : buffer.subarray(0, read);
+    const chunk = await readChunk(stored, position, ready);
+    if (chunk === undefined) {
+      if (stored.record.length === undefined) await changed(peer, gate.signal);
+      continue;
+    }
+    position += chunk.length;
+    yield chunk;
+  }
+}
+
+/** Undefined where a piece ended early, as the last of a stream does: its length is known in a moment. */
+async function readChunk(stored: StoredTask, start: number, end: number): Promise<Uint8Array | undefined> {
+  const isSized = stored.record.length !== undefined;
+  const buffer = Buffer.allocUnsafeSlow(end - start);
+  try {
+    const read = await stored.read(buffer, start);
+    return read === buffer.length ? buffer : buffer.subarray(0, read);
+  } catch (error) {
+    if (isSized || toShoalError(error).code !== 'ERR_STORE_IO') throw error;
+    return undefined;
   }
 }
 

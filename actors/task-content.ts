@@ -10,7 +10,9 @@ const MOST_SOURCES = 16;
 /** What a scheduler knows of a task's content: where it is, who may have it, how long it is and how it is cut. */
 export class TaskContent {
   readonly taskId: TaskId;
-  audience: TaskAudience = 'public';
+  #audience: TaskAudience = 'public';
+  /** A host holds it as content of its source: no other source makes it everybody's. */
+  #isPrivate = false;
   #sources: Source[] = [];
   readonly #banned = new Set<string>();
   #probed: Probed | undefined;
@@ -19,6 +21,20 @@ export class TaskContent {
 
   constructor(taskId: TaskId) {
     this.taskId = taskId;
+  }
+
+  get audience(): TaskAudience {
+    return this.#isPrivate ? 'source' : this.#audience;
+  }
+
+  /** Takes what the log says. */
+  set audience(audience: TaskAudience) {
+    this.#audience = audience;
+  }
+
+  /** Takes what a host says of what it holds. */
+  heldFor(audience: TaskAudience): void {
+    this.#isPrivate ||= audience === 'source';
   }
 
   get sources(): readonly Source[] {

@@ -102,6 +102,7 @@ export class TaskActor {
 
   /** A host said what it holds, outside a sync. */
   hold(hostId: HostId, holding: 'complete' | Uint8Array): void {
+    this.#content.heldFor(this.#world.holdings.audience(this.taskId));
     const { pieces } = this.#content;
     if (pieces === undefined || this.#peers.has(hostId) || this.#world.hosts.get(hostId) === undefined)
       return;
@@ -211,7 +212,8 @@ export class TaskActor {
       peer.delivered = true;
       this.#story.delivered(hostId, peer);
     }
-    this.#world.holdings.set(this.taskId, hostId, bits.complete ? 'complete' : bits.toBytes());
+    const holding = bits.complete ? 'complete' : bits.toBytes();
+    this.#world.holdings.set(this.taskId, hostId, holding, this.#content.audience);
   }
 
   // --- what is known of the content ---

@@ -56,6 +56,7 @@ async function serve(path: string, bytes: number): Promise<EndMessage> {
     length: bytes,
     pieceLength: PIECE,
     have: Bitfield.full(Math.ceil(bytes / PIECE)),
+    audience: 'public',
     hash: () => undefined,
     pin: () => () => {},
     read: async (buffer, position) => (await readAt(file, buffer, 0, buffer.length, position)).bytesRead,

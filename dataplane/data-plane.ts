@@ -2,6 +2,7 @@ import type { Bitfield } from '../core/bitfield.ts';
 import type { PieceHash } from '../core/hash-page.ts';
 import type { HostAddress } from '../core/host.ts';
 import type { HostId, TaskId } from '../core/ids.ts';
+import type { TaskAudience } from '../core/probed.ts';
 import type { ByteRange } from '../core/ranges.ts';
 
 /** Takes bytes in order. The chunk is the caller's again when this returns, or its promise resolves. */
@@ -13,6 +14,8 @@ export interface HaveReply {
   readonly pieceLength: number;
   readonly have: Bitfield;
   readonly hashes: readonly PieceHash[];
+  /** Who may be given it; `source` where the parent does not say. */
+  readonly audience: TaskAudience;
 }
 
 /** The child's side: bytes from other hosts. */
@@ -37,6 +40,8 @@ export interface ServedTask {
   readonly length: number | undefined;
   readonly pieceLength: number;
   readonly have: Bitfield;
+  /** Who may be given it. */
+  readonly audience: TaskAudience;
   hash(piece: number): Uint8Array | undefined;
   read(buffer: Uint8Array, position: number): Promise<number>;
   /** Spares the task from eviction while it is read. */

@@ -4,6 +4,7 @@ import { Bitfield } from '../core/bitfield.ts';
 import { type PieceHash, packHashes, unpackHashes } from '../core/hash-page.ts';
 import { LIMITS } from '../core/limits.ts';
 import { pieceCount } from '../core/piece.ts';
+import { audienceSchema } from '../core/probed.ts';
 import type { HaveReply, ServedTask } from './data-plane.ts';
 
 /** Largest body of `have`, in bytes: a full bitfield and every hash of the largest task. */
@@ -19,6 +20,7 @@ const bodySchema = z.object({
   pieces: z.int().min(0).max(LIMITS.piecesPerTask),
   have: z.instanceof(Uint8Array),
   hashes: z.instanceof(Uint8Array),
+  audience: audienceSchema.default('source'),
 });
 
 /** What a parent holds of a task, as the body of `have`. */
@@ -34,6 +36,7 @@ export function encodeHave(task: ServedTask): Uint8Array {
     pieces: task.have.length,
     have: task.have.toBytes(),
     hashes: packHashes(hashes),
+    audience: task.audience,
   });
 }
 
@@ -47,11 +50,11 @@ export function decodeHave(body: Uint8Array): HaveReply | undefined {
   }
   const parsed = bodySchema.safeParse(value);
   if (!parsed.success) return undefined;
-  const { length, pieceLength, pieces } = parsed.data;
+  const { length, pieceLength, pieces, audience } = parsed.data;
   if (length !== undefined && pieceCount({ length, pieceLength }) !== pieces) return undefined;
   if (parsed.data.have.length !== Math.ceil(pieces / 8)) return undefined;
   const have = new Bitfield(pieces, parsed.data.have);
   const hashes = unpackHashes(parsed.data.hashes);
   if (hashes === undefined || hashes.some(({ piece }) => !have.has(piece))) return undefined;
-  return { length, pieceLength, have, hashes };
+  return { length, pieceLength, have, hashes, audience };
 }

@@ -100,8 +100,8 @@ export class SimDataPlane implements DataPlane {
       const hash = stored.hash(piece);
       return hash === undefined ? [] : [{ piece, hash }];
     });
-    const { length, pieceLength } = stored.record;
-    return { length, pieceLength, have, hashes };
+    const { length, pieceLength, audience } = stored.record;
+    return { length, pieceLength, have, hashes, audience };
   }
 
   close(): Promise<void> {

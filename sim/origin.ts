@@ -18,6 +18,7 @@ export interface SimContent {
   readonly sized?: boolean;
   /** The value of the Authorization header without which it is refused. */
   readonly authorization?: string;
+  readonly mediaType?: string;
 }
 
 /** One request that came to the origin. */
@@ -77,13 +78,14 @@ export class SimOrigin implements Origin {
     signal: AbortSignal,
   ): Promise<ProbeAnswer> {
     const content = await this.#askOften(request, signal);
-    const { bytes, etag, ranges = true, sized = true } = content;
+    const { bytes, etag, ranges = true, sized = true, mediaType } = content;
     if (etag !== undefined && request.known?.etag === etag) return { kind: 'unchanged' };
     const probed: Probed = {
       length: sized ? bytes.length : undefined,
       etag,
       ranges: ranges && sized,
       audience: 'authorization' in request.headers ? 'source' : 'public',
+      mediaType,
     };
     const end = ranges ? Math.min(bytes.length, request.prefixBytes) : bytes.length;
     return { kind: 'content', probed, body: this.#body(content, { start: 0, end }, sized) };

@@ -46,7 +46,7 @@ test('it behaves as a table of hosts and tasks, whatever comes and goes', () => 
         for (const key of model) if (key.startsWith(start)) model.delete(key);
       };
       for (const { verb, host: h, task: t } of steps) {
-        if (verb === 'set') holdings.set(task(t), host(h), 'complete');
+        if (verb === 'set') holdings.set(task(t), host(h), 'complete', 'public');
         if (verb === 'take') {
           const tasks = [{ taskId: task(t), audience: 'public' as const }];
           holdings.take(host(h), { ...page, tasks, gone: [task((t + 1) % 5)] });

@@ -70,6 +70,7 @@ export function fakeTask(bytes: number, pieceLength = 64 * KIB): FakeTask {
     length: bytes,
     pieceLength,
     have: Bitfield.full(pieces),
+    audience: 'public',
     pins: 0,
     onRead: () => {},
     hash: (piece) =>
