@@ -14,8 +14,8 @@ export interface FileChange {
 export interface PlannedChange extends FileChange {
   /** Whether Shoal's part goes in or out. */
   readonly way: 'put' | 'take';
-  /** Makes it; returns directories that are to go where nothing is left in them. */
-  apply(): Promise<readonly string[]>;
+  /** Makes it; `left` are directories once made for files now gone. Returns those that are to go where nothing is left in them. */
+  apply(left: readonly string[]): Promise<readonly string[]>;
 }
 
 /** Works out how a file comes to hold Shoal's part. @throws ERR_CONFIG_CONFLICT, ERR_CONFIG_DENIED */
@@ -23,11 +23,14 @@ export async function planPut(edit: FileEdit): Promise<PlannedChange> {
   const found = await findFile(edit.path);
   const base = withoutOurs(edit, found);
   const next = edit.put(base);
-  return planned('put', found, next, async () => {
+  return planned('put', found, next, async (left) => {
     if (next === undefined || next === base) {
       return found.memory === undefined ? [] : await writeBack(found, next);
     }
-    if (next !== found.text) await writeChange(found, next, { original: base ?? null, ours: edit.ours });
+    const known = found.memory?.madeDirs ?? [];
+    const heir = left.filter((dir) => found.path.startsWith(`${dir}/`) && !known.includes(dir));
+    if (next === found.text && heir.length === 0) return [];
+    await writeChange(found, next, { original: base ?? null, ours: edit.ours }, heir);
     return [];
   });
 }
@@ -45,7 +48,9 @@ export async function planTake(edit: Pick<FileEdit, 'path' | 'take'>): Promise<P
 export async function applyAll(changes: readonly PlannedChange[]): Promise<void> {
   for (const { path, change } of changes) if (change !== 'unchanged') await checkWritable(path);
   const emptied: string[] = [];
-  for (const change of changes) emptied.push(...(await change.apply()));
+  const takes = changes.filter(({ way }) => way === 'take');
+  const puts = changes.filter(({ way }) => way === 'put');
+  for (const change of [...takes, ...puts]) emptied.push(...(await change.apply(emptied)));
   await removeEmpty(emptied);
 }
 

@@ -77,15 +77,9 @@ async function planConfig(
       'registry mirrors or TLS settings in the old form, which containerd refuses beside config_path';
     throw conflict(config, `${why}: move them to hosts.toml files below ${hostsDir} first`);
   }
-  const edit = configPathEdit(config, found.hostsDir ?? hostsDir);
-  const change = await planPut(edit);
-  return found.hostsDir === undefined || change.change !== 'unchanged' || (await isOurs(config))
-    ? [change]
-    : [];
-}
-
-async function isOurs(config: string): Promise<boolean> {
-  return (await findFile(config)).memory !== undefined;
+  const edit = configPathEdit(config, hostsDir);
+  // Others have set it, here or in a file that is imported.
+  return [await (found.hostsDir === undefined ? planPut(edit) : planTake(edit))];
 }
 
 /** Which directories get our host, by name; `undefined` stands for the one of all other registries. */

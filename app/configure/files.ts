@@ -66,8 +66,13 @@ export async function checkWritable(path: string): Promise<void> {
   }
 }
 
-/** Writes what a file is to become, and how to take it back. @throws ERR_CONFIG_DENIED, ERR_STORE_FULL, ERR_OUTPUT */
-export async function writeChange(found: FoundFile, text: string, memory: Memory): Promise<void> {
+/** Writes what a file is to become, and how to take it back, `dirs` that were once made for it included. @throws ERR_CONFIG_DENIED, ERR_STORE_FULL, ERR_OUTPUT */
+export async function writeChange(
+  found: FoundFile,
+  text: string,
+  memory: Memory,
+  dirs: readonly string[] = [],
+): Promise<void> {
   try {
     const made = await makeDirs(dirname(found.path));
     const remembered = {
@@ -75,7 +80,7 @@ export async function writeChange(found: FoundFile, text: string, memory: Memory
       original: memory.original,
       wrote: sha256(text),
       ours: memory.ours,
-      madeDirs: [...new Set([...(found.memory?.madeDirs ?? []), ...made])],
+      madeDirs: [...new Set([...(found.memory?.madeDirs ?? []), ...dirs, ...made])],
     };
     // First, so that a run cut off here can still be taken back.
     await replace(memoryOf(found.path), `${JSON.stringify(remembered, null, 2)}\n`, found.owner);
