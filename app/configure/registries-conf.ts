@@ -60,7 +60,8 @@ function tableOf({ name, url }: RegistryChoice, proxy: ProxyAddress, known: Toml
   const { prefix: _prefix, location: there, mirror, ...settings } = known;
   const given = url === undefined ? undefined : new URL(url);
   const location = given?.host ?? (typeof there === 'string' ? there : name);
-  const [host = '', ...path] = location.split('/');
+  // The daemon knows a registry by its name; where its URL is given, that is what `NAME=URL` tells the daemon too.
+  const [host = '', ...path] = (given === undefined ? location : name).split('/');
   const ours = {
     location: [proxy.host, segmentOfRegistry(host), ...path].join('/'),
     ...(proxy.plain && { insecure: true }),
