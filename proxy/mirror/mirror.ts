@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ShoalError } from '../../core/errors.ts';
 import type { ProxyRoute } from '../../core/metrics.ts';
+import { MANIFEST_ACCEPT } from '../../core/oci-manifest.ts';
 import { segmentOfRegistry } from '../../core/registry-segment.ts';
 import { hasBody } from '../framing.ts';
 import { giveBlob } from './blob.ts';
@@ -88,7 +89,8 @@ export class Mirror {
   ): Ask {
     const chain = chainOf(headerOf(request, 'via'), this.#world.hostId);
     const base = registry === undefined ? '' : registryBase(registry, this.#world.registries);
-    const { authorization, accept } = request.headers;
+    const { authorization } = request.headers;
+    const accept = acceptOf(request, wanted);
     const about = {
       registry: registry ?? '',
       base,
@@ -150,6 +152,13 @@ export class Mirror {
     else this.#world.logger.debug(fields, 'the mirror refused');
     sendRefusal(response, refusal, isHead);
   }
+}
+
+/** A client that does not say what it reads is one that reads anything; registries give it what was first. */
+function acceptOf({ headers: { accept } }: IncomingMessage, wanted: Wanted): string | undefined {
+  return wanted === 'manifest' && (accept === undefined || accept.trim() === '*/*')
+    ? MANIFEST_ACCEPT
+    : accept;
 }
 
 function refuseMethod(request: IncomingMessage, response: ServerResponse): void {

@@ -22,7 +22,12 @@ export async function passThrough(
   const { base, authorization, accept, via } = ask;
   const headers = { via, ...(accept !== undefined && { accept }) };
   const signal = AbortSignal.any([ask.signal, AbortSignal.timeout(world.limits.askMs)]);
-  const answered = await world.registry.ask({ base, path, method: 'GET', authorization, headers }, signal);
+  // From the base clients learn what credentials are asked for.
+  const plain = path === '/v2/';
+  const answered = await world.registry.ask(
+    { base, path, method: 'GET', authorization, plain, headers },
+    signal,
+  );
   const verdict = verdictOf(answered, ask.wanted);
   if (verdict.kind !== 'allowed') throw verdict.error;
   const next = nextPage(answered.headers['link']);
