@@ -46,8 +46,9 @@ export function fitsSwarm(request: IncomingMessage): boolean {
   if (headers.range !== undefined && !ONE_RANGE.test(headers.range.trim())) return false;
   // Another daemon asks: none of ours may wait for it.
   if (/(^|,)\s*\S+\s+shoal-/.test(headers.via ?? '')) return false;
+  // apt asks for `text/*` where a file has no ending, whatever it is.
   const { accept = '*/*' } = headers;
-  return /\*\/\*|application\/octet-stream/.test(accept);
+  return /\*\/\*|application\/octet-stream|^text\/\*$/.test(accept);
 }
 
 /** The digest that a URL names, where it is that of a registry's blob. */
