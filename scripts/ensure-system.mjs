@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /*
  * Installs the Debian packages that the tests, the demo and the labs need, where they are missing:
- *   node scripts/ensure-system.mjs [--for=nats|acceptance|compose|images|demo-image]
+ *   node scripts/ensure-system.mjs [--for=nats|acceptance|compose|images|forward|demo-image]
  * Plain JavaScript without dependencies: it runs before `npm ci`.
  */
 import { spawnSync } from 'node:child_process';
@@ -29,6 +29,16 @@ const NEEDS = {
     'nats-server': 'nats-server',
     'docker-registry': 'docker-registry',
     skopeo: 'skopeo',
+  },
+  forward: {
+    'nats-server': 'nats-server',
+    curl: 'curl',
+    git: 'git',
+    'git-lfs': 'git-lfs',
+    pip3: 'python3-pip',
+    npm: 'npm',
+    'apt-get': 'apt',
+    'dpkg-deb': 'dpkg',
   },
   images: {
     'nats-server': 'nats-server',
