@@ -1,4 +1,5 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Ran, startCommand } from './child.ts';
 import type { PullOptions } from './containerd.ts';
@@ -22,7 +23,9 @@ export function setUpPodman(dir: string, inside: readonly string[] = []): Podman
   mkdirSync(dir, { recursive: true });
   const conf = join(dir, 'registries.conf');
   const auth = join(dir, 'auth.json');
-  const storage = ['--root', join(dir, 'root'), '--runroot', join(dir, 'run'), '--storage-driver', 'overlay'];
+  // podman takes no runroot of more than 50 characters.
+  const runRoot = mkdtempSync(join(tmpdir(), 'podman-'));
+  const storage = ['--root', join(dir, 'root'), '--runroot', runRoot, '--storage-driver', 'overlay'];
   const environment = ['env', `CONTAINERS_REGISTRIES_CONF=${conf}`];
   const command = [...inside, ...environment, 'podman', ...storage];
   let mirrorHost: string | undefined;
@@ -48,7 +51,7 @@ export function setUpPodman(dir: string, inside: readonly string[] = []): Podman
     async [Symbol.asyncDispose]() {
       // Its storage driver leaves a mount behind.
       await startCommand(['umount', '-l', join(dir, 'root/overlay')]).done;
-      rmSync(dir, { recursive: true, force: true });
+      for (const path of [dir, runRoot]) rmSync(path, { recursive: true, force: true });
     },
   };
 }

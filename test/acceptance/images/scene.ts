@@ -89,7 +89,10 @@ export async function openScene(options: SceneOptions = {}): Promise<Scene> {
 /** Expects pulls to have succeeded with the image's own digest, and prints their figures. */
 export function expectPulled(scene: Scene, pulls: ReadonlyMap<string, Pulled>): void {
   for (const [who, pulled] of pulls) {
-    expect(pulled, `pull of ${who}`).toMatchObject({ code: 0, digest: scene.image.manifest.digest });
+    expect(pulled, `pull of ${who}: ${pulled.stderr.slice(-2_000)}`).toMatchObject({
+      code: 0,
+      digest: scene.image.manifest.digest,
+    });
     note(`${who}: ${(pulled.wallMs / 1000).toFixed(2)} s`);
   }
   note(`registry: ${scene.copies().toFixed(4)} copies of ${(scene.image.bytes / MIB).toFixed(0)} MiB`);
