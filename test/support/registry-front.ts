@@ -28,8 +28,8 @@ export type Refuse = (
 export interface RegistryFront {
   /** Body bytes of blobs sent to clients; of one repository where it is named. */
   blobBytes(repository?: string): number;
-  /** Body bytes of one blob, of whatever repository. */
-  bytesOf(digest: string): number;
+  /** Body bytes of blobs that were not asked for by a host of Shoal. */
+  directBytes(): number;
   /** Requests answered so far. */
   readonly served: readonly Served[];
   /** Forgets everything counted. */
@@ -53,14 +53,16 @@ export async function startRegistryFront(options: {
 }): Promise<RegistryFront> {
   const sent = new Map<string, Map<string, number>>();
   const served: Served[] = [];
+  let direct = 0;
   const pace = paceOf(options.bytesPerSec);
 
-  function counted(repository: string, digest: string): Transform {
+  function counted(repository: string, digest: string, isDirect: boolean): Transform {
     const ofRepository = sent.get(repository) ?? new Map<string, number>();
     sent.set(repository, ofRepository);
     return new Transform({
       transform(chunk: Buffer, _encoding, done) {
         ofRepository.set(digest, (ofRepository.get(digest) ?? 0) + chunk.length);
+        if (isDirect) direct += chunk.length;
         pace(chunk.length, () => done(null, chunk));
       },
     });
@@ -86,7 +88,9 @@ export async function startRegistryFront(options: {
         const [, repository, digest] = BLOB.exec(url.split('?')[0] ?? '') ?? [];
         const isBlob = method === 'GET' && status < 300;
         if (repository !== undefined && digest !== undefined && isBlob) {
-          pipeline(answer, counted(repository, digest), response, () => upstream.destroy());
+          pipeline(answer, counted(repository, digest, headers.via === undefined), response, () =>
+            upstream.destroy(),
+          );
         } else pipeline(answer, response, () => undefined);
       },
     );
@@ -116,11 +120,12 @@ export async function startRegistryFront(options: {
       const of = repository === undefined ? [...sent.values()] : [sent.get(repository) ?? new Map()];
       return of.flatMap((one) => [...one.values()]).reduce((sum, bytes) => sum + bytes, 0);
     },
-    bytesOf: (digest) => [...sent.values()].reduce((sum, one) => sum + (one.get(digest) ?? 0), 0),
+    directBytes: () => direct,
     served,
     reset() {
       sent.clear();
       served.length = 0;
+      direct = 0;
     },
     start,
     async stop() {
