@@ -15,11 +15,13 @@ const REGISTRY = '127.0.0.1:5000';
 const REGISTRIES = ['ghcr.io', 'quay.io', 'docker.io'];
 const REPOSITORIES = ['team/app:v1', 'library/debian:stable-slim'];
 
-/** The image daemons of a machine, and how their services are restarted. */
+/** `systemctl` for the image daemons of a machine. */
 const SERVICES = `
 start() {
   case "$1" in
-    containerd) setsid containerd >>/run/containerd.log 2>&1 </dev/null & ;;
+    containerd)
+      setsid containerd >>/run/containerd.log 2>&1 </dev/null &
+      echo $! >/run/containerd.pid ;;
     docker)
       set -- --bridge=none --iptables=false --ip-forward=false --ip-masq=false
       setsid dockerd "$@" --pidfile=/run/docker.pid >>/run/docker.log 2>&1 </dev/null & ;;
@@ -38,16 +40,19 @@ answer() {
   exit 1
 }
 stop() {
-  case "$1" in
-    containerd) pkill -x containerd ;;
-    docker) pkill -x dockerd ;;
-    *) return 0 ;;
-  esac
+  [ -e "/run/$1.pid" ] || return 0
+  pid=$(cat "/run/$1.pid")
+  kill "$pid" 2>/dev/null || return 0
   for _ in $(seq 100); do
-    pgrep -x "$(echo "$1" | sed 's/^docker$/dockerd/')" >/dev/null || return 0
+    # What has ended stays as a zombie here, whose program is gone.
+    readlink "/proc/$pid/exe" >/dev/null || return 0
     sleep 0.1
   done
 }
+case "$1" in
+  restart) stop "$2"; start "$2"; answer "$2" ;;
+  reload) [ ! -e "/run/$2.pid" ] || kill -HUP "$(cat "/run/$2.pid")" ;;
+esac
 `;
 
 /** Runs a script in the machine. @throws Error with what it printed where it fails */
@@ -91,7 +96,11 @@ for _ in $(seq 100); do curl -s -o /dev/null http://${REGISTRY}/v2/ && break; sl
     await must(machine, copy);
   }
   const registries = REGISTRIES.map((name) => `${name}=http://${REGISTRY}`).join(',');
-  const settings = [`SHOAL_REGISTRY=${registries}`, `SHOAL_ALLOW_ORIGIN=${REGISTRY}`];
+  const settings = [
+    `SHOAL_REGISTRY=${registries}`,
+    `SHOAL_ALLOW_ORIGIN=${REGISTRY}`,
+    'SHOAL_DEFAULT_REGISTRY=docker.io',
+  ];
   const up = startChild([...machine.inside, 'env', ...settings, 'shoal', 'up'], log);
   await until('the daemon to be ready', async () => {
     if (!up.running) throw new Error('shoal up ended');
