@@ -175,7 +175,7 @@ describe('an open registry', () => {
     // The same layer under another name is the same layer.
     const other = await mirror.ask(at(`team/other/blobs/${LAYER}`));
     expect(other).toMatchObject({ status: 200, headers: { 'x-shoal-from': 'cache' } });
-    expect(registry.front.bytesOf(LAYER ?? '')).toBe(3 * MIB);
+    expect(registry.front.blobBytes()).toBe(3 * MIB);
   });
 
   test.each([
@@ -300,7 +300,7 @@ describe('credentials', () => {
         expect(await mirror.ask(target, { authorization: basic(ALICE) })).toMatchObject({ status: 200 });
       }
     }
-    expect(registry.front.bytesOf(LAYER ?? '')).toBeLessThan(3.1 * MIB);
+    expect(registry.front.blobBytes()).toBeLessThan(3.1 * MIB);
   });
 
   test('a registry behind tokens: the client is sent to its token server, and access ends when it is withdrawn', async () => {
@@ -420,6 +420,6 @@ test('daemons before each other: the first is the other’s registry, and the re
     const answer = await outer.ask(`/v2/${path}?ns=${registry.name}`);
     expect(answer, path).toMatchObject({ status: 200, whole: true });
   }
-  expect(registry.front.bytesOf(LAYER ?? '')).toBe(3 * MIB);
+  expect(registry.front.blobBytes()).toBe(3 * MIB);
   expect(registry.front.served.every(({ via }) => via?.match(/shoal-/g)?.length === 2)).toBe(true);
 });
