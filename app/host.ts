@@ -170,7 +170,12 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
     ready,
     async openProxy() {
       const registry = registries.client;
-      proxy = closing.use(await openProxy({ config, world, downloads, access, policy, registry, logger }));
+      const received = () => {
+        const { origin, peers: fromPeers } = peers.received;
+        return origin + fromPeers;
+      };
+      const parts = { config, world, downloads, access, policy, registry, received, logger };
+      proxy = closing.use(await openProxy(parts));
       return proxy;
     },
     metricsText: text,

@@ -24,6 +24,8 @@ export interface ProxyParts {
   readonly access: Access;
   readonly policy: AddressPolicy;
   readonly registry: RegistryClient;
+  /** Bytes that the host has received so far. */
+  readonly received: () => number;
   readonly logger: RootLogger;
 }
 
@@ -61,6 +63,7 @@ export function openProxy(parts: ProxyParts): Promise<ProxyPort> {
       registries: config.registries,
       defaultRegistry: config.defaultRegistry,
       staleTagsMs,
+      received: parts.received,
       limits: MIRROR_LIMITS,
     });
     const about = { hostId, downloads, access, origin, policy, clock, metrics, logger };

@@ -28,8 +28,9 @@ export async function giveBlob(
   const stop = new AbortController();
   const signal = AbortSignal.any([ask.signal, stop.signal]);
   try {
+    const busyness = { received: world.received, busyMs: world.limits.busyMs };
     const { chunks, started } = await openContent(world, proofs, ask, wanted, signal);
-    const first = await nextWithin(chunks, world.limits.firstByteMs);
+    const first = await nextWithin(chunks, world.limits.firstByteMs, busyness);
     const start = started();
     const length = start.range.end === undefined ? undefined : start.range.end - start.range.start;
     setHeaders(ask, digest, start.from);
@@ -38,7 +39,8 @@ export async function giveBlob(
       world.metrics.proxySent(bytes);
       ask.pull?.sent(bytes);
     };
-    await giveBody({ response, first, chunks, length, stallMs: world.limits.stallMs, onSent, signal });
+    const { stallMs } = world.limits;
+    await giveBody({ response, first, chunks, length, stallMs, busyness, onSent, signal });
     ask.pull?.blob(digest);
   } finally {
     stop.abort(new Error('the answer is over'));

@@ -4,13 +4,35 @@ import { ShoalError } from '../../core/errors.ts';
 /** Bytes in order; the limits on how long each may take are the giver's. */
 export type Chunks = AsyncIterator<Uint8Array, unknown>;
 
-/** The next chunk, unless it takes too long. @throws ERR_TIMEOUT, and what the source throws */
-export function nextWithin(chunks: Chunks, limitMs: number): Promise<IteratorResult<Uint8Array, unknown>> {
+/** What tells a content that is stuck from one that waits while the host is busy with others. */
+export interface Busyness {
+  /** Bytes that the host has received of all contents; grows while it is busy. */
+  readonly received: () => number;
+  /** How long a content may wait for others at most. */
+  readonly busyMs: number;
+}
+
+/**
+ * The next chunk, unless it takes too long: longer than `limitMs` with nothing coming to the host of anything, or than
+ * `busyMs`. @throws ERR_TIMEOUT, and what the source throws
+ */
+export function nextWithin(
+  chunks: Chunks,
+  limitMs: number,
+  busyness?: Busyness,
+): Promise<IteratorResult<Uint8Array, unknown>> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new ShoalError('ERR_TIMEOUT', `no byte came for ${limitMs} ms`)),
-      limitMs,
-    );
+    let waitedMs = 0;
+    let received = busyness?.received();
+    const late = () => {
+      waitedMs += limitMs;
+      const now = busyness?.received();
+      if (busyness !== undefined && now !== received && waitedMs < busyness.busyMs) {
+        received = now;
+        timer = setTimeout(late, limitMs);
+      } else reject(new ShoalError('ERR_TIMEOUT', `no byte came for ${waitedMs} ms`));
+    };
+    let timer = setTimeout(late, limitMs);
     chunks.next().then(
       (result) => {
         clearTimeout(timer);
@@ -31,6 +53,7 @@ interface Giving {
   /** Bytes that were promised; absent where none was. */
   readonly length: number | undefined;
   readonly stallMs: number;
+  readonly busyness?: Busyness;
   readonly onSent: (bytes: number) => void;
   readonly signal: AbortSignal;
 }
@@ -40,10 +63,10 @@ interface Giving {
  * whole one. @throws what the source throws, ERR_TIMEOUT, ERR_CANCELLED
  */
 export async function giveBody(giving: Giving): Promise<void> {
-  const { response, chunks, length, stallMs, onSent, signal } = giving;
+  const { response, chunks, length, stallMs, busyness, onSent, signal } = giving;
   let sent = 0;
   try {
-    for (let next = giving.first; next.done !== true; next = await nextWithin(chunks, stallMs)) {
+    for (let next = giving.first; next.done !== true; next = await nextWithin(chunks, stallMs, busyness)) {
       signal.throwIfAborted();
       sent += next.value.length;
       if (length !== undefined && sent > length) break;

@@ -38,6 +38,8 @@ export interface MirrorWorld {
   readonly defaultRegistry: string | undefined;
   /** How old an answer to a tag may be while its registry cannot be reached, ms; 0: none is gone by. */
   readonly staleTagsMs: number;
+  /** Bytes that this host has received, of whatever content. */
+  readonly received: () => number;
   readonly limits: MirrorLimits;
 }
 
@@ -49,6 +51,8 @@ export interface MirrorLimits {
   readonly firstByteMs: number;
   /** Between bytes; then the connection is cut, and the client goes on by range. */
   readonly stallMs: number;
+  /** In place of both while the host receives something: layers come in the order they were asked for, the last ones late. */
+  readonly busyMs: number;
   /** Contents given out at once; the next is told to go elsewhere. */
   readonly streams: number;
 }
@@ -57,6 +61,7 @@ export const MIRROR_LIMITS: MirrorLimits = {
   askMs: 8_000,
   firstByteMs: 15_000,
   stallMs: 10_000,
+  busyMs: 240_000,
   streams: 512,
 };
 

@@ -189,6 +189,22 @@ describe('when content does not come', () => {
     expect(await scene.ask(BLOB)).toMatchObject({ status: 503, whole: true });
   });
 
+  test('while the host is busy with other contents it is waited for, and no longer', async () => {
+    await using scene = await withBlob({ limits: { firstByteMs: 30, stallMs: 30, busyMs: 90 } });
+    let received = 0;
+    scene.received = () => {
+      received += 1;
+      return received;
+    };
+    scene.deliver = async function* (content) {
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      yield content;
+    };
+    expect(await scene.ask(BLOB)).toMatchObject({ status: 200, whole: true });
+    scene.deliver = slow(0);
+    expect(await scene.ask(BLOB)).toMatchObject({ status: 503, whole: true });
+  });
+
   test('after it the connection is cut, so that the client goes on by range', async () => {
     await using scene = await withBlob({ limits: { stallMs: 50 } });
     scene.deliver = slow(10);

@@ -50,6 +50,8 @@ export interface Scene extends AsyncDisposable {
   readonly cache: Map<string, { content: Uint8Array; mediaType?: string; isPublic?: boolean }>;
   upstream: Upstream;
   /** Replaces how content comes out of the swarm. */
+  /** What the host says it has received. */
+  received: () => number;
   deliver: ((content: Uint8Array, signal: AbortSignal) => AsyncIterable<Uint8Array>) | undefined;
   ask(target: string, headers?: Record<string, string>, method?: string): Promise<Answer>;
   /** Lets the pulls under way end, so that they are told. */
@@ -80,6 +82,7 @@ export async function startScene(
     cache: new Map<string, { content: Uint8Array; mediaType?: string; isPublic?: boolean }>(),
     upstream: (() => ({ status: 404 })) as Upstream,
     deliver: undefined as Scene['deliver'],
+    received: () => 0,
   };
   const registry: RegistryClient = {
     async ask(request) {
@@ -159,6 +162,7 @@ export async function startScene(
     registries: more.registries ?? {},
     defaultRegistry: more.defaultRegistry,
     staleTagsMs,
+    received: () => scene.received(),
     limits: { ...MIRROR_LIMITS, ...more.limits },
   });
   const port = await startProxyPort({
