@@ -49,7 +49,9 @@ export function openOutput(path: string): OutputFile {
         if (await following.whole(source, revision, length)) return await finish();
         rmSync(temporary, { force: true });
         const mode = constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL;
-        await untilAborted(copyFile(source, temporary, mode), signal);
+        signal.throwIfAborted();
+        const copying = copyFile(source, temporary, mode);
+        await untilAborted(copying, signal, () => rmSync(temporary, { force: true }));
         const copied = await stat(temporary);
         if (copied.size !== length) throw sourceError(`${source} has ${copied.size} bytes, not ${length}`);
         await finish();
@@ -163,9 +165,8 @@ function errnoOf(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-/** A copy cannot be stopped; what it writes to is removed under it. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
+/** A copy cannot be stopped: what it wrote is removed by `undo` once it has ended, should it have been too early before. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal, undo: () => void): Promise<T> {
   let onAbort = (): void => undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
     onAbort = () => reject(signal.reason as Error);
@@ -175,6 +176,7 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T
     return await Promise.race([work, aborted]);
   } finally {
     signal.removeEventListener('abort', onAbort);
-    work.catch(() => undefined);
+    if (signal.aborted) void work.catch(() => undefined).then(undo);
+    else work.catch(() => undefined);
   }
 }

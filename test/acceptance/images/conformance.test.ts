@@ -3,16 +3,16 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadHostConfig } from '../../app/config.ts';
-import { type OpenHost, openHost } from '../../app/host.ts';
-import { openLog } from '../../app/logging.ts';
-import type { SettingName } from '../../app/settings.ts';
-import { pushBlob } from '../support/image.ts';
-import { ALICE, ANYBODY, BOB, type Registry, startRegistry } from '../support/registry.ts';
-import { freePort } from '../support/swarm.ts';
-import { tempDir } from '../support/temp-dir.ts';
-import { tinyImage } from '../support/tiny-image.ts';
-import { type Answer, askPort, digestOf, errorsOf } from './mirror/scene.ts';
+import { loadHostConfig } from '../../../app/config.ts';
+import { type OpenHost, openHost } from '../../../app/host.ts';
+import { openLog } from '../../../app/logging.ts';
+import type { SettingName } from '../../../app/settings.ts';
+import { type Answer, askPort, digestOf, errorsOf } from '../../proxy/mirror/scene.ts';
+import { pushBlob } from '../../support/image.ts';
+import { ALICE, ANYBODY, BOB, type Registry, startRegistry } from '../../support/registry.ts';
+import { freePort } from '../../support/swarm.ts';
+import { tempDir } from '../../support/temp-dir.ts';
+import { tinyImage } from '../../support/tiny-image.ts';
 
 /*
  * The pull part of the OCI distribution specification, asked of the mirror of a real host before Debian's
