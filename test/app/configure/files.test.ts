@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, lstatSync, mkdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import fc from 'fast-check';
 import { stringify } from 'smol-toml';
@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import type { Client } from '../../../app/configure/clients.ts';
 import { unifiedDiff } from '../../../app/configure/diff.ts';
 import { parseProxy, parseRegistry } from '../../../app/configure/names.ts';
-import { ROOT, SHOAL, startCommand } from '../../support/child.ts';
+import { ROOT, run, SHOAL, startCommand } from '../../support/child.ts';
 import { openLab } from './lab.ts';
 
 const DAEMON = 'docker/daemon.json';
@@ -108,7 +108,7 @@ test('what is no plain file, too large, or not UTF-8 is refused', async () => {
     code: expect.stringMatching(/^ERR_(?:CONFIG_CONFLICT|OUTPUT)$/),
   });
   rmSync(lab.at(DAEMON), { recursive: true });
-  execFileSync('mkfifo', [lab.at(DAEMON)]);
+  await run(['mkfifo', lab.at(DAEMON)]);
   await expect(lab.run()).rejects.toMatchObject({ code: 'ERR_CONFIG_CONFLICT' });
   rmSync(lab.at(DAEMON));
   lab.write(DAEMON, `{"a": "${'x'.repeat(1024 * 1024)}"}`);
