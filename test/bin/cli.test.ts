@@ -59,6 +59,7 @@ test('help names every command, and each shows examples', async () => {
     'host',
     'events',
     'preheat',
+    'configure',
     'image',
   ]) {
     expect(stdout).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
@@ -75,6 +76,8 @@ test('help names every command, and each shows examples', async () => {
     ['task', 'rm'],
     ['host', 'ls'],
     ['preheat'],
+    ['configure', 'containerd'],
+    ['configure', 'docker'],
     ['image', 'ls'],
     ['events'],
   ];
