@@ -204,12 +204,13 @@ describe('a bus over NATS', () => {
     const nats = await server();
     const one = bus({ servers: nats.url });
     await reach(one, 'connected');
-    const gone: string[] = [];
+    const heard: string[] = [];
     one.directory('ownership').watch(({ key, value }) => {
-      if (value === undefined) gone.push(key);
+      heard.push(`${key} ${value === undefined ? 'gone' : 'there'}`);
     });
     await one.append(SUBJECTS.logRetired, at('t'), ended(1));
     await one.directory('ownership').put('k', new Uint8Array([1]), 0);
+    await vi.waitFor(() => expect(heard).toEqual(['k there']), { timeout: 5_000 });
     await nats.restart({ wipe: true });
     await reach(one, 'disconnected').catch(() => {});
     await reach(one, 'connected');
@@ -217,7 +218,12 @@ describe('a bus over NATS', () => {
     await one.append(SUBJECTS.logRetired, at('t'), ended(2));
     expect((await one.readLog(SUBJECTS.logRetired, {})).map(({ message }) => message.epoch)).toEqual([2]);
     await one.directory('ownership').put('other', new Uint8Array([1]), 0);
-    await vi.waitFor(() => expect(gone).toEqual(['k']), { timeout: 5_000 });
+    await vi.waitFor(
+      () => expect(heard).toEqual(expect.arrayContaining(['k there', 'k gone', 'other there'])),
+      {
+        timeout: 5_000,
+      },
+    );
   });
 
   test('makes a stream again that somebody removed, brings a different one in step, in any number at once', async () => {
