@@ -1,10 +1,10 @@
-import type { Clock } from '../core/clock.ts';
 import { ShoalError, toShoalError } from '../core/errors.ts';
 import { isTaskId } from '../core/ids.ts';
 import { parseSourceUrl, type Source } from '../core/source.ts';
 import type { OriginRequest } from '../origins/origin.ts';
 import type { Store, StoredTask } from '../storage/store.ts';
-import type { Access, Verdict } from './access.ts';
+import type { Access } from './access.ts';
+import { askSource } from './ask-source.ts';
 import { headersOf } from './download-target.ts';
 import type { HostWorld } from './host-world.ts';
 import type { Possession } from './possession.ts';
@@ -125,9 +125,11 @@ async function proveClaim(
   claim: Claim & { readonly wasOpen: boolean; readonly etag: string | undefined },
   signal: AbortSignal,
 ): Promise<void> {
-  const { url, headers, wasOpen } = claim;
+  const { url, headers, wasOpen, etag } = claim;
   const claimant = { content: url, credential: credentialOf(headers), wasOpen };
-  await access.prove(claimant, () => askSource(world, claim, signal));
+  // A registry's answer to a condition does not say whom it was meant for.
+  const known = etag === undefined || isRegistryUrl(url) ? undefined : { etag };
+  await access.prove(claimant, () => askSource(world, { url, headers, known }, PROOF_MS, signal));
 }
 
 /** What a client's headers claim, as one string; undefined where they claim nothing. */
@@ -137,49 +139,6 @@ export function credentialOf(headers: Readonly<Record<string, string>>): string 
   if (first === undefined) return undefined;
   if (claims.length === 1 && first[0] === 'authorization') return first[1];
   return JSON.stringify(claims.sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-async function askSource(
-  world: HostWorld,
-  { url, headers, etag }: OriginRequest & { readonly etag: string | undefined },
-  signal: AbortSignal,
-): Promise<Verdict> {
-  // A registry's answer to a condition does not say whom it was meant for.
-  const known = etag === undefined || isRegistryUrl(url) ? undefined : { etag };
-  const { signal: until, cancel } = within(world.clock, PROOF_MS, signal);
-  try {
-    const answer = await world.origin.probe({ url, headers, known, prefixBytes: 1 }, until);
-    if (answer.kind === 'unchanged') return { kind: 'allowed', open: false };
-    answer.body.discard();
-    return { kind: 'allowed', open: answer.probed.audience === 'public' };
-  } catch (error) {
-    signal.throwIfAborted();
-    return verdictOf(toShoalError(error));
-  } finally {
-    cancel();
-  }
-}
-
-/** What an error of an origin says of the client: a source out of reach, or too busy, has not refused it. */
-export function verdictOf(error: ShoalError): Verdict {
-  const { code, details } = error;
-  const refused = code === 'ERR_SOURCE_REFUSED' || code === 'ERR_SOURCE_NOT_FOUND';
-  if (refused || (code === 'ERR_SOURCE_STATUS' && details['status'] !== 429))
-    return { kind: 'refused', error };
-  return { kind: 'unreachable', error };
-}
-
-/** A signal that aborts with another, or when the time is over. */
-export function within(
-  clock: Clock,
-  limitMs: number,
-  signal: AbortSignal,
-): { readonly signal: AbortSignal; readonly cancel: () => void } {
-  const late = new AbortController();
-  const cancel = clock.after(limitMs, () =>
-    late.abort(new ShoalError('ERR_SOURCE_UNAVAILABLE', `the source said nothing for ${limitMs} ms`)),
-  );
-  return { signal: AbortSignal.any([signal, late.signal]), cancel };
 }
 
 /** The source of content closed it to those without credentials: its record says so from now on. */
