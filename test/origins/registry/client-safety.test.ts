@@ -1,55 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { RegistryRequest } from '../../../origins/registry/registry.ts';
-import { failure, file, never, serve, type TestServer } from '../support.ts';
-import { type FakeRegistry, IDENTITY, PASSWORD, startFakeRegistry, testRegistries, USER } from './support.ts';
-
-const content = Buffer.from('{"schemaVersion":2}');
-const path = '/v2/team/app/manifests/latest';
-const closing: Array<{ close(): Promise<void> }> = [];
-let dir: string;
-
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'shoal-client-'));
-});
-afterEach(async () => {
-  for (const one of closing.splice(0)) await one.close();
-  rmSync(dir, { recursive: true });
-});
-
-function opened<T extends { close(): Promise<void> }>(one: T): T {
-  closing.push(one);
-  return one;
-}
-
-async function fake(options?: Parameters<typeof startFakeRegistry>[1]): Promise<FakeRegistry> {
-  return opened(await startFakeRegistry(content, options));
-}
-
-async function server(...args: Parameters<typeof serve>): Promise<TestServer> {
-  return opened(await serve(...args));
-}
-
-/** A client with this entry for the registry in its config.json. */
-function clientFor(
-  registry: { port: number },
-  entry: object,
-  more: Parameters<typeof testRegistries>[0] = {},
-) {
-  const dockerConfig = join(dir, 'config.json');
-  writeFileSync(dockerConfig, JSON.stringify({ auths: { [`127.0.0.1:${registry.port}`]: entry } }));
-  return opened(testRegistries({ dockerConfig, ...more })).client;
-}
-
-const login = (user: string, password: string) => ({
-  auth: Buffer.from(`${user}:${password}`).toString('base64'),
-});
-
-function get(base: string, more: Partial<RegistryRequest> = {}): RegistryRequest {
-  return { base, method: 'GET', path, headers: { accept: 'application/test', via: '1.1 me' }, ...more };
-}
+import { describe, expect, test } from 'vitest';
+import { failure, file, never } from '../support.ts';
+import { clientFor, content, fake, get, login, opened, server } from './client-scene.ts';
+import { IDENTITY, PASSWORD, testRegistries, USER } from './support.ts';
 
 describe('a client of registries', () => {
   test('follows a redirect without its token, and answers no challenge from there', async () => {
