@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findCommand } from '../scripts/ensure-system.mjs';
 import { ROOT, run, startChild, startCommand, until } from '../test/support/child.ts';
+import { type RunningNginx, runNginx } from '../test/support/nginx.ts';
 import { freePort, type Swarm, startSwarm } from '../test/support/swarm.ts';
 
 const SCRIPT = join(ROOT, 'bench/netlab.sh');
@@ -53,7 +54,7 @@ export async function openImageLab({ hosts, rate, fill }: ImageLabOptions): Prom
     const backend = await startRegistryAt(dir, storage, PORT + 1, on(0));
     close.defer(() => backend.stop());
     const nginx = await startCounter(dir, address);
-    close.defer(() => nginx.stop());
+    close.defer(() => nginx[Symbol.asyncDispose]());
     const registry = `${address}:${PORT}`;
     let seen = 0;
     let runs = 0;
@@ -61,7 +62,7 @@ export async function openImageLab({ hosts, rate, fill }: ImageLabOptions): Prom
       dir,
       registry,
       sentBytes() {
-        const lines = readFileSync(join(dir, 'access.log'), 'utf8').trimEnd().split('\n');
+        const lines = nginx.lines();
         const blobs = lines.slice(seen).filter((line) => /^GET \S+\/blobs\//.test(line));
         seen = lines.length;
         return blobs.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
@@ -87,9 +88,9 @@ export async function openImageLab({ hosts, rate, fill }: ImageLabOptions): Prom
 
 /** What is to be undone, the last first. */
 class Undo {
-  readonly #undo: (() => Promise<void>)[] = [];
+  readonly #undo: (() => PromiseLike<void>)[] = [];
 
-  defer(undo: () => Promise<void>): void {
+  defer(undo: () => PromiseLike<void>): void {
     this.#undo.push(undo);
   }
 
@@ -118,37 +119,18 @@ async function startRegistryAt(dir: string, storage: string, port: number, insid
 }
 
 /** nginx before the registry on host 0, whose log tells how many bytes of each blob were sent. */
-async function startCounter(dir: string, address: string) {
-  const at = (name: string) => join(dir, name);
-  const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-    .map((kind) => `${kind}_temp_path ${at(`nginx-${kind}`)};`)
-    .join(' ');
-  const config = `
-daemon off; worker_processes 1; pid ${at('nginx.pid')}; error_log ${at('nginx-error.log')};
-${process.getuid?.() === 0 ? 'user root;' : ''}
-events {}
-http {
-  ${temp}
-  log_format counted '$request_method $uri $status $body_bytes_sent'; access_log ${at('access.log')} counted;
-  keepalive_requests 100000;
-  server {
+function startCounter(dir: string, address: string): Promise<RunningNginx> {
+  return runNginx({
+    dir,
+    inside: on(0),
+    url: `http://${address}:${PORT}/v2/`,
+    log: '$request_method $uri $status $body_bytes_sent',
+    http: `server {
     listen ${address}:${PORT};
     location / {
       proxy_pass http://127.0.0.1:${PORT + 1}; proxy_http_version 1.1; proxy_set_header Connection "";
       proxy_set_header Host $http_host; proxy_max_temp_file_size 0;
     }
-  }
-}
-`;
-  writeFileSync(at('nginx.conf'), config);
-  writeFileSync(at('access.log'), '');
-  const program = findCommand('nginx') ?? 'nginx';
-  const command = [...on(0), program, '-e', at('nginx-error.log'), '-c', at('nginx.conf')];
-  const child = startChild(command, at('nginx.log'));
-  await until('nginx to answer', async () => {
-    if (!child.running) throw new Error(`nginx ended: ${readFileSync(at('nginx.log'), 'utf8')}`);
-    const probe = [...on(0), 'curl', '-s', '-o', '/dev/null', `http://${address}:${PORT}/v2/`];
-    return (await startCommand(probe).done).code === 0 || undefined;
+  }`,
   });
-  return child;
 }

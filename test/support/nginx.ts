@@ -3,22 +3,24 @@ import { join } from 'node:path';
 import { findCommand } from '../../scripts/ensure-system.mjs';
 import { startChild, startCommand, until } from './child.ts';
 
-/** Debian's nginx as an origin. */
-export interface Nginx extends AsyncDisposable {
-  url(path: string): string;
-  /** Body bytes sent by requests that have ended. */
-  bodyBytes(): number;
+/** A running nginx. */
+export interface RunningNginx extends AsyncDisposable {
+  /** What its access log says of requests that have ended. */
+  lines(): string[];
 }
 
-/** Serves the files below `root` with sendfile; `inside` runs it elsewhere (another namespace). */
-export async function startNginx(options: {
+/** Runs Debian's nginx with its files in `dir`; `inside` runs it elsewhere (another namespace). */
+export async function runNginx(options: {
   readonly dir: string;
-  readonly root: string;
-  readonly address: string;
-  readonly port: number;
+  /** Lines of the configuration within `http`. */
+  readonly http: string;
+  /** Format of a line of the access log. */
+  readonly log: string;
+  /** Answers when it is there. */
+  readonly url: string;
   readonly inside?: readonly string[];
-}): Promise<Nginx> {
-  const { dir, root, address, port, inside = [] } = options;
+}): Promise<RunningNginx> {
+  const { dir, http, log, url, inside = [] } = options;
   const at = (name: string) => join(dir, name);
   const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((kind) => `${kind}_temp_path ${at(`nginx-${kind}`)};`)
@@ -29,30 +31,58 @@ ${process.getuid?.() === 0 ? 'user root;' : ''}
 events {}
 http {
   ${temp}
-  log_format bytes '$status $body_bytes_sent $uri'; access_log ${at('nginx-access.log')} bytes;
-  sendfile on; tcp_nopush on; keepalive_requests 100000; default_type application/octet-stream;
-  server { listen ${address}:${port}; root ${root}; }
+  log_format ours '${log}'; access_log ${at('nginx-access.log')} ours;
+  keepalive_requests 100000;
+  ${http}
 }
 `;
   writeFileSync(at('nginx.conf'), config);
-  writeFileSync(at('nginx-access.log'), '');
   const program = findCommand('nginx') ?? 'nginx';
   const command = [...inside, program, '-e', at('nginx-error.log'), '-c', at('nginx.conf')];
   const child = startChild(command, at('nginx.log'));
-  const url = (path: string) => `http://${address}:${port}${path}`;
   await until('nginx to answer', async () => {
     if (!child.running) throw new Error(`nginx ended: ${readFileSync(at('nginx.log'), 'utf8')}`);
-    const probe = await startCommand([...inside, 'curl', '-s', '-o', '/dev/null', url('/')]).done;
+    const probe = await startCommand([...inside, 'curl', '-s', '-o', '/dev/null', url]).done;
     return probe.code === 0 || undefined;
   });
   writeFileSync(at('nginx-access.log'), '');
   return {
-    url,
-    bodyBytes: () =>
+    lines: () =>
       readFileSync(at('nginx-access.log'), 'utf8')
-        .trimEnd()
         .split('\n')
-        .reduce((sum, line) => sum + Number(line.split(' ')[1] ?? 0), 0),
+        .filter((line) => line !== ''),
     [Symbol.asyncDispose]: () => child.stop(),
+  };
+}
+
+/** nginx as an origin. */
+export interface Nginx extends AsyncDisposable {
+  url(path: string): string;
+  /** Body bytes sent by requests that have ended. */
+  bodyBytes(): number;
+}
+
+/** Serves the files below `root` with sendfile. */
+export async function startNginx(options: {
+  readonly dir: string;
+  readonly root: string;
+  readonly address: string;
+  readonly port: number;
+  readonly inside?: readonly string[];
+}): Promise<Nginx> {
+  const { dir, root, address, port, inside = [] } = options;
+  const url = (path: string) => `http://${address}:${port}${path}`;
+  const nginx = await runNginx({
+    dir,
+    inside,
+    url: url('/'),
+    log: '$status $body_bytes_sent $uri',
+    http: `sendfile on; tcp_nopush on; default_type application/octet-stream;
+  server { listen ${address}:${port}; root ${root}; }`,
+  });
+  return {
+    url,
+    bodyBytes: () => nginx.lines().reduce((sum, line) => sum + Number(line.split(' ')[1]), 0),
+    [Symbol.asyncDispose]: () => nginx[Symbol.asyncDispose](),
   };
 }
