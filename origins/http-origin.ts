@@ -2,7 +2,7 @@ import type { Clock, Random } from '../core/clock.ts';
 import { ShoalError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { AddressPolicy } from './address-policy.ts';
-import { createOriginAgent, portOf } from './connector.ts';
+import { createOriginAgent, portOf, type ResolveName } from './connector.ts';
 import { ORIGIN_LIMITS, type OriginLimits } from './limits.ts';
 import type { Origin } from './origin.ts';
 import { probeOrigin } from './probe.ts';
@@ -17,13 +17,15 @@ export interface HttpOriginOptions {
   readonly limits?: Partial<OriginLimits>;
   /** Certificates to trust in place of the system's, PEM. */
   readonly ca?: string;
+  /** Absent: the system's. */
+  readonly resolve?: ResolveName;
 }
 
 /** Reads origins over HTTP/1.1. */
 export function createHttpOrigin(options: HttpOriginOptions): Origin {
   const { policy, logger, clock, random } = options;
   const limits = { ...ORIGIN_LIMITS, ...options.limits };
-  const agent = createOriginAgent(policy, limits, options.ca);
+  const agent = createOriginAgent(policy, limits, options.ca, options.resolve);
   const reader = { agent, policy, logger, clock, random, limits, redirects: limits.redirects };
   return {
     probe: (request, signal) => probeOrigin(reader, request, signal),

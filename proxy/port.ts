@@ -6,6 +6,7 @@ import type { Logger } from '../core/logger.ts';
 import { Connections } from './connections.ts';
 import type { ForwardHandler } from './forward-handler.ts';
 import { framingFault } from './framing.ts';
+import { plainAnswer, refuseUnread } from './plain-answer.ts';
 
 /** What the proxy port is made of. */
 export interface ProxyPortOptions {
@@ -83,7 +84,7 @@ export async function startProxyPort(options: ProxyPortOptions): Promise<ProxyPo
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     // An answer is under way: another in its middle would be taken for a part of it.
     if (connections.isAtWork(socket)) return void socket.destroySoon();
-    refuse(error, socket);
+    refuseUnread(error, socket);
   });
   await listening(server, options);
   const { port } = server.address() as AddressInfo;
@@ -116,28 +117,6 @@ function answer(response: ServerResponse, status: number, text: string): void {
     'content-length': Buffer.byteLength(text) + 1,
   });
   response.end(`${text}\n`);
-}
-
-/** A request that the HTTP parser does not accept, or that never came to its end. */
-function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const status = STATUS_OF[error.code ?? ''] ?? 400;
-  socket.end(plainAnswer(status, 'the request cannot be read'), () => socket.destroy());
-}
-
-const STATUS_OF: Readonly<Record<string, number>> = {
-  HPE_HEADER_OVERFLOW: 431,
-  ERR_HTTP_REQUEST_TIMEOUT: 408,
-};
-const REASONS: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  408: 'Request Timeout',
-  431: 'Request Header Fields Too Large',
-};
-
-function plainAnswer(status: number, text: string): string {
-  const head = `HTTP/1.1 ${status} ${REASONS[status] ?? ''}\r\nconnection: close\r\ncontent-type: text/plain`;
-  return `${head}\r\ncontent-length: ${Buffer.byteLength(text) + 1}\r\n\r\n${text}\n`;
 }
 
 function listening(server: Server, { listen, port, logger }: ProxyPortOptions): Promise<void> {

@@ -5,7 +5,7 @@ import { connectionError } from '../../origins/origin-error.ts';
 import type { CertificateAuthority } from './ca.ts';
 import { cameThrough } from './headers.ts';
 import type { Interceptor } from './intercept.ts';
-import { FORWARD_LIMITS } from './limits.ts';
+import type { ForwardLimits } from './limits.ts';
 import { type Refusal, refusal, refusalOf, refuseTunnel } from './reply.ts';
 import type { Rules } from './rules.ts';
 import { type Authority, authorityOf } from './target.ts';
@@ -25,6 +25,7 @@ export interface ConnectOptions {
   readonly rules: Rules;
   /** Ports that tunnels may go to. */
   readonly ports: readonly number[];
+  readonly limits: ForwardLimits;
   /** Absent: tunnels are never looked into. */
   readonly intercept?: { readonly ca: CertificateAuthority; readonly interceptor: Interceptor } | undefined;
   onEnd(end: ConnectEnd & TunnelEnd): void;
@@ -37,6 +38,7 @@ const NONE = { up: 0, down: 0 };
 export function createConnect(
   options: ConnectOptions,
 ): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
+  const { limits } = options;
   let tunnels = 0;
 
   return (request, socket, head) => {
@@ -60,7 +62,7 @@ export function createConnect(
     socket: Duplex,
     head: Buffer,
   ): Promise<TunnelEnd & { kind: 'tunnel' | 'intercepted' }> {
-    if (tunnels > FORWARD_LIMITS.tunnels) throw refusal(503, 'too many tunnels are open');
+    if (tunnels > limits.tunnels) throw refusal(503, 'too many tunnels are open');
     if (cameThrough(request, options.via)) throw refusal(508, 'this request came through this proxy already');
     const authority = authorityOf(request.url ?? '');
     if (!options.ports.includes(authority.port)) {
@@ -73,7 +75,7 @@ export function createConnect(
     }
     const context = await intercept.ca.contextFor(authority.host);
     established(socket);
-    const first = head.length > 0 ? head : await firstBytes(socket);
+    const first = head.length > 0 ? head : await firstBytes(socket, limits.silentClientMs);
     if (first === undefined) return { kind: 'intercepted', ...NONE };
     if (first[0] !== TLS_HANDSHAKE || !(socket instanceof Socket)) {
       return { kind: 'tunnel', ...(await tunnel(socket, authority, first, false)) };
@@ -96,7 +98,7 @@ export function createConnect(
       throw connectionError(error, url);
     });
     if (tell) established(socket);
-    return splice(socket, origin, head);
+    return splice(socket, origin, head, limits);
   }
 }
 
@@ -105,7 +107,7 @@ function established(socket: Duplex): void {
 }
 
 /** What the client says first; empty where it waits for the origin to speak, undefined where it went away. */
-function firstBytes(socket: Duplex): Promise<Buffer | undefined> {
+function firstBytes(socket: Duplex, limitMs: number): Promise<Buffer | undefined> {
   return new Promise((resolve) => {
     const done = (bytes: Buffer | undefined) => {
       clearTimeout(timer);
@@ -119,7 +121,7 @@ function firstBytes(socket: Duplex): Promise<Buffer | undefined> {
       else if (socket.readableEnded) done(undefined);
     };
     const onClose = () => done(undefined);
-    const timer = setTimeout(() => done(Buffer.alloc(0)), FORWARD_LIMITS.silentClientMs);
+    const timer = setTimeout(() => done(Buffer.alloc(0)), limitMs);
     socket.on('readable', onReadable);
     socket.once('close', onClose);
   });

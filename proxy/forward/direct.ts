@@ -102,12 +102,16 @@ function passBack(
 }
 
 function requestHeaders(request: IncomingMessage, target: Target, via: string): string[] {
-  const kept = withVia(endToEnd(request.rawHeaders, ['host', 'expect']), via);
-  const { headers, method = 'GET' } = request;
-  const framing: string[] = [];
-  if (headers['transfer-encoding'] !== undefined) framing.push('Transfer-Encoding', 'chunked');
-  else if (headers['content-length'] === undefined && ['POST', 'PUT', 'PATCH'].includes(method)) {
-    framing.push('Content-Length', '0');
-  }
-  return ['Host', hostHeader(target), ...kept, ...framing];
+  const kept = withVia(endToEnd(request.rawHeaders, ['host', 'expect', 'content-length']), via);
+  return ['Host', hostHeader(target), ...kept, ...framingOf(request)];
+}
+
+/**
+ * How the body is told from what follows it, as it was read here: a client that names Content-Length in `Connection`
+ * must not have it taken away, or its body is the next request of a connection that others use.
+ */
+function framingOf({ headers, method = 'GET' }: IncomingMessage): string[] {
+  if (headers['transfer-encoding'] !== undefined) return ['Transfer-Encoding', 'chunked'];
+  const length = headers['content-length'] ?? (['POST', 'PUT', 'PATCH'].includes(method) ? '0' : undefined);
+  return length === undefined ? [] : ['Content-Length', length];
 }

@@ -6,6 +6,7 @@ import type { ShoalError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { HostMetrics, ProxyRoute } from '../../core/metrics.ts';
 import type { AddressPolicy } from '../../origins/address-policy.ts';
+import type { ResolveName } from '../../origins/connector.ts';
 import type { Origin } from '../../origins/origin.ts';
 import type { ForwardHandler } from '../forward-handler.ts';
 import { loadCa } from './ca.ts';
@@ -41,7 +42,10 @@ export interface ForwardOptions {
   readonly ca?: { readonly certFile: string; readonly keyFile: string } | undefined;
   /** Certificates that origins may show beside those of the system, PEM. */
   readonly originCa?: readonly string[] | undefined;
-  readonly limits?: Partial<Pick<ForwardLimits, 'swarmFirstByteMs' | 'stallMs'>>;
+  /** Absent: the system's. */
+  readonly resolve?: ResolveName | undefined;
+  /** Others than `FORWARD_LIMITS`. */
+  readonly limits?: Partial<ForwardLimits>;
 }
 
 /** The forward proxy of one host. */
@@ -58,8 +62,10 @@ export async function createForward(options: ForwardOptions): Promise<Forward> {
   const via = viaName(options.hostId);
   const rules = createRules(options.rules);
   const prefixes = createPrefixes(options.prefixOrigins);
-  const upstream = createUpstream(options.policy, options.originCa);
-  const swarm = { ...options, via, limits: { ...FORWARD_LIMITS, ...options.limits } };
+  const limits = { ...FORWARD_LIMITS, ...options.limits };
+  const { policy, originCa, resolve } = options;
+  const upstream = createUpstream({ policy, limits, ca: originCa, resolve });
+  const swarm = { ...options, via, limits };
   const ca = options.ca && (await loadCa(options.ca.certFile, options.ca.keyFile));
 
   function told(route: ProxyRoute, startedMs: number, target: Target | undefined, facts: Ended): void {
@@ -180,7 +186,7 @@ export async function createForward(options: ForwardOptions): Promise<Forward> {
     });
   }
 
-  const interceptor = createInterceptor((target, request, response) => {
+  const interceptor = createInterceptor(limits, (target, request, response) => {
     if (begin('forward', target.url.href, request, response)) answer('forward', target, request, response);
   });
   const connect = createConnect({
@@ -188,6 +194,7 @@ export async function createForward(options: ForwardOptions): Promise<Forward> {
     via,
     rules,
     ports: options.connectPorts,
+    limits,
     intercept: ca && { ca, interceptor },
     onEnd: ({ authority, kind, status, up, down }) => {
       metrics.proxyAnswered('connect', status);

@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import { framingFault } from '../framing.ts';
-import { FORWARD_LIMITS } from './limits.ts';
+import { refuseUnread } from '../plain-answer.ts';
+import type { ForwardLimits } from './limits.ts';
 import { answerRefusal, refusal } from './reply.ts';
 import { type Authority, type Target, targetOf } from './target.ts';
 
@@ -24,13 +25,18 @@ interface Row {
 }
 
 /** Requests of intercepted connections go to `answer`, each for the host and port of its CONNECT. */
-export function createInterceptor(answer: Answer): Interceptor {
+export function createInterceptor(limits: ForwardLimits, answer: Answer): Interceptor {
   const rows = new WeakMap<Socket, Row>();
-  const server = createServer({ maxHeaderSize: FORWARD_LIMITS.headerBytes, highWaterMark: 256 * 1024 });
-  server.maxHeadersCount = 200;
-  server.keepAliveTimeout = FORWARD_LIMITS.headersMs;
-  server.timeout = FORWARD_LIMITS.idleMs;
-  server.on('clientError', (_error, socket) => socket.destroy());
+  const server = createServer({ maxHeaderSize: limits.headerBytes, highWaterMark: 256 * 1024 });
+  // Their size is bounded; a count would drop the rest in silence, a second Host among them.
+  server.maxHeadersCount = 0;
+  server.keepAliveTimeout = limits.headersMs;
+  server.timeout = limits.idleMs;
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    // An answer is under way: another in its middle would be taken for a part of it.
+    if ((rows.get(socket)?.requests ?? 0) > 0) return void socket.destroySoon();
+    refuseUnread(error, socket);
+  });
   server.on('request', (request, response) => {
     const { socket } = request;
     const row = rows.get(socket);
@@ -39,7 +45,7 @@ export function createInterceptor(answer: Answer): Interceptor {
     clearTimeout(row.timer);
     response.once('close', () => {
       row.requests -= 1;
-      if (row.requests === 0 && !socket.destroyed) row.timer = cutAfter(socket, FORWARD_LIMITS.headersMs);
+      if (row.requests === 0 && !socket.destroyed) row.timer = cutAfter(socket, limits.headersMs);
     });
     const target = targetIn(request, row.authority);
     if (typeof target === 'string')
@@ -59,11 +65,11 @@ export function createInterceptor(answer: Answer): Interceptor {
               ? done(null, context)
               : done(new Error(`the tunnel is to ${authority.host}, not to ${name}`)),
         });
-        const row: Row = { authority, timer: cutAfter(tls, FORWARD_LIMITS.handshakeMs), requests: 0 };
+        const row: Row = { authority, timer: cutAfter(tls, limits.handshakeMs), requests: 0 };
         rows.set(tls, row);
         tls.once('secure', () => {
           clearTimeout(row.timer);
-          if (row.requests === 0) row.timer = cutAfter(tls, FORWARD_LIMITS.headersMs);
+          if (row.requests === 0) row.timer = cutAfter(tls, limits.headersMs);
         });
         tls.on('error', () => tls.destroy());
         tls.once('close', () => {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { FORWARD_LIMITS } from './limits.ts';
+import type { ForwardLimits } from './limits.ts';
 
 /** Bytes that went through a tunnel. */
 export interface TunnelEnd {
@@ -14,7 +14,12 @@ export interface TunnelEnd {
  * Joins two connections until both have ended, one has failed, or no byte moved for too long. One side may end before
  * the other.
  */
-export function splice(client: Duplex, origin: Socket, head: Buffer): Promise<TunnelEnd> {
+export function splice(
+  client: Duplex,
+  origin: Socket,
+  head: Buffer,
+  { idleMs, lingerMs }: Pick<ForwardLimits, 'idleMs' | 'lingerMs'>,
+): Promise<TunnelEnd> {
   return new Promise((resolve) => {
     let open = 2;
     const closed = () => {
@@ -25,7 +30,7 @@ export function splice(client: Duplex, origin: Socket, head: Buffer): Promise<Tu
       client.destroy();
       origin.destroy();
     };
-    origin.setTimeout(FORWARD_LIMITS.idleMs, cut);
+    origin.setTimeout(idleMs, cut);
     for (const side of [client, origin]) {
       side.on('error', cut);
       if (side.closed) closed();
@@ -35,7 +40,7 @@ export function splice(client: Duplex, origin: Socket, head: Buffer): Promise<Tu
     origin.once('close', () => {
       client.end();
       // A client that does not end its side in turn holds nothing open for long.
-      const timer = setTimeout(() => client.destroy(), FORWARD_LIMITS.lingerMs);
+      const timer = setTimeout(() => client.destroy(), lingerMs);
       client.once('close', () => clearTimeout(timer));
     });
     if (head.length > 0) origin.write(head);

@@ -3,8 +3,8 @@ import { request as requestHttps, Agent as TlsAgent } from 'node:https';
 import { connect, isIP, type Socket } from 'node:net';
 import { ShoalError } from '../../core/errors.ts';
 import type { AddressPolicy } from '../../origins/address-policy.ts';
-import { lookupFor, refused } from '../../origins/connector.ts';
-import { FORWARD_LIMITS } from './limits.ts';
+import { lookupFor, type ResolveName, refused } from '../../origins/connector.ts';
+import type { ForwardLimits } from './limits.ts';
 import type { Authority, Target } from './target.ts';
 
 /** Connections to origins, made only to addresses that the policy lets through. */
@@ -18,9 +18,20 @@ export interface Upstream {
   close(): void;
 }
 
-/** @param ca certificates trusted beside those that Node knows, PEM. */
-export function createUpstream(policy: AddressPolicy, ca: readonly string[] | undefined): Upstream {
-  const { connectionsPerOrigin, connections, freeConnectionsPerOrigin, idleMs, headerBytes } = FORWARD_LIMITS;
+/** What connections to origins need. */
+interface UpstreamOptions {
+  readonly policy: AddressPolicy;
+  readonly limits: ForwardLimits;
+  /** Certificates trusted beside those that Node knows, PEM. */
+  readonly ca: readonly string[] | undefined;
+  /** Absent: the system's. */
+  readonly resolve: ResolveName | undefined;
+}
+
+/** Connections to origins, of which some are kept for the next request. */
+export function createUpstream({ policy, limits, ca, resolve }: UpstreamOptions): Upstream {
+  const { connectionsPerOrigin, connections, freeConnectionsPerOrigin, idleMs, connectMs, headerBytes } =
+    limits;
   const options = {
     keepAlive: true,
     maxSockets: connectionsPerOrigin,
@@ -42,19 +53,26 @@ export function createUpstream(policy: AddressPolicy, ca: readonly string[] | un
       judge(target);
       const secure = url.protocol === 'https:';
       const given = { host, port, path, method, headers: [...headers], maxHeaderSize: headerBytes };
-      const lookup = lookupFor(host, port, policy);
+      const lookup = lookupFor(host, port, policy, resolve);
       const request = secure
         ? requestHttps({ ...given, lookup, agent: tls, ...(isIP(host) === 0 && { servername: host }) })
         : requestHttp({ ...given, lookup, agent: plain });
-      request.once('socket', (socket) => giveUpConnecting(socket, request, secure, `${host}:${port}`));
+      request.once('socket', (socket) =>
+        giveUpConnecting(socket, request, secure, `${host}:${port}`, connectMs),
+      );
       request.setTimeout(idleMs, () => request.destroy(timeout(`${host}:${port} sent nothing for too long`)));
       return request;
     },
     async connect({ host, port }) {
       judge({ host, port });
-      const socket = connect({ host, port, allowHalfOpen: true, lookup: lookupFor(host, port, policy) });
+      const socket = connect({
+        host,
+        port,
+        allowHalfOpen: true,
+        lookup: lookupFor(host, port, policy, resolve),
+      });
       await new Promise<void>((resolve, reject) => {
-        socket.setTimeout(FORWARD_LIMITS.connectMs, () =>
+        socket.setTimeout(connectMs, () =>
           socket.destroy(timeout(`${host}:${port} did not accept the connection in time`)),
         );
         socket.once('error', reject);
@@ -73,11 +91,17 @@ export function createUpstream(policy: AddressPolicy, ca: readonly string[] | un
   };
 }
 
-function giveUpConnecting(socket: Socket, request: ClientRequest, secure: boolean, name: string): void {
+function giveUpConnecting(
+  socket: Socket,
+  request: ClientRequest,
+  secure: boolean,
+  name: string,
+  connectMs: number,
+): void {
   if (!socket.connecting) return;
   const timer = setTimeout(
     () => request.destroy(timeout(`${name} did not accept the connection in time`)),
-    FORWARD_LIMITS.connectMs,
+    connectMs,
   );
   socket.once(secure ? 'secureConnect' : 'connect', () => clearTimeout(timer));
   socket.once('close', () => clearTimeout(timer));

@@ -16,7 +16,7 @@ import { createDataPlane } from '../../../dataplane/http-data-plane.ts';
 import { createAddressPolicy } from '../../../origins/address-policy.ts';
 import { createHttpOrigin } from '../../../origins/http-origin.ts';
 import { createForward, type ForwardOptions } from '../../../proxy/forward/forward.ts';
-import { startProxyPort } from '../../../proxy/port.ts';
+import { type ProxyPortOptions, startProxyPort } from '../../../proxy/port.ts';
 import { openStore } from '../../../storage/open-store.ts';
 import { createMemoryHub } from '../../../transport/memory-bus.ts';
 import { tempDir } from '../../support/temp-dir.ts';
@@ -31,13 +31,14 @@ export interface TestProxy extends AsyncDisposable {
 }
 
 interface TestOptions extends Partial<Omit<ForwardOptions, 'originCa'>> {
+  readonly portLimits?: ProxyPortOptions['limits'];
   readonly allow?: readonly string[];
   readonly originCa?: string;
 }
 
 /** Starts a host of its own kind; it may read this machine unless `allow` says otherwise. */
 export async function startProxy(options: TestOptions = {}): Promise<TestProxy> {
-  const { allow = ['127.0.0.1', 'localhost', '[::1]'], originCa, ...given } = options;
+  const { allow = ['127.0.0.1', 'localhost', '[::1]'], originCa, portLimits, ...given } = options;
   const dir = await tempDir();
   const hostId = randomBytes(16).toString('hex') as HostId;
   const log: Record<string, unknown>[] = [];
@@ -58,6 +59,7 @@ export async function startProxy(options: TestOptions = {}): Promise<TestProxy> 
     random: realRandom,
     limits: { backoffMs: 5, budgetMs: 300, connectMs: 300, stallMs: 1_000 },
     ...(originCa !== undefined && { ca: originCa }),
+    ...(given.resolve !== undefined && { resolve: given.resolve }),
   });
   const dataPlane = createDataPlane({ credentials: () => undefined, clock: realClock });
   const world: HostWorld = {
@@ -94,7 +96,14 @@ export async function startProxy(options: TestOptions = {}): Promise<TestProxy> 
     ...(originCa !== undefined && { originCa: [originCa] }),
   });
   const mirror = (_request: IncomingMessage, response: ServerResponse) => void response.writeHead(404).end();
-  const port = await startProxyPort({ listen: '127.0.0.1', port: 0, mirror, forward, logger });
+  const port = await startProxyPort({
+    listen: '127.0.0.1',
+    port: 0,
+    mirror,
+    forward,
+    logger,
+    ...(portLimits !== undefined && { limits: portLimits }),
+  });
   return {
     port: port.port,
     url: `http://127.0.0.1:${port.port}`,
