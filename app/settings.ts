@@ -130,7 +130,7 @@ export const SETTINGS = {
   ),
   'proxy-ca-cert': setting(
     z.string().min(1).optional(),
-    'Certificate of a CA, PEM: with it and its key the forward proxy looks into HTTPS of clients that trust it; absent: HTTPS is tunnelled.',
+    'Certificate of a CA, PEM, as `shoal proxy ca` makes it: with it and its key the forward proxy looks into HTTPS of clients that trust it; absent: HTTPS is tunnelled.',
     { scope: 'host', value: 'FILE' },
   ),
   'proxy-ca-key': setting(z.string().min(1).optional(), 'Private key of that CA, PEM.', {

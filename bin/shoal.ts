@@ -6,6 +6,7 @@ import { addDaemons } from './commands/daemons.ts';
 import { addEvents } from './commands/events.ts';
 import { addGet } from './commands/get.ts';
 import { addPreheat } from './commands/preheat.ts';
+import { addProxy } from './commands/proxy.ts';
 import { addReading } from './commands/reading.ts';
 import { errorJson, errorText } from './report-error.ts';
 
@@ -30,6 +31,7 @@ function createProgram(): Command {
   addReading(program);
   addEvents(program);
   addConfigure(program);
+  addProxy(program);
   return program;
 }
 

@@ -1,5 +1,5 @@
 import { webcrypto } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ShoalError } from '../../core/errors.ts';
 import { loadX509, pemOfKey, serialNumber } from './x509.ts';
@@ -10,19 +10,30 @@ export interface MadeCa {
   readonly keyFile: string;
   /** SHA-256 of the certificate, hexadecimal. */
   readonly fingerprint: string;
+  /** ISO 8601. */
+  readonly expires: string;
 }
 
 const DAY_MS = 86_400_000;
 
 /**
- * Makes a CA for the forward proxy: `ca.pem` for clients to trust, `ca-key.pem` for its owner's eyes alone. What is
- * there already is left as it is.
+ * Makes a CA for the forward proxy: `ca.pem` for clients to trust, `ca.key` for its owner's eyes alone. What is there
+ * already is left as it is.
  * @throws ERR_OUTPUT
  */
 export async function makeCa(
   dir: string,
   options: { readonly name: string; readonly days: number },
 ): Promise<MadeCa> {
+  const certFile = join(dir, 'ca.pem');
+  const keyFile = join(dir, 'ca.key');
+  const there = [certFile, keyFile].find((file) => existsSync(file));
+  if (there !== undefined) {
+    throw new ShoalError(
+      'ERR_OUTPUT',
+      `${there} is there already: clients may trust it; give another directory`,
+    );
+  }
   const x509 = await loadX509();
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
   const keys = (await webcrypto.subtle.generateKey(algorithm, true, [
@@ -42,25 +53,25 @@ export async function makeCa(
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  const certFile = join(dir, 'ca.pem');
-  const keyFile = join(dir, 'ca-key.pem');
+  const key = pemOfKey(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
+  const fingerprint = Buffer.from(await certificate.getThumbprint('SHA-256')).toString('hex');
   try {
     mkdirSync(dir, { recursive: true });
-    write(keyFile, pemOfKey(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)), 0o600);
-    write(certFile, `${certificate.toString('pem')}\n`, 0o644);
+    writeFileSync(keyFile, key, { flag: 'wx', mode: 0o600 });
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new ShoalError('ERR_OUTPUT', `cannot put a CA into ${dir}: ${why}`, { cause });
+    throw unwritten(dir, cause);
   }
-  const fingerprint = Buffer.from(await certificate.getThumbprint('SHA-256')).toString('hex');
-  return { certFile, keyFile, fingerprint };
+  try {
+    writeFileSync(certFile, `${certificate.toString('pem')}\n`, { flag: 'wx', mode: 0o644 });
+  } catch (cause) {
+    // A key without its certificate is of no use, and would be in the way of the next attempt.
+    rmSync(keyFile);
+    throw unwritten(dir, cause);
+  }
+  return { certFile, keyFile, fingerprint, expires: certificate.notAfter.toISOString() };
 }
 
-function write(file: string, text: string, mode: number): void {
-  const handle = openSync(file, 'wx', mode);
-  try {
-    writeSync(handle, text);
-  } finally {
-    closeSync(handle);
-  }
+function unwritten(dir: string, cause: unknown): ShoalError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new ShoalError('ERR_OUTPUT', `cannot put a CA into ${dir}: ${why}`, { cause });
 }

@@ -60,6 +60,7 @@ test('help names every command, and each shows examples', async () => {
     'events',
     'preheat',
     'configure',
+    'proxy',
     'image',
   ]) {
     expect(stdout).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
@@ -78,6 +79,7 @@ test('help names every command, and each shows examples', async () => {
     ['preheat'],
     ['configure', 'containerd'],
     ['configure', 'docker'],
+    ['proxy', 'ca'],
     ['image', 'ls'],
     ['events'],
   ];
@@ -111,6 +113,7 @@ test.each([
   [['preheat', URL_, '--count', '0']],
   [['preheat', URL_, '--label', 'nonsense']],
   [['preheat', URL_, '--timeout', 'soon']],
+  [['proxy', 'ca']],
   [['task']],
 ])('what is used wrongly ends with 2: %j', async (args) => {
   const { code, stdout, stderr } = await shoal(...args);

@@ -1,38 +1,16 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { MadeCa } from '../../proxy/forward/make-ca.ts';
 import { run } from './child.ts';
 
-/** A certificate and its private key. */
-export interface Certificate {
-  readonly certFile: string;
-  readonly keyFile: string;
-  /** PEM. */
-  readonly cert: string;
-  /** PEM. */
-  readonly key: string;
-}
+const KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
 
-const CURVE = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-
-function read(keyFile: string, certFile: string): Certificate {
-  return { keyFile, certFile, key: readFileSync(keyFile, 'utf8'), cert: readFileSync(certFile, 'utf8') };
-}
-
-/** Makes a CA below `dir`, with files named after it. */
-export async function makeCa(dir: string, name: string): Promise<Certificate> {
-  const [keyFile, certFile] = [join(dir, `${name}.key`), join(dir, `${name}.crt`)];
-  const usage = ['-addext', 'keyUsage=critical,keyCertSign,cRLSign'];
-  const files = ['-keyout', keyFile, '-out', certFile, '-subj', `/CN=${name}`, '-days', '2'];
-  await run(['openssl', 'req', '-x509', ...CURVE, ...usage, ...files]);
-  return read(keyFile, certFile);
-}
-
-/** Issues a certificate for a host. */
-export async function issue(dir: string, ca: Certificate, host: string): Promise<Certificate> {
+/** Issues a certificate for a host, with files named after it below `dir`; PEM. */
+export async function issue(dir: string, ca: MadeCa, host: string): Promise<{ key: string; cert: string }> {
   const at = (ending: string) => join(dir, `${host}.${ending}`);
-  await run(['openssl', 'req', ...CURVE, '-keyout', at('key'), '-out', at('csr'), '-subj', `/CN=${host}`]);
+  await run(['openssl', 'req', ...KEY, '-keyout', at('key'), '-out', at('csr'), '-subj', `/CN=${host}`]);
   writeFileSync(at('ext'), `subjectAltName=DNS:${host}\nextendedKeyUsage=serverAuth\n`);
   const by = ['-CA', ca.certFile, '-CAkey', ca.keyFile, '-CAcreateserial', '-extfile', at('ext')];
   await run(['openssl', 'x509', '-req', '-days', '2', '-in', at('csr'), '-out', at('crt'), ...by]);
-  return read(at('key'), at('crt'));
+  return { key: readFileSync(at('key'), 'utf8'), cert: readFileSync(at('crt'), 'utf8') };
 }

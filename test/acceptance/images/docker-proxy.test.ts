@@ -1,7 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { type Certificate, issue, makeCa } from '../../support/certificates.ts';
+import { type MadeCa, makeCa } from '../../../proxy/forward/make-ca.ts';
+import { issue } from '../../support/certificates.ts';
+import { run, SHOAL } from '../../support/child.ts';
 import { type Docker, startDocker } from '../../support/docker.ts';
 import { MIB } from '../../support/files.ts';
 import { buildImage, type Image, pushImage, TAG } from '../../support/image.ts';
@@ -26,8 +28,10 @@ async function openProxyScene(auth: RegistryAuth): Promise<ProxyScene> {
   // Go takes no proxy to a loopback name, so the registry has another one, on a machine whose /etc/hosts knows it.
   const machine: OwnMachine = await startOwnMachine({ hosts: `127.0.0.1 ${HOST}\n`, sharedNetwork: true });
   const { dir } = machine;
-  const registryCa = await makeCa(dir, 'registry-ca');
-  const proxyCa: Certificate = await makeCa(dir, 'proxy-ca');
+  const registryCa = await makeCa(join(dir, 'registry-ca'), { name: 'registry', days: 2 });
+  const proxyCa: MadeCa = JSON.parse(
+    await run([...SHOAL, 'proxy', 'ca', '--out', join(dir, 'proxy-ca'), '--json']),
+  );
   const image = await buildImage([12 * MIB, 6 * MIB, 3 * MIB, 1 * MIB]);
   const registry = await startRegistry({ auth, tls: await issue(dir, registryCa, HOST) });
   registry.grant(ALICE.user, APP);
@@ -52,7 +56,8 @@ async function openProxyScene(auth: RegistryAuth): Promise<ProxyScene> {
     await registry[Symbol.asyncDispose]();
     await machine[Symbol.asyncDispose]();
   });
-  writeFileSync(join(dir, 'trusted.crt'), `${registryCa.cert}${proxyCa.cert}`);
+  const trusted = [registryCa, proxyCa].map(({ certFile }) => readFileSync(certFile, 'utf8'));
+  writeFileSync(join(dir, 'trusted.crt'), trusted.join(''));
   for (const host of swarm.hosts.filter((one) => one !== 'seed')) {
     const at = join(dir, `docker-${host}`);
     mkdirSync(at);
