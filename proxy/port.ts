@@ -6,7 +6,7 @@ import type { Logger } from '../core/logger.ts';
 import { Connections } from './connections.ts';
 import type { ForwardHandler } from './forward-handler.ts';
 import { framingFault } from './framing.ts';
-import { plainAnswer, refuseUnread } from './plain-answer.ts';
+import { endWith, plainAnswer, refuseUnread } from './plain-answer.ts';
 
 /** What the proxy port is made of. */
 export interface ProxyPortOptions {
@@ -79,7 +79,7 @@ export async function startProxyPort(options: ProxyPortOptions): Promise<ProxyPo
     socket.on('error', () => socket.destroy());
     const fault = framingFault(request);
     if (fault === undefined) return options.forward.connect(request, socket, head);
-    socket.end(plainAnswer(400, fault));
+    endWith(socket, plainAnswer(400, fault));
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     // An answer is under way: another in its middle would be taken for a part of it.

@@ -39,6 +39,7 @@ export function createConnect(
   options: ConnectOptions,
 ): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
   const { limits } = options;
+  const standing = new WeakSet<Duplex>();
   let tunnels = 0;
 
   return (request, socket, head) => {
@@ -49,7 +50,9 @@ export function createConnect(
       .then(({ kind, ...end }) => options.onEnd({ authority: name, kind, status: 200, ...end }))
       .catch((error: unknown) => {
         const why = isRefusal(error) ? error : refusalOf(error);
-        refuseTunnel(socket, why);
+        // In a tunnel that stands already it would be taken for the origin's word.
+        if (standing.has(socket)) socket.destroy();
+        else refuseTunnel(socket, why);
         options.onEnd({ authority: name, kind: 'refused', status: why.status, ...NONE });
       })
       .finally(() => {
@@ -74,9 +77,9 @@ export function createConnect(
       return { kind: 'tunnel', ...(await tunnel(socket, authority, head, true)) };
     }
     const context = await intercept.ca.contextFor(authority.host);
-    established(socket);
+    establish(socket);
     const first = head.length > 0 ? head : await firstBytes(socket, limits.silentClientMs);
-    if (first === undefined) return { kind: 'intercepted', ...NONE };
+    if (first === undefined || socket.destroyed) return { kind: 'intercepted', ...NONE };
     if (first[0] !== TLS_HANDSHAKE || !(socket instanceof Socket)) {
       return { kind: 'tunnel', ...(await tunnel(socket, authority, first, false)) };
     }
@@ -97,18 +100,20 @@ export function createConnect(
     const origin = await options.upstream.connect(authority).catch((error: unknown) => {
       throw connectionError(error, url);
     });
-    if (tell) established(socket);
+    if (tell) establish(socket);
     return splice(socket, origin, head, limits);
   }
-}
 
-function established(socket: Duplex): void {
-  socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+  function establish(socket: Duplex): void {
+    standing.add(socket);
+    socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+  }
 }
 
 /** What the client says first; empty where it waits for the origin to speak, undefined where it went away. */
 function firstBytes(socket: Duplex, limitMs: number): Promise<Buffer | undefined> {
   return new Promise((resolve) => {
+    if (socket.destroyed) return resolve(undefined);
     const done = (bytes: Buffer | undefined) => {
       clearTimeout(timer);
       socket.off('readable', onReadable);

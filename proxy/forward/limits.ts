@@ -15,8 +15,11 @@ export const FORWARD_LIMITS = {
   /** Between bytes from the swarm; then the connection is cut, and the client goes on by range. */
   stallMs: 20_000,
   headerBytes: 32 * 1024,
-  /** Tunnels open at a time, intercepted ones included. */
-  tunnels: 4_096,
+  /**
+   * Tunnels open at a time, intercepted ones included: half of the connections that the port takes from one address, so
+   * that all tunnels of a machine leave room for its pulls.
+   */
+  tunnels: 512,
   connections: 1_024,
   connectionsPerOrigin: 256,
   freeConnectionsPerOrigin: 16,

@@ -1,6 +1,7 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ErrorCode, toShoalError } from '../../core/errors.ts';
+import { endWith } from '../plain-answer.ts';
 
 /** Statuses of their own that the table of errors does not have. */
 export interface Refusal {
@@ -41,7 +42,8 @@ export function answerRefusal(response: ServerResponse, { status, code, message 
 /** The same for a CONNECT, which has no response object. */
 export function refuseTunnel(socket: Duplex, { status, code, message }: Refusal): void {
   const body = `${message}\n`;
-  socket.end(
+  endWith(
+    socket,
     [
       `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}`,
       'Content-Type: text/plain; charset=utf-8',

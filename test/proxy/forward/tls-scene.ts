@@ -21,8 +21,8 @@ export interface TlsScene extends AsyncDisposable {
   readonly connections: ReadonlySet<Socket>;
   /** A connection to the proxy on which a tunnel to the origin stands. */
   tunnel(): Promise<Socket>;
-  /** The same with TLS in it, of the proxy's own certificate. */
-  secure(): Promise<TLSSocket>;
+  /** The same, or one that stands, with TLS in it, of the proxy's own certificate. */
+  secure(tunnel?: Socket): Promise<TLSSocket>;
 }
 
 /** @param listener answers what has been heard whole. */
@@ -65,9 +65,9 @@ export async function openTlsScene(
     heard,
     connections,
     tunnel,
-    async secure() {
+    async secure(socket) {
       const tls = connectTls({
-        socket: await tunnel(),
+        socket: socket ?? (await tunnel()),
         servername: 'localhost',
         ca: readFileSync(proxyCa.certFile),
       });
