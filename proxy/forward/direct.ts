@@ -1,5 +1,6 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
+import { portOf } from '../../origins/connector.ts';
 import { connectionError } from '../../origins/origin-error.ts';
 import { hasBody } from '../framing.ts';
 import { endToEnd, withVia } from './headers.ts';
@@ -13,6 +14,8 @@ export interface DirectOptions {
   /** Name of this host in Via headers. */
   readonly via: string;
   readonly onSent: (bytes: number) => void;
+  /** Whether a redirect to a closed address is refused: for clients that follow it without asking this proxy again. */
+  readonly judgesRedirects: boolean;
 }
 
 /** How a request ended that was passed on. */
@@ -72,7 +75,7 @@ function attempt(
   });
   outgoing.once('response', (incoming) => {
     answered = true;
-    passBack(incoming, response, options, resolve);
+    passBack(incoming, target, response, options, resolve);
   });
   if (!withBody) outgoing.end();
   else request.pipe(outgoing);
@@ -80,25 +83,35 @@ function attempt(
 
 function passBack(
   incoming: IncomingMessage,
+  target: Target,
   response: ServerResponse,
-  { via, onSent }: DirectOptions,
+  { via, onSent, judgesRedirects, upstream }: DirectOptions,
   resolve: (end: DirectEnd) => void,
 ): void {
   const status = incoming.statusCode ?? 502;
   let bytes = 0;
   try {
+    if (judgesRedirects) judgeRedirect(upstream, incoming, target);
     const headers = withVia(endToEnd(incoming.rawHeaders), via);
     response.writeHead(status, incoming.statusMessage, [...headers, 'X-Shoal-From', 'direct']);
   } catch (error) {
     incoming.destroy();
     answerRefusal(response, refusalOf(error));
-    return resolve({ status, bytes, error });
+    return resolve({ status: response.statusCode, bytes, error });
   }
   pipeline(incoming, response, (error) => resolve({ status, bytes, ...(error ? { error } : {}) }));
   incoming.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
     onSent(chunk.length);
   });
+}
+
+/** @throws ERR_SOURCE_ADDRESS_REFUSED */
+function judgeRedirect(upstream: Upstream, { headers }: IncomingMessage, { url }: Target): void {
+  const { location } = headers;
+  if (location === undefined || !URL.canParse(location, url.href)) return;
+  const next = new URL(location, url);
+  upstream.judge({ host: next.hostname, port: portOf(next) });
 }
 
 function requestHeaders(request: IncomingMessage, target: Target, via: string): string[] {

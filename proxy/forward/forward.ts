@@ -109,13 +109,20 @@ export async function createForward(options: ForwardOptions): Promise<Forward> {
       if (response.destroyed) return told(route, startedMs, target, { status: 0, bytes: 0, from: 'nobody' });
       if (declined.code === 'ERR_TASK_RANGE')
         return outOfRange(route, response, startedMs, declined, target, isHead);
+      // Asked straight, the origin would only send the client where this host does not go.
+      if (isClosedHere(declined)) return refuse(route, response, startedMs, refusalOf(declined), target);
       logger.debug(
         { host: target.url.host, err: declined },
         'the swarm declined; the origin is asked straight',
       );
     }
     const end = await passOn(
-      { upstream, via, onSent: (count) => metrics.proxySent(count) },
+      {
+        upstream,
+        via,
+        onSent: (count) => metrics.proxySent(count),
+        judgesRedirects: route === 'prefix',
+      },
       target,
       request,
       response,
@@ -129,6 +136,17 @@ export async function createForward(options: ForwardOptions): Promise<Forward> {
       ...why,
       ...error,
     });
+  }
+
+  /** Whether an address was refused by this host; what another one refuses, this one may read. */
+  function isClosedHere({ code, details }: ShoalError): boolean {
+    const { host, port, address } = details;
+    if (code !== 'ERR_SOURCE_ADDRESS_REFUSED' || typeof host !== 'string' || typeof port !== 'number') {
+      return false;
+    }
+    return typeof address === 'string'
+      ? !policy.allowsAddress(host, port, address)
+      : !policy.allowsHost(host, port);
   }
 
   function outOfRange(
