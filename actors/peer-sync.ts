@@ -5,6 +5,7 @@ import { LIMITS } from '../core/limits.ts';
 import type { LeaseSet } from '../core/sync-messages.ts';
 import { SUBJECTS } from '../transport/subjects.ts';
 import type { HostWorld } from './host-world.ts';
+import type { SyncPace } from './sync-pace.ts';
 import type { SyncFacts, SyncState } from './sync-state.ts';
 
 /** Between syncs that are not answered, at least. */
@@ -14,6 +15,7 @@ interface PeerSyncOptions {
   readonly world: HostWorld;
   readonly taskId: TaskId;
   readonly sync: SyncState;
+  readonly pace: SyncPace;
   readonly signal: AbortSignal;
   /** What the next sync says; the one after it comes in about `intervalMs`. */
   readonly facts: (intervalMs: number) => SyncFacts;
@@ -65,22 +67,24 @@ export class PeerSync {
 
   /** Has a sync sent: after the interval, or as soon as may be. */
   schedule(soon: boolean): void {
-    const { world, isOver } = this.#options;
+    const { world, pace, isOver } = this.#options;
     if (isOver() || world.alone) return;
     this.#soon ||= soon;
     if (this.#running) return;
     this.#timer?.();
-    const gapMs = this.#soon ? this.#intervalMs / 2 : this.#intervalMs;
+    const gapMs = pace.gapMs(this.#intervalMs) / (this.#soon ? 2 : 1);
     const delayMs = Math.max(0, this.#lastMs + gapMs - world.clock.now());
     this.#timer = world.clock.after(delayMs, () => void this.#once());
   }
 
   async #once(): Promise<void> {
-    const { world, sync, signal, facts, next } = this.#options;
+    const { world, sync, pace, signal, facts, next } = this.#options;
     this.#running = true;
     this.#soon = false;
     this.#lastMs = world.clock.now();
-    const request = sync.request(facts(this.#intervalMs));
+    const told = facts(pace.gapMs(this.#intervalMs));
+    pace.works(this, told.wants);
+    const request = sync.request(told);
     try {
       const options = { timeoutMs: LIMITS.syncTimeoutMs, signal };
       const abandoned = new Promise<never>((_, reject) => {
@@ -126,6 +130,7 @@ export class PeerSync {
   }
 
   stop(): void {
+    this.#options.pace.works(this, false);
     this.#timer?.();
   }
 

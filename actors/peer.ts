@@ -1,17 +1,18 @@
-import { type Actor, createActor } from 'xstate';
+import type { Actor } from 'xstate';
 import type { Cancel } from '../core/clock.ts';
 import { errorFromWire, ShoalError, toShoalError } from '../core/errors.ts';
 import type { TaskId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Probed } from '../core/probed.ts';
 import type { FailureReason, LeaseSet } from '../core/sync-messages.ts';
-import { peerMachine } from '../machines/peer.ts';
+import type { peerMachine } from '../machines/peer.ts';
 import type { OpenBody } from '../origins/origin.ts';
 import { Adrift } from './adrift.ts';
 import type { HostWorld } from './host-world.ts';
 import { LeaseSets } from './lease-sets.ts';
 import type { Membership } from './membership.ts';
 import { PeerContent } from './peer-content.ts';
+import { createPeerMachine } from './peer-machine.ts';
 import { type OriginAccess, PeerOrigin } from './peer-origin.ts';
 import { PeerStats } from './peer-stats.ts';
 import { PeerStory } from './peer-story.ts';
@@ -19,6 +20,7 @@ import { PeerSync } from './peer-sync.ts';
 import { PeerTransfers } from './peer-transfers.ts';
 import { PeerWhole } from './peer-whole.ts';
 import type { SlotPool } from './slot-pool.ts';
+import type { SyncPace } from './sync-pace.ts';
 import { type SyncFacts, SyncState } from './sync-state.ts';
 import type { Run } from './transfer.ts';
 
@@ -32,6 +34,12 @@ export interface PeerInput extends OriginAccess {
   readonly taskId: TaskId;
   /** The origin was asked to resolve the URL, and its body is open. */
   readonly opened?: { readonly probed: Probed; readonly body: OpenBody | undefined };
+}
+
+/** What the peers of a host share. */
+interface PeerShare {
+  readonly pool: SlotPool;
+  readonly pace: SyncPace;
 }
 
 /** One host's part in one task: syncs with the scheduler, runs the leases, proves the whole. */
@@ -59,7 +67,7 @@ export class PeerActor {
   /** Offset of the byte that a reader waits for. */
   #starvingAt: number | undefined;
 
-  constructor(world: HostWorld, membership: Membership, pool: SlotPool, input: PeerInput) {
+  constructor(world: HostWorld, membership: Membership, { pool, pace }: PeerShare, input: PeerInput) {
     const { taskId } = input;
     this.taskId = taskId;
     this.#world = world;
@@ -74,6 +82,7 @@ export class PeerActor {
       world,
       content,
       pool,
+      pace,
       stats,
       story,
       sync: told,
@@ -138,22 +147,18 @@ export class PeerActor {
   }
 
   #createActor(): Actor<typeof peerMachine> {
-    const actor = createActor(
-      peerMachine.provide({
-        actions: {
-          startAdrift: () => this.#startAdrift(),
-          stopAdrift: () => this.#stopAdrift(),
-          compareWhole: () => void this.#whole.compare(),
-          complete: () => this.#complete(),
-          giveUp: ({ context }) => {
-            this.#error = context.error ? errorFromWire(context.error) : undefined;
-          },
-          release: () => {
-            this.#released = this.#release();
-          },
-        },
-      }),
-    );
+    const actor = createPeerMachine({
+      startAdrift: () => this.#startAdrift(),
+      stopAdrift: () => this.#stopAdrift(),
+      compareWhole: () => void this.#whole.compare(),
+      complete: () => this.#complete(),
+      giveUp: (error) => {
+        this.#error = error ? errorFromWire(error) : undefined;
+      },
+      release: () => {
+        this.#released = this.#release();
+      },
+    });
     actor.subscribe({
       next: () => this.#tell(),
       error: (error) => {
@@ -300,7 +305,8 @@ export class PeerActor {
   }
 
   #answered(set: LeaseSet): Promise<void> {
-    this.#actor.send({ type: 'sync.answered' });
+    // Most answers change no state.
+    if (this.state === 'joining' || this.state === 'adrift') this.#actor.send({ type: 'sync.answered' });
     return this.#sets.take(set);
   }
 

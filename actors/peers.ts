@@ -5,10 +5,12 @@ import type { HostWorld } from './host-world.ts';
 import type { Membership } from './membership.ts';
 import { PeerActor, type PeerInput } from './peer.ts';
 import { SlotPool } from './slot-pool.ts';
+import { SyncPace } from './sync-pace.ts';
 
 /** The peers of one host: one for each task that has work, or had it a moment ago. */
 export class Peers {
   readonly pool = new SlotPool(LIMITS.slotsDown);
+  readonly #pace = new SyncPace();
   readonly #world: HostWorld;
   readonly #membership: Membership;
   readonly #past = { origin: 0, peers: 0, local: 0 };
@@ -24,7 +26,7 @@ export class Peers {
     let row = this.#peers.get(input.taskId);
     if (row === undefined || row.peer.ended) {
       if (row) this.#forget(input.taskId, row.peer);
-      const peer = new PeerActor(this.#world, this.#membership, this.pool, input);
+      const peer = new PeerActor(this.#world, this.#membership, { pool: this.pool, pace: this.#pace }, input);
       row = { peer, started: peer.start() };
       this.#peers.set(input.taskId, row);
     } else {

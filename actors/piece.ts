@@ -2,6 +2,16 @@ import { type Actor, createActor } from 'xstate';
 import { ShoalError, toShoalError } from '../core/errors.ts';
 import type { FailureReason, Parent } from '../core/sync-messages.ts';
 import { pieceMachine } from '../machines/piece.ts';
+import { Owners } from './owners.ts';
+
+const owners = new Owners<(hash: Uint8Array, length: number) => void>();
+const machine = pieceMachine.provide({
+  actions: {
+    record: ({ self, context: { hash, length } }) => {
+      if (hash) owners.of(self)(hash, length);
+    },
+  },
+});
 
 /** One piece in flight: the machine, and the record it writes when the piece proves right. */
 export class PieceActor {
@@ -15,18 +25,14 @@ export class PieceActor {
     record: (piece: number, hash: Uint8Array, length: number) => void,
   ) {
     this.piece = input.piece;
-    const machine = pieceMachine.provide({
-      actions: {
-        record: ({ context }) => {
-          try {
-            if (context.hash) record(context.piece, context.hash, context.length);
-          } catch (error) {
-            this.#error = toShoalError(error);
-          }
-        },
-      },
-    });
     this.#actor = createActor(machine, { input });
+    owners.set(this.#actor, (hash, length) => {
+      try {
+        record(input.piece, hash, length);
+      } catch (error) {
+        this.#error = toShoalError(error);
+      }
+    });
     this.#actor.subscribe({ error: (error) => (this.#error = toShoalError(error)) });
     this.#actor.start();
   }

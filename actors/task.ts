@@ -1,4 +1,4 @@
-import { type Actor, createActor } from 'xstate';
+import type { Actor } from 'xstate';
 import type { Cancel } from '../core/clock.ts';
 import { ShoalError, toShoalError, type WireError } from '../core/errors.ts';
 import { unpackHashes } from '../core/hash-page.ts';
@@ -9,7 +9,7 @@ import { pieceLengthFor } from '../core/piece.ts';
 import type { Probed } from '../core/probed.ts';
 import type { Source } from '../core/source.ts';
 import type { LeaseSet, SyncReply, SyncRequest, TaskState } from '../core/sync-messages.ts';
-import { taskMachine } from '../machines/task.ts';
+import type { taskMachine } from '../machines/task.ts';
 import { Holdings } from './holdings.ts';
 import { Resampling } from './resampling.ts';
 import type { SchedulerWorld } from './scheduler-world.ts';
@@ -18,6 +18,7 @@ import { TaskClaim } from './task-claim.ts';
 import { TaskContent } from './task-content.ts';
 import { TaskLeases } from './task-leases.ts';
 import type { TaskLog } from './task-log.ts';
+import { createTaskMachine } from './task-machine.ts';
 import { TaskPeer } from './task-peer.ts';
 import { TaskProbe } from './task-probe.ts';
 import { TaskStory } from './task-story.ts';
@@ -54,18 +55,14 @@ export class TaskActor {
       peers: this.#peers,
       wordFor: (hostId, peer) => this.#wordFor(hostId, peer),
     });
-    this.#actor = createActor(
-      taskMachine.provide({
-        actions: {
-          recordCreated: () => this.#story.created(),
-          recordManifest: () => this.#story.manifest(),
-          recordFailed: ({ context }) => this.#story.failed(context.error),
-          recordRetired: () => this.#retire(),
-          startIdleTimer: () => this.#startIdleTimer(),
-          stopIdleTimer: () => this.#idleTimer?.(),
-        },
-      }),
-    );
+    this.#actor = createTaskMachine({
+      recordCreated: () => this.#story.created(),
+      recordManifest: () => this.#story.manifest(),
+      recordFailed: (error) => this.#story.failed(error),
+      recordRetired: () => this.#retire(),
+      startIdleTimer: () => this.#startIdleTimer(),
+      stopIdleTimer: () => this.#idleTimer?.(),
+    });
     this.#actor.subscribe({
       error: (error) => world.log.error({ taskId, err: toShoalError(error) }, 'task actor crashed'),
     });
@@ -154,8 +151,8 @@ export class TaskActor {
       const added = this.#take(hostId, peer, request);
       if (peer.wants && known === undefined) this.#leases.recruitSeeds();
       if (peer.wants) this.#leases.callHolders();
-      if (peer.wants) this.#actor.send({ type: 'work.began' });
-      else this.#rest(hostId, peer);
+      if (!peer.wants) this.#rest(hostId, peer);
+      else if (this.state === 'idle') this.#actor.send({ type: 'work.began' });
       this.#grant(hostId, peer, request.urgent);
       if (added) this.#leases.pushToIdle(hostId);
     }

@@ -39,6 +39,9 @@ export const LIMITS = {
   hedgeAfterMedians: 3,
   syncMinIntervalMs: 50,
   syncPerHostMs: 0.2,
+  /** A host that works on several tasks syncs each no sooner than this for each of them, up to a bound. */
+  syncPerTaskMs: 15,
+  syncSharedMaxMs: 1_000,
   syncTimeoutMs: 1_000,
   adriftAfterMs: 3_000,
   adriftOriginMinMs: 8_000,
