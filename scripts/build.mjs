@@ -38,7 +38,6 @@ const { metafile } = await build({
   banner: {
     js: "import { createRequire as shoalRequire } from 'node:module'; const require = shoalRequire(import.meta.url);",
   },
-  keepNames: true,
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: 'none',
