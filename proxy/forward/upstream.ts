@@ -41,6 +41,7 @@ export function createUpstream({ policy, limits, ca, resolve }: UpstreamOptions)
   };
   const plain = new Agent(options);
   const tls = new TlsAgent(ca === undefined ? options : { ...options, ca: [...ca] });
+  for (const agent of [plain, tls]) agent.on('free', () => makeRoom(agent, connections));
 
   function judge({ host, port }: Authority): void {
     if (!policy.allowsHost(host, port)) throw refused(host, port, undefined);
@@ -53,6 +54,7 @@ export function createUpstream({ policy, limits, ca, resolve }: UpstreamOptions)
       judge(target);
       const secure = url.protocol === 'https:';
       const given = { host, port, path, method, headers: [...headers], maxHeaderSize: headerBytes };
+      makeRoom(secure ? tls : plain, connections);
       const lookup = lookupFor(host, port, policy, resolve);
       const request = secure
         ? requestHttps({ ...given, lookup, agent: tls, ...(isIP(host) === 0 && { servername: host }) })
@@ -89,6 +91,15 @@ export function createUpstream({ policy, limits, ca, resolve }: UpstreamOptions)
       tls.destroy();
     },
   };
+}
+
+/** Closes the connections that wait for a next request where they and those at work are as many as may be. */
+function makeRoom(agent: Agent, most: number): void {
+  const [atWork, waiting] = [agent.sockets, agent.freeSockets].map((sockets) =>
+    Object.values(sockets).flatMap((ofOrigin) => ofOrigin ?? []),
+  );
+  if ((atWork?.length ?? 0) + (waiting?.length ?? 0) < most) return;
+  for (const socket of waiting ?? []) socket.destroy();
 }
 
 function giveUpConnecting(
