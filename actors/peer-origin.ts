@@ -31,6 +31,8 @@ export class PeerOrigin {
   #gained = false;
   #error: ShoalError | undefined;
   #probing = false;
+  /** The last URL whose address was judged: every sync asks. */
+  #judged: { readonly url: string; readonly allowed: boolean } | undefined;
 
   constructor(access: OriginAccess, options: PeerOriginOptions) {
     this.#access = access;
@@ -68,16 +70,21 @@ export class PeerOrigin {
 
   /** Whether this host reads the origin for the swarm. */
   get readsForAll(): boolean {
-    const { origin, originReaders, role } = this.#options.world;
+    const { originReaders, role } = this.#options.world;
     const request = this.request();
-    if (request === undefined || !origin.allows(request.url)) return false;
+    if (request === undefined || !this.#allows(request.url)) return false;
     return originReaders === 'all' || role === 'seed';
+  }
+
+  #allows(url: string): boolean {
+    if (this.#judged?.url !== url) this.#judged = { url, allowed: this.#options.world.origin.allows(url) };
+    return this.#judged.allowed;
   }
 
   /** A source that this host may not read is as good as a refusal by it. */
   get refusal(): ShoalError | undefined {
     const request = this.request();
-    if (request === undefined || this.#options.world.origin.allows(request.url)) return undefined;
+    if (request === undefined || this.#allows(request.url)) return undefined;
     const { host } = new URL(request.url);
     return new ShoalError('ERR_SOURCE_ADDRESS_REFUSED', `${host} is not an origin that this host reads`);
   }

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createBufferPool } from '../core/buffer-pool.ts';
 import { ShoalError } from '../core/errors.ts';
 import type { HostId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
@@ -7,7 +8,6 @@ import type { Logger } from '../core/logger.ts';
 import { formatContentRange } from '../core/ranges.ts';
 import type { Admit } from './admission.ts';
 import { BOUNDS } from './bounds.ts';
-import { createBufferPool } from './buffer-pool.ts';
 import type { RangeServer, ServedTask, Shelf } from './data-plane.ts';
 import { encodeHave } from './have-body.ts';
 import type { Limiter } from './limiter.ts';

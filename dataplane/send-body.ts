@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
+import type { BufferPool } from '../core/buffer-pool.ts';
 import type { ByteRange } from '../core/ranges.ts';
-import type { BufferPool } from './buffer-pool.ts';
 import type { ServedTask } from './data-plane.ts';
 import type { Limiter } from './limiter.ts';
 

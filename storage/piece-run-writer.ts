@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import { createBufferPool } from '../core/buffer-pool.ts';
 import { ShoalError } from '../core/errors.ts';
 import type { RunWriter } from './store.ts';
 import type { PlaceOwner, WriteDesk } from './write-desk.ts';
@@ -8,6 +9,8 @@ export type OnPiece = (piece: number, hash: Uint8Array, length: number) => void;
 
 /** Chunks smaller than this are gathered first: on a slow link they come by the packet, and every write is a call. */
 const GATHER_BYTES = 64 * 1024;
+/** Kept for the writers to come: memory outside the heap, made anew for each piece, has the collector run all the time. */
+const GATHER = createBufferPool(GATHER_BYTES, 64);
 
 /** Writes adjacent pieces in place and hashes each on its way; in memory where the place is taken. */
 export class PieceRunWriter implements RunWriter, PlaceOwner {
@@ -76,7 +79,7 @@ export class PieceRunWriter implements RunWriter, PlaceOwner {
       this.#flush();
       this.#put(part, this.#filled);
     } else {
-      this.#gather ??= Buffer.allocUnsafeSlow(GATHER_BYTES);
+      this.#gather ??= GATHER.take();
       if (this.#gathered + count > GATHER_BYTES) this.#flush();
       this.#gather.set(part, this.#gathered);
       this.#gathered += count;
@@ -102,6 +105,8 @@ export class PieceRunWriter implements RunWriter, PlaceOwner {
 
   #finish(): void {
     this.#flush();
+    if (this.#gather !== undefined) GATHER.give(this.#gather);
+    this.#gather = undefined;
     const piece = this.#piece;
     const length = this.#filled;
     const hash = (this.#hash ?? createHash('sha256')).digest();

@@ -1,7 +1,9 @@
 import { createHash, type Hash } from 'node:crypto';
+import { createBufferPool } from '../core/buffer-pool.ts';
 import type { StoredTask } from './store.ts';
 
-const BUFFER_BYTES = 1024 * 1024;
+/** What is read at a time, into buffers that hashers of all tasks share. */
+const BUFFERS = createBufferPool(512 * 1024, 8);
 
 /**
  * Hashes a task's whole content in order, behind the writes. A piece that is taken back after it was hashed needs
@@ -14,7 +16,6 @@ export class WholeHasher {
   readonly #digest: Promise<string>;
   #resolve: (hex: string) => void = () => {};
   #reject: (error: unknown) => void = () => {};
-  #buffer: Buffer | undefined;
   #position = 0;
   #running = false;
   #ended = false;
@@ -53,12 +54,12 @@ export class WholeHasher {
   }
 
   async #run(): Promise<void> {
+    const buffer = BUFFERS.take();
     for (;;) {
       if (this.#ended) return;
       const count = this.#ready();
       if (count === 0) break;
-      this.#buffer ??= Buffer.allocUnsafeSlow(Math.min(BUFFER_BYTES, Math.max(count, 64 * 1024)));
-      const part = this.#buffer.subarray(0, Math.min(this.#buffer.length, count));
+      const part = buffer.subarray(0, Math.min(buffer.length, count));
       const read = await this.#task.read(part, this.#position);
       if (this.#ended) return;
       this.#hash.update(part.subarray(0, read));
@@ -66,7 +67,7 @@ export class WholeHasher {
     }
     // At once, so that no `advance` falls between the last look and the end.
     this.#running = false;
-    this.#buffer = undefined;
+    BUFFERS.give(buffer);
     if (this.#task.record.length === this.#position) this.#finish();
   }
 
@@ -75,7 +76,7 @@ export class WholeHasher {
     const { have, record } = this.#task;
     const first = Math.floor(this.#position / record.pieceLength);
     let next = first;
-    while (have.has(next) && (next + 1) * record.pieceLength - this.#position < BUFFER_BYTES) next += 1;
+    while (have.has(next) && (next + 1) * record.pieceLength - this.#position < BUFFERS.bytes) next += 1;
     if (have.has(next)) next += 1;
     const end = Math.min(next * record.pieceLength, record.length ?? this.#knownEnd(next));
     return Math.max(0, end - this.#position);
@@ -98,7 +99,6 @@ export class WholeHasher {
   #fail(error: unknown): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#buffer = undefined;
     this.#signal?.removeEventListener('abort', this.#onAbort);
     this.#reject(error);
   }
