@@ -247,6 +247,15 @@ describe('a client that vanishes leaves no socket behind on either side', () => 
     flood.close();
   });
 
+  test('nor does a proxy that is closed', async () => {
+    const own = await startProxy({ connectPorts: [echo.port] });
+    const socket = await openTunnel(own.port, echo.host);
+    expect(await echoed(socket, 'hello')).toBe('hello');
+    await own[Symbol.asyncDispose]();
+    await expect.poll(() => echo.open.size).toBe(0);
+    await expect.poll(sockets).toBe(sockets0);
+  });
+
   test('before its tunnel stands', async () => {
     for (let round = 0; round < 20; round += 1) {
       const socket = connect(proxy.port, '127.0.0.1');
