@@ -9,9 +9,9 @@ import { exchange, openTlsScene, openTunnel, type TlsScene } from './tls-scene.t
 const MIB = 1024 * 1024;
 /** What a client that does not read could make the proxy take in, if nothing held it back. */
 const FLOOD_BYTES = 400 * MIB;
-const LIMITS = { handshakeMs: 600, headersMs: 600, idleMs: 1_200, silentClientMs: 200 };
+const LIMITS = { handshakeMs: 600, headersMs: 600, silentClientMs: 200 };
+const IDLE_MS = 1_200;
 
-let scene: TlsScene;
 /** Bytes that origins could get rid of for `/flood`, and the answers that are not over. */
 let poured = 0;
 const floods = new Set<ServerResponse>();
@@ -36,11 +36,6 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
   if (request.url?.startsWith('/flood')) pour(response);
   else response.writeHead(200, { etag: '"e"', 'content-length': 10 }).end('the answer');
 }
-
-beforeAll(async () => {
-  scene = await openTlsScene(answer, { limits: LIMITS });
-});
-afterAll(() => scene[Symbol.asyncDispose]());
 
 /** How long a connection lives, ms. */
 async function lifeMs(socket: Socket): Promise<number> {
@@ -70,10 +65,10 @@ async function clientHello(): Promise<Buffer> {
 }
 
 /** A client that has asked for what has no end and reads nothing is cut, and little was taken in for it. */
-async function expectCutDeaf(deaf: Socket, count = 1): Promise<void> {
+async function expectCutDeaf(deaf: Socket, askFor: AskFor, count = 1): Promise<void> {
   await expect.poll(() => poured).toBeGreaterThan(0);
   const before = process.memoryUsage().arrayBuffers;
-  await expectOthersServed();
+  await expectServed(askFor);
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50 * MIB);
   await expect.poll(() => floods.size, { timeout: 5_000 }).toBe(0);
   // It lies in the buffers of the kernel: those of up to three connections of this machine, some MiB each.
@@ -81,24 +76,43 @@ async function expectCutDeaf(deaf: Socket, count = 1): Promise<void> {
   deaf.destroy();
 }
 
-/** Others ask and are answered meanwhile: in tunnels, in absolute form, directly and from the swarm. */
-async function expectOthersServed(): Promise<void> {
+/** Asks one proxy for a path of an origin, as others do meanwhile. */
+type AskFor = (path: string) => Promise<string>;
+
+async function expectServed(askFor: AskFor): Promise<void> {
   for (const path of ['/page', '/a.iso']) {
-    const answer = await exchange(
-      await scene.secure(),
-      `GET ${path} HTTP/1.1\r\nHost: ${scene.host}\r\nConnection: close\r\n\r\n`,
-    );
+    const answer = await askFor(path);
     expect(statusOf(answer)).toBe(200);
     expect(answer).toContain('the answer');
   }
-  const healthy = await raw(
-    scene.proxy.port,
-    'GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
-  );
-  expect(statusOf(healthy)).toBe(200);
+}
+const inTunnelOf =
+  (scene: TlsScene): AskFor =>
+  async (path) =>
+    exchange(
+      await scene.secure(),
+      `GET ${path} HTTP/1.1\r\nHost: ${scene.host}\r\nConnection: close\r\n\r\n`,
+    );
+
+/** A client that has asked for content of the swarm and reads nothing is cut; what was read for it is on the disk. */
+async function expectCutDeafToSwarm(deaf: Socket, log: TestProxy['log'], askFor: AskFor): Promise<void> {
+  const before = process.memoryUsage().arrayBuffers;
+  await expect.poll(() => poured, { timeout: 10_000 }).toBe(FLOOD_BYTES);
+  await expectServed(askFor);
+  const ended = () => log.find(({ path }) => path === '/flood.iso');
+  await expect.poll(ended, { timeout: 10_000 }).toMatchObject({ status: 200, from: 'swarm' });
+  expect(ended()?.['bytes']).toBeLessThan(16 * MIB);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(32 * MIB);
+  deaf.destroy();
 }
 
 describe('in an intercepted tunnel', () => {
+  let scene: TlsScene;
+  beforeAll(async () => {
+    scene = await openTlsScene(answer, { limits: { ...LIMITS, idleMs: 60_000 } });
+  });
+  afterAll(() => scene[Symbol.asyncDispose]());
+
   test('headers that drip for ever are waited for no longer than the limit', async () => {
     const slow = await Promise.all(Array.from({ length: 50 }, () => scene.secure()));
     const lives = slow.map((tls) => {
@@ -106,7 +120,7 @@ describe('in an intercepted tunnel', () => {
       drip(tls, 'a');
       return lifeMs(tls);
     });
-    await expectOthersServed();
+    await expectServed(inTunnelOf(scene));
     for (const ms of await Promise.all(lives)) expect(ms).toBeLessThan(2_000);
   });
 
@@ -131,7 +145,7 @@ describe('in an intercepted tunnel', () => {
       if (more !== undefined) drip(socket, more);
       return lifeMs(socket);
     });
-    await expectOthersServed();
+    await expectServed(inTunnelOf(scene));
     for (const ms of await Promise.all(lives)) expect(ms).toBeLessThan(2_000);
   });
 
@@ -142,21 +156,36 @@ describe('in an intercepted tunnel', () => {
     expect(heard[0]).toBe(0x16);
     expect(await lifeMs(socket.resume())).toBeLessThan(2_000);
   });
+});
 
-  test('a client that says nothing at all is cut after the idle time', async () => {
+describe('in an intercepted tunnel that may not idle for long', () => {
+  let scene: TlsScene;
+  beforeAll(async () => {
+    scene = await openTlsScene(answer, { limits: { ...LIMITS, idleMs: IDLE_MS } });
+  });
+  afterAll(() => scene[Symbol.asyncDispose]());
+
+  test('a client that says nothing at all is cut', async () => {
     const socket = await scene.tunnel();
     expect(await lifeMs(socket.resume())).toBeLessThan(3_000);
   });
 
   test.each([1, 16])(
-    'a client that asks %i times and never reads costs little, and is cut after the idle time',
+    'a client that asks %i times and never reads costs little, and is cut',
     async (count) => {
       poured = 0;
       const deaf = await scene.secure();
       deaf.pause().write(`GET /flood HTTP/1.1\r\nHost: ${scene.host}\r\n\r\n`.repeat(count));
-      await expectCutDeaf(deaf, count);
+      await expectCutDeaf(deaf, inTunnelOf(scene), count);
     },
   );
+
+  test('and so is one that asks for content of the swarm', async () => {
+    poured = FLOOD_BYTES - 64 * MIB;
+    const deaf = await scene.secure();
+    deaf.pause().write(`GET /flood.iso HTTP/1.1\r\nHost: ${scene.host}\r\n\r\n`);
+    await expectCutDeafToSwarm(deaf, scene.proxy.log, inTunnelOf(scene));
+  });
 });
 
 describe('on the port itself', () => {
@@ -166,14 +195,17 @@ describe('on the port itself', () => {
     server = await serve(answer);
     proxy = await startProxy({
       connectPorts: [server.port],
-      limits: LIMITS,
-      portLimits: { stuckMs: LIMITS.idleMs },
+      limits: { ...LIMITS, idleMs: IDLE_MS },
+      portLimits: { stuckMs: IDLE_MS },
     });
   });
   afterAll(async () => {
     await proxy[Symbol.asyncDispose]();
     await server[Symbol.asyncDispose]();
   });
+
+  const askFor: AskFor = (path) =>
+    raw(proxy.port, `GET http://${server.host}${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
 
   test.each([
     ['once', 1],
@@ -182,28 +214,20 @@ describe('on the port itself', () => {
     poured = 0;
     const deaf = connect(proxy.port, '127.0.0.1').on('error', () => {});
     deaf.write(`GET http://${server.host}/flood HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(count));
-    await expectCutDeaf(deaf, count);
+    await expectCutDeaf(deaf, askFor, count);
   });
 
   test('a client of a plain tunnel that asks and never reads costs little, and is cut', async () => {
     poured = 0;
     const deaf = await openTunnel(proxy.port, server.host);
     deaf.pause().write('GET /flood HTTP/1.1\r\nHost: a\r\n\r\n');
-    await expectCutDeaf(deaf);
+    await expectCutDeaf(deaf, askFor);
   });
 
-  test('a client that asks for content of the swarm and never reads is cut; what was read for it lies on the disk', async () => {
-    const length = 64 * MIB;
-    poured = FLOOD_BYTES - length;
-    const before = process.memoryUsage().arrayBuffers;
+  test('and so is one that asks for content of the swarm', async () => {
+    poured = FLOOD_BYTES - 64 * MIB;
     const deaf = connect(proxy.port, '127.0.0.1').on('error', () => {});
     deaf.write(`GET http://${server.host}/flood.iso HTTP/1.1\r\nHost: a\r\n\r\n`);
-    await expect.poll(() => poured, { timeout: 10_000 }).toBe(FLOOD_BYTES);
-    await expectOthersServed();
-    const ended = () => proxy.log.find(({ path }) => path === '/flood.iso');
-    await expect.poll(ended, { timeout: 10_000 }).toMatchObject({ status: 200, from: 'swarm' });
-    expect(ended()?.['bytes']).toBeLessThan(16 * MIB);
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(32 * MIB);
-    deaf.destroy();
+    await expectCutDeafToSwarm(deaf, proxy.log, askFor);
   });
 });
