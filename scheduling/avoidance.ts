@@ -4,19 +4,23 @@ import type { Member } from './member.ts';
 const BUSY_MS = 100;
 const FIRST_MS = 500;
 const MOST_MS = 30_000;
+/** A host stops reading an origin by itself until a client asks anew: who asks when it is back must not wait long. */
+const MOST_ORIGIN_MS = 2_000;
 const ACCUSED_WITHIN_MS = 5_000;
 const SUSPENDED_MS = 2_000;
 
 /** What a failure means for whom: how long the child keeps away from the parent, in ms; 0: not at all. */
-function avoidMs(reason: FailureReason, failures: number): number {
+function avoidMs(parent: Member | 'origin', reason: FailureReason, failures: number): number {
   if (reason === 'missing' || reason === 'store') return 0;
-  return reason === 'busy' ? BUSY_MS : Math.min(MOST_MS, FIRST_MS * 2 ** Math.min(failures, 10));
+  if (reason === 'busy') return BUSY_MS;
+  const mostMs = parent === 'origin' ? MOST_ORIGIN_MS : MOST_MS;
+  return Math.min(mostMs, FIRST_MS * 2 ** Math.min(failures, 10));
 }
 
 /** Notes that a transfer failed: the child avoids the parent for a while that doubles each time. */
 export function blame(child: Member, parent: Member | 'origin', reason: FailureReason, nowMs: number): void {
   const before = child.avoided.get(parent);
-  const forMs = avoidMs(reason, before?.failures ?? 0);
+  const forMs = avoidMs(parent, reason, before?.failures ?? 0);
   if (forMs === 0) return;
   child.avoided.set(parent, {
     untilMs: Math.max(before?.untilMs ?? 0, nowMs + forMs),
