@@ -37,9 +37,11 @@ export interface PeerInput extends OriginAccess {
 }
 
 /** What the peers of a host share. */
-interface PeerShare {
+export interface PeerShare {
   readonly pool: SlotPool;
   readonly pace: SyncPace;
+  /** Numbers of syncs. */
+  readonly nextSeq: () => number;
 }
 
 /** One host's part in one task: syncs with the scheduler, runs the leases, proves the whole. */
@@ -67,8 +69,9 @@ export class PeerActor {
   /** Offset of the byte that a reader waits for. */
   #starvingAt: number | undefined;
 
-  constructor(world: HostWorld, membership: Membership, { pool, pace }: PeerShare, input: PeerInput) {
+  constructor(world: HostWorld, membership: Membership, share: PeerShare, input: PeerInput) {
     const { taskId } = input;
+    const { pool, pace } = share;
     this.taskId = taskId;
     this.#world = world;
     this.#pool = pool;
@@ -76,7 +79,7 @@ export class PeerActor {
     const life = Buffer.from(world.random.bytes(8)).toString('hex');
     const content = new PeerContent(world.store, taskId, input.sources, life);
     const stats = new PeerStats(world.clock);
-    const told = new SyncState(world.incarnation, content);
+    const told = new SyncState(world.incarnation, content, share.nextSeq);
     const story = new PeerStory(world, taskId);
     const shared = {
       world,

@@ -1,18 +1,19 @@
+import { createCounter } from '../core/counter.ts';
 import { partitionOf, type TaskId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { LeaseSet } from '../core/sync-messages.ts';
 import type { HostWorld } from './host-world.ts';
 import type { Membership } from './membership.ts';
-import { PeerActor, type PeerInput } from './peer.ts';
+import { PeerActor, type PeerInput, type PeerShare } from './peer.ts';
 import { SlotPool } from './slot-pool.ts';
 import { SyncPace } from './sync-pace.ts';
 
 /** The peers of one host: one for each task that has work, or had it a moment ago. */
 export class Peers {
   readonly pool = new SlotPool(LIMITS.slotsDown);
-  readonly #pace = new SyncPace();
   readonly #world: HostWorld;
   readonly #membership: Membership;
+  readonly #share: PeerShare = { pool: this.pool, pace: new SyncPace(), nextSeq: createCounter() };
   readonly #past = { origin: 0, peers: 0, local: 0 };
   readonly #peers = new Map<TaskId, { readonly peer: PeerActor; readonly started: Promise<void> }>();
 
@@ -26,7 +27,7 @@ export class Peers {
     let row = this.#peers.get(input.taskId);
     if (row === undefined || row.peer.ended) {
       if (row) this.#forget(input.taskId, row.peer);
-      const peer = new PeerActor(this.#world, this.#membership, { pool: this.pool, pace: this.#pace }, input);
+      const peer = new PeerActor(this.#world, this.#membership, this.#share, input);
       row = { peer, started: peer.start() };
       this.#peers.set(input.taskId, row);
     } else {

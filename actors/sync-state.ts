@@ -42,7 +42,7 @@ interface Draft {
 export class SyncState {
   readonly #incarnation: number;
   readonly #content: PeerContent;
-  #seq = 0;
+  readonly #nextSeq: () => number;
   /** Last acknowledged sync; 0: the next one says everything. */
   #base = 0;
   /** Pieces stored since the base, and what else is to be told. */
@@ -58,8 +58,10 @@ export class SyncState {
   hashCursor = 0;
   claim = 0;
 
-  constructor(incarnation: number, content: PeerContent) {
+  /** @param nextSeq gives a larger number each time, in all the life of the daemon: a task may be taken up again. */
+  constructor(incarnation: number, content: PeerContent, nextSeq: () => number) {
     this.#incarnation = incarnation;
+    this.#nextSeq = nextSeq;
     this.#content = content;
   }
 
@@ -106,10 +108,10 @@ export class SyncState {
 
   request(facts: SyncFacts): SyncRequest {
     const { stored, length, pieceLength, sources } = this.#content;
-    this.#seq += 1;
+    const seq = this.#nextSeq();
     const hashes = this.#originHashes.slice(this.#hashesTold, this.#hashesTold + LIMITS.hashesPerPage);
     this.#draft = {
-      seq: this.#seq,
+      seq,
       added: Math.min(this.#added.length, ADDED_AT_ONCE),
       failures: this.#failures.length,
       hashes: hashes.length,
@@ -121,7 +123,7 @@ export class SyncState {
     return {
       ...facts,
       incarnation: this.#incarnation,
-      seq: this.#seq,
+      seq,
       base: this.#base,
       have: full && stored ? stored.have.toBytes() : undefined,
       added: full ? [] : this.#added.slice(0, ADDED_AT_ONCE),

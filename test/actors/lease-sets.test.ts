@@ -6,6 +6,7 @@ import { Membership } from '../../actors/membership.ts';
 import { PeerContent } from '../../actors/peer-content.ts';
 import type { PeerWhole } from '../../actors/peer-whole.ts';
 import { SyncState } from '../../actors/sync-state.ts';
+import { createCounter } from '../../core/counter.ts';
 import type { TaskId } from '../../core/ids.ts';
 import type { LeaseSet } from '../../core/sync-messages.ts';
 import { createMemoryStore } from '../../storage/memory-store.ts';
@@ -14,7 +15,7 @@ const taskId = `sha256-${'0'.repeat(64)}` as TaskId;
 
 function scene() {
   const content = new PeerContent(createMemoryStore({ clock: { wall: () => 0 } }), taskId, [], '');
-  const sync = new SyncState(1, content);
+  const sync = new SyncState(1, content, createCounter());
   const onTakenBack = vi.fn();
   const sets = new LeaseSets({
     world: { hostId: 'a'.repeat(32) } as unknown as HostWorld,

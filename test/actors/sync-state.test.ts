@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { PeerContent } from '../../actors/peer-content.ts';
 import { SyncState } from '../../actors/sync-state.ts';
 import { Bitfield } from '../../core/bitfield.ts';
+import { createCounter } from '../../core/counter.ts';
 import { unpackHashes } from '../../core/hash-page.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { PieceFailure, SyncRequest } from '../../core/sync-messages.ts';
@@ -23,7 +24,7 @@ const facts = {
 function hostOf(pieces: number) {
   const have = new Bitfield(pieces);
   const content = { stored: { have }, length: pieces, pieceLength: 1, sources: [] };
-  const sync = new SyncState(1, content as unknown as PeerContent);
+  const sync = new SyncState(1, content as unknown as PeerContent, createCounter());
   const store = (piece: number) => {
     if (have.add(piece)) sync.stored(piece);
   };

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { SimHost } from '../../sim/host.ts';
 import { createSimulation, type Simulation } from '../../sim/world.ts';
 import { copies, delivered, MIB, URL_A, wrongPieces } from './scene.ts';
 
@@ -87,4 +88,29 @@ test('without faults every byte leaves the origin once and a download ends near 
   const plainMs = 2_000;
   const slowestMs = Math.max(...gets.map(({ endedMs = 0 }) => endedMs - 1_500));
   expect(slowestMs / plainMs).toBeLessThan(1.75);
+});
+
+/** Pieces that a host has on disk. */
+async function held(host: SimHost): Promise<number> {
+  const [row] = host.store.rows();
+  return row === undefined ? 0 : ((await host.store.open(row.taskId))?.have.count ?? 0);
+}
+
+test('a get that is given up and asked for again goes on at once', async () => {
+  const sim = createSimulation({ seed: 3, hosts: 2, linkBytesPerSec: MIB });
+  sim.start();
+  await sim.run(2_000);
+  const content = sim.publish(URL_A, 24 * MIB);
+  const [host] = sim.hosts;
+  if (host === undefined) throw new Error('no host');
+  const gets = sim.hosts.map((each) => each.get({ resource: URL_A }));
+  await sim.run(10_000);
+  for (const get of gets) get.abort.abort();
+  await sim.run(1_000);
+  const before = await held(host);
+  const again = host.get({ resource: URL_A });
+  await sim.run(2_000);
+  expect(await held(host), 'pieces after two seconds').toBeGreaterThan(before);
+  expect(await sim.run(60_000, () => again.state !== 'running')).toBe(true);
+  expect(await delivered(again, content)).toBe(true);
 });
