@@ -68,6 +68,16 @@ export class PeerOrigin {
     return { url: source.url, headers: source === own ? headers : {} };
   };
 
+  /**
+   * The same where there must be one; a lease may have waited when the origin failed another.
+   * @throws what the origin said when it failed last, ERR_SOURCE_FORBIDDEN
+   */
+  readonly demand = (): OriginRequest => {
+    const request = this.request();
+    if (request !== undefined) return request;
+    throw this.#error ?? new ShoalError('ERR_SOURCE_FORBIDDEN', 'this host may not read the origin');
+  };
+
   /** Whether this host reads the origin for the swarm. */
   get readsForAll(): boolean {
     const { originReaders, role } = this.#options.world;

@@ -88,7 +88,7 @@ export class PeerTransfers {
       {
         world,
         content,
-        originRequest: origin.request,
+        originRequest: origin.demand,
         seize: (piece) => this.book.seize(piece),
         onBytes: (bytes, from) => stats.bytesCame(bytes, from),
         onStored: (piece, hash, length, from) => this.#stored(piece, hash, length, from),

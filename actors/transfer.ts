@@ -28,7 +28,7 @@ interface TransferContext {
   readonly world: HostWorld;
   readonly content: PeerContent;
   /** How to ask the origin, with the credentials of the one who wants the content. */
-  readonly originRequest: () => OriginRequest | undefined;
+  readonly originRequest: () => OriginRequest;
   readonly onBytes: (bytes: number, from: HostAddress | 'origin') => void;
   /** Takes a piece from the transfer that writes it, for a duplicate that was faster. */
   readonly seize: (piece: number) => Promise<void>;
@@ -177,8 +177,6 @@ export class Transfer {
     const { world, content, originRequest } = this.#context;
     const { signal } = this.#abort;
     const request = originRequest();
-    if (request === undefined)
-      throw new ShoalError('ERR_SOURCE_FORBIDDEN', 'this host may not read the origin');
     const write = (chunk: Uint8Array) => sink.write(chunk);
     if (!content.ranges) return this.#stream(sink, request, opened);
     const { end } = this.#range();

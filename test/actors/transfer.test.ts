@@ -1,7 +1,9 @@
 import { expect, test, vi } from 'vitest';
 import type { HostWorld } from '../../actors/host-world.ts';
 import { PeerContent } from '../../actors/peer-content.ts';
+import { PeerOrigin } from '../../actors/peer-origin.ts';
 import { Transfer } from '../../actors/transfer.ts';
+import { ShoalError } from '../../core/errors.ts';
 import type { TaskId } from '../../core/ids.ts';
 import type { OpenBody } from '../../origins/origin.ts';
 import { createMemoryStore } from '../../storage/memory-store.ts';
@@ -56,4 +58,30 @@ test('a stream is not written anywhere but from the first byte on', async () => 
     expect(body.pump).not.toHaveBeenCalled();
     expect(body.discard).toHaveBeenCalled();
   }
+});
+
+test('a lease that waited while the origin failed ends with what the origin said', async () => {
+  const content = new PeerContent(createMemoryStore({ clock: { wall: () => 0 } }), taskId, [], '');
+  await content.learn(30, 10);
+  const world = { clock: { now: () => 0 } } as unknown as HostWorld;
+  const source = { url: 'http://origin.test/a', credentials: false };
+  const options = {
+    world,
+    content,
+    signal: new AbortController().signal,
+    onOpened: vi.fn(),
+    onFailed: vi.fn(),
+  };
+  const origin = new PeerOrigin({ sources: [source], headers: {}, mayReadOrigin: true }, options);
+  origin.failed('origin-unavailable', new ShoalError('ERR_SOURCE_UNAVAILABLE', 'no answer'));
+  const context = {
+    world,
+    content,
+    originRequest: origin.demand,
+    onBytes() {},
+    seize: () => Promise.resolve(),
+    onStored() {},
+  };
+  const { failure } = await new Transfer(context, { first: 0, count: 1, from: 'origin', hedge: false }).ended;
+  expect(failure).toMatchObject({ reason: 'origin-unavailable', error: { code: 'ERR_SOURCE_UNAVAILABLE' } });
 });
