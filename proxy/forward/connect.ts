@@ -77,9 +77,13 @@ export function createConnect(
       return { kind: 'tunnel', ...(await tunnel(socket, authority, head, true)) };
     }
     const context = await intercept.ca.contextFor(authority.host);
+    if (socket.destroyed) return { kind: 'intercepted', ...NONE };
     establish(socket);
     const first = head.length > 0 ? head : await firstBytes(socket, limits.silentClientMs);
-    if (first === undefined || socket.destroyed) return { kind: 'intercepted', ...NONE };
+    if (first === undefined) {
+      socket.destroy();
+      return { kind: 'intercepted', ...NONE };
+    }
     if (first[0] !== TLS_HANDSHAKE || !(socket instanceof Socket)) {
       return { kind: 'tunnel', ...(await tunnel(socket, authority, first, false)) };
     }
@@ -113,22 +117,22 @@ export function createConnect(
 /** What the client says first; empty where it waits for the origin to speak, undefined where it went away. */
 function firstBytes(socket: Duplex, limitMs: number): Promise<Buffer | undefined> {
   return new Promise((resolve) => {
-    if (socket.destroyed) return resolve(undefined);
     const done = (bytes: Buffer | undefined) => {
       clearTimeout(timer);
       socket.off('readable', onReadable);
-      socket.off('close', onClose);
+      socket.off('end', onGone);
+      socket.off('close', onGone);
       resolve(bytes);
     };
     const onReadable = () => {
       const bytes = socket.read() as Buffer | null;
       if (bytes !== null) done(bytes);
-      else if (socket.readableEnded) done(undefined);
     };
-    const onClose = () => done(undefined);
+    const onGone = () => done(undefined);
     const timer = setTimeout(() => done(Buffer.alloc(0)), limitMs);
     socket.on('readable', onReadable);
-    socket.once('close', onClose);
+    socket.once('end', onGone);
+    socket.once('close', onGone);
   });
 }
 

@@ -41,7 +41,6 @@ export function createUpstream({ policy, limits, ca, resolve }: UpstreamOptions)
   };
   const plain = new Agent(options);
   const tls = new TlsAgent(ca === undefined ? options : { ...options, ca: [...ca] });
-  for (const agent of [plain, tls]) agent.on('free', () => makeRoom(agent, connections));
 
   function judge({ host, port }: Authority): void {
     if (!policy.allowsHost(host, port)) throw refused(host, port, undefined);
