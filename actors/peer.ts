@@ -14,13 +14,13 @@ import type { Membership } from './membership.ts';
 import { PeerContent } from './peer-content.ts';
 import { createPeerMachine } from './peer-machine.ts';
 import { type OriginAccess, PeerOrigin } from './peer-origin.ts';
+import type { PeerShare } from './peer-share.ts';
 import { PeerStats } from './peer-stats.ts';
 import { PeerStory } from './peer-story.ts';
 import { PeerSync } from './peer-sync.ts';
 import { PeerTransfers } from './peer-transfers.ts';
 import { PeerWhole } from './peer-whole.ts';
 import type { SlotPool } from './slot-pool.ts';
-import type { SyncPace } from './sync-pace.ts';
 import { type SyncFacts, SyncState } from './sync-state.ts';
 import type { Run } from './transfer.ts';
 
@@ -34,14 +34,6 @@ export interface PeerInput extends OriginAccess {
   readonly taskId: TaskId;
   /** The origin was asked to resolve the URL, and its body is open. */
   readonly opened?: { readonly probed: Probed; readonly body: OpenBody | undefined };
-}
-
-/** What the peers of a host share. */
-export interface PeerShare {
-  readonly pool: SlotPool;
-  readonly pace: SyncPace;
-  /** Numbers of syncs. */
-  readonly nextSeq: () => number;
 }
 
 /** One host's part in one task: syncs with the scheduler, runs the leases, proves the whole. */

@@ -1,19 +1,16 @@
-import { createCounter } from '../core/counter.ts';
 import { partitionOf, type TaskId } from '../core/ids.ts';
-import { LIMITS } from '../core/limits.ts';
 import type { LeaseSet } from '../core/sync-messages.ts';
 import type { HostWorld } from './host-world.ts';
 import type { Membership } from './membership.ts';
-import { PeerActor, type PeerInput, type PeerShare } from './peer.ts';
-import { SlotPool } from './slot-pool.ts';
-import { SyncPace } from './sync-pace.ts';
+import { PeerActor, type PeerInput } from './peer.ts';
+import { PeerShare } from './peer-share.ts';
+import type { SlotPool } from './slot-pool.ts';
 
 /** The peers of one host: one for each task that has work, or had it a moment ago. */
 export class Peers {
-  readonly pool = new SlotPool(LIMITS.slotsDown);
   readonly #world: HostWorld;
   readonly #membership: Membership;
-  readonly #share: PeerShare = { pool: this.pool, pace: new SyncPace(), nextSeq: createCounter() };
+  readonly #share = new PeerShare();
   readonly #past = { origin: 0, peers: 0, local: 0 };
   readonly #peers = new Map<TaskId, { readonly peer: PeerActor; readonly started: Promise<void> }>();
 
@@ -40,6 +37,10 @@ export class Peers {
       throw error;
     }
     return row.peer;
+  }
+
+  get pool(): SlotPool {
+    return this.#share.pool;
   }
 
   get(taskId: TaskId): PeerActor | undefined {

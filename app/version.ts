@@ -4,15 +4,13 @@ import { readFileSync } from 'node:fs';
 export const VERSION = readVersion();
 
 function readVersion(): string {
-  // One level up from the sources, two from the build.
-  for (const place of ['../package.json', '../../package.json']) {
-    try {
-      const text = readFileSync(new URL(place, import.meta.url), 'utf8');
-      const { name, version } = JSON.parse(text) as { name?: unknown; version?: unknown };
-      if (name === 'shoal' && typeof version === 'string') return version;
-    } catch {
-      // Not here.
-    }
+  try {
+    // One level up from the sources, and from the build.
+    const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+    const { version } = JSON.parse(text) as { version?: unknown };
+    if (typeof version === 'string') return version;
+  } catch {
+    // Not there.
   }
   return '0.0.0';
 }

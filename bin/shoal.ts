@@ -49,6 +49,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-process.exitCode = await main(process.argv);
-// What is left open by then is nobody's any more.
-process.exit();
+void main(process.argv).then((code) => {
+  // What is left open by then is nobody's any more.
+  process.exit(code);
+});

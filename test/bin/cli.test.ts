@@ -12,7 +12,7 @@ import { tempDir } from '../support/temp-dir.ts';
 const CONTENT = 'abcdef';
 const URL_ = 'http://origin.example/file';
 
-beforeAll(() => expect(existsSync(join(ROOT, 'dist/bin/shoal.js'))).toBe(true));
+beforeAll(() => expect(existsSync(join(ROOT, 'dist/shoal.cjs'))).toBe(true));
 
 function shoal(...args: string[]): Promise<Ran> {
   return startCommand([...SHOAL, ...args], 20_000).done;
