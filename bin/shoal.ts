@@ -18,7 +18,7 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 not found, 4 digest mismatch, 5 origin
 function createProgram(): Command {
   const program = new Command('shoal')
     .description(
-      'Distributes files inside a cluster: every machine that downloads also uploads, so the origin is read once.',
+      'Distributes container images and files inside a cluster: every machine that downloads also uploads, so the origin is read once.',
     )
     .version(VERSION)
     .exitOverride()
