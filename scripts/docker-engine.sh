@@ -15,6 +15,14 @@ if ! docker info >/dev/null 2>&1; then
   done
   docker info >/dev/null 2>&1 || { echo "dockerd did not start:" >&2; tail -n 20 "$log" >&2; exit 1; }
 fi
+# Another engine on this machine that was started without a bridge has taken this one's away.
+if ! ip link show docker0 >/dev/null 2>&1 && docker network inspect bridge >/dev/null 2>&1; then
+  subnet=$(docker network inspect -f '{{(index .IPAM.Config 0).Subnet}}' bridge)
+  net=${subnet%/*}
+  ip link add docker0 type bridge
+  ip addr add "${net%.*}.1/${subnet#*/}" dev docker0
+  ip link set docker0 up
+fi
 lab=${SHOAL_LAB:-$here/../../shared/lab}
 absent=()
 for image in "$@"; do
