@@ -14,6 +14,10 @@ export interface View {
   readonly load: Load;
   readonly open: Uint32Array;
   readonly near: Uint32Array | undefined;
+  /** Whether pieces that enough children fetch already are left to those. */
+  readonly patient: boolean;
+  /** Whether any was. */
+  left: boolean;
   readonly member: (index: number) => Member | undefined;
 }
 
@@ -23,7 +27,10 @@ export interface Choice {
   readonly parent: Member;
 }
 
-/** The least loaded open holder of the piece, of the child's zone at equal load, at random beyond that. */
+/**
+ * The least loaded open holder of the piece, of the child's zone at equal load, at random beyond that; undefined where
+ * none is open, or enough children fetch the piece already.
+ */
 export function chooseParent(view: View, piece: number): Member | undefined {
   const { holdings, load, open, near, random } = view;
   const row = piece * holdings.hostWords;
@@ -32,6 +39,10 @@ export function chooseParent(view: View, piece: number): Member | undefined {
     any = (holdings.matrix[row + word] ?? 0) & (open[word] ?? 0);
   }
   if (any === 0) return undefined;
+  if (view.patient && holdings.doubling(piece)) {
+    view.left = true;
+    return undefined;
+  }
   const turn = randomInt(random, open.length * 32);
   for (let level = 0; level < load.levels.length; level += 1) {
     if (load.counts[level] === 0) continue;

@@ -11,6 +11,8 @@ import type { Origin } from './origin.ts';
 
 const MASK_PIECES = 32;
 const MOST_STARVING = 64;
+/** A child without a lease for this long does not wait for the copies on their way to others: they may be stuck. */
+const PATIENCE_MS = 2_000;
 
 /** What a child can take, as its sync said. */
 export interface Demand {
@@ -86,6 +88,8 @@ export function grantLeases(books: Books, child: Member, demand: Demand): void {
     }
   }
   if (slots > 0) hedgeTail(books, view, child, nowMs, () => slots > 0, book);
+  if (child.flights.length > 0 || !view.left) child.waitingSinceMs = undefined;
+  else child.waitingSinceMs ??= nowMs;
 }
 
 /** Notes a piece that a reader starves for and only the origin has: whoever reads the origin takes it next. */
@@ -119,7 +123,8 @@ function viewFor(books: Books, child: Member, nowMs: number): View {
     else books.suspended.delete(parent);
   }
   const near = child.zone === undefined ? undefined : books.zones.get(child.zone)?.words;
-  const view = { ...books, open, near };
+  const patient = nowMs - (child.waitingSinceMs ?? nowMs) < PATIENCE_MS;
+  const view = { ...books, open, near, patient, left: false };
   for (const { from } of child.flights) if (typeof from !== 'string') narrow(books, view, child, from);
   return view;
 }

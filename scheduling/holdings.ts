@@ -11,6 +11,8 @@ export const KEY_COMING = 1;
 /** Key of a piece with one copy and none in flight; one more for each copy and each flight. */
 export const KEY_RAREST = 2;
 
+const PIECES_A_FLIGHT = 128;
+
 /** Who holds and who is fetching which piece, by piece: a matrix of bits, counts, and the order of rarity. */
 export class Holdings {
   readonly order: RarityOrder;
@@ -34,6 +36,16 @@ export class Holdings {
 
   copies(piece: number): number {
     return this.#copies[piece] ?? 0;
+  }
+
+  /**
+   * Whether so many children are fetching the piece as there are copies, and one more for each 128 pieces of the task. A
+   * further one would only divide the uplink of the holders; who waits for the copies on their way finds twice as many
+   * holders. Where there are many pieces, children find others to fetch meanwhile.
+   */
+  doubling(piece: number): boolean {
+    const flights = this.#flights[piece] ?? 0;
+    return flights >= this.copies(piece) + Math.floor(this.#pieces / PIECES_A_FLIGHT);
   }
 
   /** How many pieces only the origin has. */

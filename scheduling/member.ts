@@ -49,6 +49,8 @@ export interface Member {
   seen: number;
   /** Nothing is leased to it before this time. */
   pausedUntilMs: number;
+  /** Since when it has had no lease because others fetch all it could; undefined while it has one. */
+  waitingSinceMs: number | undefined;
   /** Whom it does not ask for now. */
   readonly avoided: Map<Member | 'origin', Avoided>;
   /** Children that could not get at it, and when. */
@@ -78,6 +80,7 @@ export function newMember(
     originFlights: 0,
     seen: 0,
     pausedUntilMs: 0,
+    waitingSinceMs: undefined,
     avoided: new Map(),
     accusers: new Map(),
     suspendedUntilMs: 0,

@@ -356,3 +356,34 @@ test('only children that could be given something are named idle', () => {
   expect([...ledger.idleChildren(0)]).toEqual([c]);
   expect(ledger.parentsFor(c, 5)).toEqual([a]);
 });
+
+test('copies of a piece double: as many children fetch it as hold it, until a fetch gets stuck', () => {
+  const { ledger } = ledgerWith({ pieces: 1 });
+  for (const host of [a, b, c, d]) join(ledger, host);
+  ledger.add(a, [0]);
+  for (const host of [b, c, d]) grant(ledger, host, 4);
+  expect([b, c, d].map((host) => leased(ledger, host).length)).toEqual([1, 0, 0]);
+  ledger.add(b, [0]);
+  for (const host of [c, d]) grant(ledger, host, 4, { nowMs: 100 });
+  expect([c, d].map((host) => leased(ledger, host).length)).toEqual([1, 1]);
+});
+
+test('who waits for copies on their way to others does so for two seconds', () => {
+  const { ledger } = ledgerWith({ pieces: 1 });
+  for (const host of [a, b, c]) join(ledger, host);
+  ledger.add(a, [0]);
+  grant(ledger, b, 4);
+  sync(ledger, b, [0], []);
+  for (const nowMs of [0, 1_000, 1_999]) grant(ledger, c, 4, { nowMs });
+  expect(leased(ledger, c)).toEqual([]);
+  grant(ledger, c, 4, { nowMs: 2_000 });
+  expect(leased(ledger, c)).toEqual([0]);
+});
+
+test('children of a task of many pieces fetch the same one at once', () => {
+  const { ledger } = ledgerWith({ pieces: 512 });
+  for (const host of [a, b, c, d]) join(ledger, host);
+  ledger.add(a, [7]);
+  for (const host of [b, c, d]) grant(ledger, host, 1);
+  expect([b, c, d].map((host) => leased(ledger, host))).toEqual([[7], [7], [7]]);
+});
