@@ -21,6 +21,8 @@ const TOLD_AT_ONCE = 4096;
 export class LeaseBook {
   readonly #options: LeaseBookOptions;
   #queue: Run[] = [];
+  /** Bodies of an origin that are open already, and wait unread for a slot: to ask again would have it send them twice. */
+  #opened: { readonly run: Run; readonly body: OpenBody }[] = [];
   /** In the order in which they began. */
   readonly #running = new Set<Transfer>();
   readonly #onFree = () => this.pump();
@@ -32,18 +34,24 @@ export class LeaseBook {
     this.#options = options;
   }
 
+  /** Transfers that run, and those that only wait for a slot with their body open. */
   get runningCount(): number {
-    return this.#running.size;
+    return this.#running.size + this.#opened.length;
   }
 
   get queuedCount(): number {
     return this.#queue.length;
   }
 
+  *#inFlight(): Generator<{ readonly run: Run }> {
+    yield* this.#running;
+    yield* this.#opened;
+  }
+
   /** Pieces in flight and not yet there. */
   runningPieces(): number[] {
     const pieces = new Set<number>();
-    for (const { run } of this.#running) {
+    for (const { run } of this.#inFlight()) {
       let told = 0;
       for (let piece = run.first; piece < run.first + run.count && told < TOLD_AT_ONCE; piece += 1) {
         if (this.#options.isHeld(piece, 1)) continue;
@@ -61,7 +69,7 @@ export class LeaseBook {
   }
 
   isInFlight(piece: number): boolean {
-    for (const { run } of this.#running) if (covers(run, piece)) return true;
+    for (const { run } of this.#inFlight()) if (covers(run, piece)) return true;
     return false;
   }
 
@@ -121,7 +129,7 @@ export class LeaseBook {
   /** Whether nothing of a run is in flight. A stream waits for that: it cannot leave pieces out. */
   isFree(run: Run): boolean {
     if (run.hedge) return true;
-    for (const { run: other } of this.#running) {
+    for (const { run: other } of this.#inFlight()) {
       if (run.first < other.first + other.count && other.first < run.first + run.count) return false;
     }
     return true;
@@ -134,6 +142,11 @@ export class LeaseBook {
 
   /** Starts what waits, as far as there are slots. */
   pump(): void {
+    while (!this.#stopped && this.#opened.length > 0) {
+      if (!this.#options.pool.take(this.#onFree)) return;
+      const next = this.#opened.shift();
+      if (next !== undefined) this.begin(next.run, next.body);
+    }
     for (let index = 0; index < this.#queue.length && !this.#stopped; ) {
       const queued = this.#queue[index];
       if (queued === undefined) return;
@@ -150,6 +163,13 @@ export class LeaseBook {
         return;
       }
     }
+  }
+
+  /** Reads a body that is open, as soon as there is a slot. */
+  open(run: Run, body: OpenBody): void {
+    if (this.#stopped) return body.discard();
+    this.#opened.push({ run, body });
+    this.pump();
   }
 
   /** Starts a run in a slot that was taken for it. */
@@ -189,6 +209,7 @@ export class LeaseBook {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#queue = [];
+    for (const { body } of this.#opened.splice(0)) body.discard();
     this.#options.pool.forget(this.#onFree);
     const running = [...this.#running];
     for (const transfer of running) transfer.abort();

@@ -57,7 +57,7 @@ export class PeerTransfers {
 
   /** Uses the answer of an origin, and its body as far as nothing of it is there or on its way. */
   async opened(probed: Probed, body: OpenBody | undefined): Promise<void> {
-    const { content, sync, pool } = this.#options;
+    const { content, sync } = this.#options;
     if (content.stored === undefined) await content.learnProbed(probed);
     else await content.amendProbed(probed);
     sync.probed(probed);
@@ -67,8 +67,8 @@ export class PeerTransfers {
     const count = content.ranges ? Math.min(prefix, pieces ?? prefix) : (pieces ?? LIMITS.piecesPerTask);
     const run: Run = { first: 0, count, from: 'origin', hedge: false };
     const isWanted = count > 0 && !content.hasRun(0, count) && this.book.isFree(run);
-    if (!isWanted || !pool.take(() => {})) return body.discard();
-    this.book.begin(run, body);
+    if (!isWanted) return body.discard();
+    this.book.open(run, body);
   }
 
   #isReady(run: Run): boolean {

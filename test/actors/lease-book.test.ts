@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { LeaseBook } from '../../actors/lease-book.ts';
 import { SlotPool } from '../../actors/slot-pool.ts';
 import type { Run, Transfer, TransferEnd } from '../../actors/transfer.ts';
@@ -86,6 +86,34 @@ describe('leases', () => {
     await finish(5);
     expect(firsts()).toEqual([5, 1, 3]);
     expect(ended).toEqual([run(5)]);
+  });
+
+  test('whose body is open wait for a slot unread, count as in flight, and go before those that are not begun', async () => {
+    const { book, firsts, finish } = watched(1);
+    const discard = vi.fn();
+    const body = { start: 0, end: 8, pump: vi.fn(), discard };
+    book.replace([run(9), run(5)]);
+    book.open(run(0, 3), body);
+    expect({ firsts: firsts(), running: book.runningPieces() }).toEqual({
+      firsts: [9],
+      running: [9, 0, 1, 2],
+    });
+    expect(book.replace([run(1), run(5)])).toBe(0);
+    await finish(9);
+    expect({ firsts: firsts(), queued: book.queuedPieces() }).toEqual({ firsts: [9, 0], queued: [5] });
+    expect(discard).not.toHaveBeenCalled();
+  });
+
+  test('whose body is open are given up at the end, and so is one that opens later', async () => {
+    const { book, firsts } = watched(1);
+    const bodies = [0, 4].map(() => ({ start: 0, end: 8, pump: vi.fn(), discard: vi.fn() }));
+    const [waiting, late] = bodies;
+    book.replace([run(9)]);
+    if (waiting !== undefined) book.open(run(0, 3), waiting);
+    await book.stop();
+    if (late !== undefined) book.open(run(4), late);
+    expect(firsts()).toEqual([9]);
+    for (const body of bodies) expect(body.discard).toHaveBeenCalledOnce();
   });
 
   test('of a new set replace those that wait, and leave alone those that run', () => {
