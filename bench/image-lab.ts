@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findCommand } from '../scripts/ensure-system.mjs';
 import { ROOT, run, startChild, startCommand, until } from '../test/support/child.ts';
+import { freePort } from '../test/support/free-port.ts';
 import { type RunningNginx, runNginx } from '../test/support/nginx.ts';
-import { freePort, type Swarm, startSwarm } from '../test/support/swarm.ts';
+import { type Swarm, startSwarm } from '../test/support/swarm.ts';
 
 const SCRIPT = join(ROOT, 'bench/netlab.sh');
 const PORT = 5000;

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { startCommand } from '../test/support/child.ts';
 import { median } from '../test/support/figures.ts';
 import { writeRandomFile } from '../test/support/files.ts';
+import { freePort } from '../test/support/free-port.ts';
 import { type Nginx, startNginx } from '../test/support/nginx.ts';
-import { freePort } from '../test/support/swarm.ts';
 import type { EndMessage, EndRequest } from './loopback-dataplane-end.ts';
 
 /** Medians at one number of transfers in parallel. */

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { run, startCommand, usageOf } from '../test/support/child.ts';
 import { median } from '../test/support/figures.ts';
 import { digestOfFile, writeRandomFile } from '../test/support/files.ts';
+import { freePort } from '../test/support/free-port.ts';
 import { type Nginx, startNginx } from '../test/support/nginx.ts';
-import { freePort, type Swarm, startSwarm } from '../test/support/swarm.ts';
+import { type Swarm, startSwarm } from '../test/support/swarm.ts';
 
 /** How the lone host asks: into its cache, with the digest checked, or to a file. */
 export type LoopbackVariant = 'cache' | 'digest' | 'output';

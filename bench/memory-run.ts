@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { connectDaemon } from '../admin/client.ts';
 import { usageOf } from '../test/support/child.ts';
 import { writeRandomFile } from '../test/support/files.ts';
+import { freePort } from '../test/support/free-port.ts';
 import { startNginx } from '../test/support/nginx.ts';
-import { freePort, type Swarm, startSwarm } from '../test/support/swarm.ts';
+import { type Swarm, startSwarm } from '../test/support/swarm.ts';
 
 /** Resident memory of daemons, bytes. */
 export interface MemoryReport {

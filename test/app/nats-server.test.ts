@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { startNatsServer } from '../../app/nats-server.ts';
 import { silentLogger } from '../../core/logger.ts';
-import { freePort } from '../support/nats-server.ts';
+import { freePort } from '../support/free-port.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 function greeting(url: string): Promise<string> {

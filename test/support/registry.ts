@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findCommand } from '../../scripts/ensure-system.mjs';
 import { type Child, run, startChild, until } from './child.ts';
+import { freePort } from './free-port.ts';
 import { type Refuse, type RegistryFront, startRegistryFront } from './registry-front.ts';
 import { type Login, startTokenServer, subjectOf, type TokenServer } from './registry-tokens.ts';
-import { freePort } from './swarm.ts';
 
 export type RegistryAuth = 'none' | 'basic' | 'token';
 

@@ -1,5 +1,4 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { z } from 'zod';
@@ -7,6 +6,7 @@ import { getResultSchema, type HostStatus, hostStatusSchema } from '../../admin/
 import { findCommand } from '../../scripts/ensure-system.mjs';
 import { type Child, type Ran, SHOAL, startChild, startCommand, until } from './child.ts';
 import { storedBytes } from './files.ts';
+import { freePort } from './free-port.ts';
 
 /** How a `shoal get` ended. `result` is there where it succeeded. */
 export interface GetOutcome extends Ran {
@@ -64,18 +64,6 @@ export interface Swarm extends AsyncDisposable {
   holds(host: string, bytes: number): Promise<void>;
   /** The last lines of every log. */
   logs(lines?: number): string;
-}
-
-/** A TCP port that is free on an address now. */
-export async function freePort(address: string): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, address, resolve);
-  });
-  const bound = server.address();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return typeof bound === 'object' && bound !== null ? bound.port : 0;
 }
 
 /** The last JSON object that a command printed. */

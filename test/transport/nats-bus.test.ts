@@ -5,7 +5,8 @@ import { ShoalError } from '../../core/errors.ts';
 import type { Bus } from '../../transport/bus.ts';
 import { connectNatsBus, type NatsBusOptions } from '../../transport/nats-bus.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
-import { freePort, startNats, type TestNats, type TestNatsOptions } from '../support/nats-server.ts';
+import { freePort } from '../support/free-port.ts';
+import { startNats, type TestNats, type TestNatsOptions } from '../support/nats-server.ts';
 import { ask, codeOf, tell } from './bus-contract.ts';
 import { settle } from './settle.ts';
 

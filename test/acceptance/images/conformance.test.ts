@@ -8,9 +8,9 @@ import { type OpenHost, openHost } from '../../../app/host.ts';
 import { openLog } from '../../../app/logging.ts';
 import type { SettingName } from '../../../app/settings.ts';
 import { type Answer, askPort, digestOf, errorsOf } from '../../proxy/mirror/scene.ts';
+import { freePort } from '../../support/free-port.ts';
 import { pushBlob } from '../../support/image.ts';
 import { ALICE, ANYBODY, BOB, type Registry, startRegistry } from '../../support/registry.ts';
-import { freePort } from '../../support/swarm.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { tinyImage } from '../../support/tiny-image.ts';
 
