@@ -23,6 +23,9 @@ const noLocales = {
   },
 };
 
+// First: V8 tells a cache of another script by the script's length alone.
+rmSync(`${root}/dist/shoal.cache`, { force: true });
+
 await build({
   absWorkingDir: root,
   entryPoints: ['bin/shoal.ts'],
@@ -51,7 +54,6 @@ for (const name of readdirSync(`${root}/dist`)) {
   if (!BUILT.includes(name)) rmSync(`${root}/dist/${name}`, { recursive: true });
 }
 
-rmSync(`${root}/dist/shoal.cache`, { force: true });
 // Runs a command that fails early, so that what every command needs is compiled.
 const warm = ['status', '--dir', `${root}/dist/nowhere`];
 spawnSync(process.execPath, [`${root}/bin/shoal`, ...warm], {
