@@ -11,6 +11,9 @@ import type { SyncFacts, SyncState } from './sync-state.ts';
 /** Between syncs that are not answered, at least. */
 const UNANSWERED_MS = 250;
 
+/** When a peer is to sync: in half the interval, after it, or only to be heard. */
+export type SyncWhen = 'soon' | 'later' | 'quiet';
+
 interface PeerSyncOptions {
   readonly world: HostWorld;
   readonly taskId: TaskId;
@@ -24,8 +27,8 @@ interface PeerSyncOptions {
   readonly onUnanswered: (error: ShoalError) => void;
   /** No scheduler has answered for longer than this host is patient. */
   readonly onSilent: () => void;
-  /** Whether there is to be another sync, and how soon. */
-  readonly next: () => 'soon' | 'later' | 'none';
+  /** Whether there is to be another sync, and when. */
+  readonly next: () => SyncWhen | 'none';
 }
 
 /** When one peer syncs with its scheduler, and what becomes of it when nobody answers. */
@@ -33,6 +36,7 @@ export class PeerSync {
   readonly #options: PeerSyncOptions;
   readonly #tokens: { partition: string; taskId: string; hostId: string };
   #timer: Cancel | undefined;
+  #dueMs = Number.POSITIVE_INFINITY;
   #running = false;
   /** Waits no longer for the answer to the sync that is out. */
   #abandon: (reason: ShoalError) => void = () => {};
@@ -65,22 +69,31 @@ export class PeerSync {
     return !alone && clock.now() - this.#answeredMs <= LIMITS.adriftAfterMs;
   }
 
-  /** Has a sync sent: after the interval, or as soon as may be. */
-  schedule(soon: boolean): void {
-    const { world, pace, isOver } = this.#options;
+  /** Has a sync sent at that time at the latest. */
+  schedule(when: SyncWhen): void {
+    const { world, isOver } = this.#options;
     if (isOver() || world.alone) return;
-    this.#soon ||= soon;
+    this.#soon ||= when === 'soon';
     if (this.#running) return;
+    const dueMs = this.#lastMs + this.#gapMs(when);
+    if (dueMs >= this.#dueMs) return;
     this.#timer?.();
-    const gapMs = pace.gapMs(this.#intervalMs) / (this.#soon ? 2 : 1);
-    const delayMs = Math.max(0, this.#lastMs + gapMs - world.clock.now());
+    this.#dueMs = dueMs;
+    const delayMs = Math.max(0, dueMs - world.clock.now());
     this.#timer = world.clock.after(delayMs, () => void this.#once());
+  }
+
+  #gapMs(when: SyncWhen): number {
+    const gapMs = this.#options.pace.gapMs(this.#intervalMs);
+    if (this.#soon) return gapMs / 2;
+    return when === 'quiet' ? Math.max(gapMs, LIMITS.syncQuietMs) : gapMs;
   }
 
   async #once(): Promise<void> {
     const { world, sync, pace, signal, facts, next } = this.#options;
     this.#running = true;
     this.#soon = false;
+    this.#dueMs = Number.POSITIVE_INFINITY;
     this.#lastMs = world.clock.now();
     const told = facts(pace.gapMs(this.#intervalMs));
     pace.works(this, told.wants);
@@ -110,7 +123,7 @@ export class PeerSync {
       this.#running = false;
     }
     const when = next();
-    if (when !== 'none') this.schedule(when === 'soon');
+    if (when !== 'none') this.schedule(when);
   }
 
   /** Another scheduler took over: the one that was asked will hardly answer, and the new one is to know soon. */

@@ -17,7 +17,7 @@ import { type OriginAccess, PeerOrigin } from './peer-origin.ts';
 import type { PeerShare } from './peer-share.ts';
 import { PeerStats } from './peer-stats.ts';
 import { PeerStory } from './peer-story.ts';
-import { PeerSync } from './peer-sync.ts';
+import { PeerSync, type SyncWhen } from './peer-sync.ts';
 import { PeerTransfers } from './peer-transfers.ts';
 import { PeerWhole } from './peer-whole.ts';
 import type { SlotPool } from './slot-pool.ts';
@@ -83,7 +83,7 @@ export class PeerActor {
       sync: told,
       signal: this.#abort.signal,
       isOver: () => this.ended,
-      scheduleSync: () => this.#sync.schedule(true),
+      scheduleSync: () => this.#sync.schedule('soon'),
       fail: (error: ShoalError) => this.#fail(error),
     };
     const origin = new PeerOrigin(input, {
@@ -176,7 +176,7 @@ export class PeerActor {
     this.#checkSource();
     if (this.#checkComplete()) return this.#sets.tellHashes();
     if (this.#world.alone) this.#actor.send({ type: 'sync.silent' });
-    else this.#sync.schedule(true);
+    else this.#sync.schedule('soon');
   }
 
   #checkSource(): void {
@@ -228,7 +228,7 @@ export class PeerActor {
   /** Another client wants the same content, perhaps from another source or as somebody else. */
   addInput(input: PeerInput): void {
     for (const source of input.sources) this.content.addSource(source);
-    if (this.#origin.gain(input)) this.#sync.schedule(true);
+    if (this.#origin.gain(input)) this.#sync.schedule('soon');
     input.opened?.body?.discard();
   }
 
@@ -238,7 +238,7 @@ export class PeerActor {
     this.#starvingAt = offset;
     if (this.#urgent === undefined) return;
     this.#adrift.more();
-    this.#sync.schedule(true);
+    this.#sync.schedule('soon');
   }
 
   /** The piece that a reader needs next, where it is not on its way. */
@@ -292,11 +292,12 @@ export class PeerActor {
     };
   }
 
-  #nextSync(): 'soon' | 'later' | 'none' {
+  #nextSync(): SyncWhen | 'none' {
     if (this.ended || (this.state === 'serving' && !this.#told.hasNews)) return 'none';
     this.#whole.askAgain();
-    const isIdle = this.#pool.free > 0 && this.#transfers.book.queuedCount === 0;
-    return this.state === 'transferring' && isIdle && this.#sets.isFruitful ? 'soon' : 'later';
+    if (this.state !== 'transferring' || this.#transfers.book.queuedCount > 0) return 'later';
+    if (this.#sets.isFruitful) return this.#pool.free > 0 ? 'soon' : 'later';
+    return this.#told.hasNews ? 'later' : 'quiet';
   }
 
   #answered(set: LeaseSet): Promise<void> {
@@ -316,12 +317,13 @@ export class PeerActor {
   }
 
   async #probe(): Promise<void> {
-    if (await this.#origin.probe()) this.#sync.schedule(true);
+    if (await this.#origin.probe()) this.#sync.schedule('soon');
   }
 
   // --- transfers ---
 
   #stored(): void {
+    this.#sync.schedule('later');
     this.#whole.advance();
     this.#tell();
     this.#checkComplete();
@@ -336,7 +338,7 @@ export class PeerActor {
   #transferEnded(failed: boolean): void {
     if (this.#checkComplete()) return;
     if (!failed) this.#adrift.more();
-    this.#sync.schedule(failed || this.#transfers.book.queuedCount === 0);
+    this.#sync.schedule(failed || this.#transfers.book.queuedCount === 0 ? 'soon' : 'later');
   }
 
   // --- adrift ---
@@ -362,7 +364,7 @@ export class PeerActor {
   #complete(): void {
     this.stats.finished();
     this.#story.completed(this.content, this.stats);
-    this.#sync.schedule(true);
+    this.#sync.schedule('soon');
     if (this.#listeners.size === 0) this.#startIdleTimer();
   }
 

@@ -1,5 +1,6 @@
 import type { HostId, SchedulerId } from '../core/ids.ts';
 import type { SchedulerMetrics } from '../core/metrics.ts';
+import type { OriginReads } from '../scheduling/origin-reads.ts';
 import type { SlotTable } from '../scheduling/slots.ts';
 import type { Holdings } from './holdings.ts';
 import type { HostTable } from './host-table.ts';
@@ -13,6 +14,7 @@ export interface SchedulerWorld extends World {
   readonly metrics: SchedulerMetrics;
   readonly hosts: HostTable;
   readonly slots: SlotTable;
+  readonly reads: OriginReads;
   readonly holdings: Holdings;
   /** Monotonic ms from which origin leases are given: the census is over by then. Moves on when NATS comes back. */
   recoveredAtMs: number;

@@ -5,6 +5,7 @@ import { LIMITS } from '../core/limits.ts';
 import type { SyncRequest } from '../core/sync-messages.ts';
 import { Claims } from '../scheduling/claims.ts';
 import { Ledger } from '../scheduling/ledger.ts';
+import type { TaskReads } from '../scheduling/origin-reads.ts';
 import type { SchedulerWorld } from './scheduler-world.ts';
 import type { TaskContent } from './task-content.ts';
 import type { TaskPeer } from './task-peer.ts';
@@ -16,6 +17,9 @@ import type { TaskPeer } from './task-peer.ts';
 export class TaskClaim {
   /** Counts the claims, from 1. */
   number = 1;
+  readonly reads: TaskReads;
+  /** Hosts that could be given nothing may be given something now. */
+  onFree: () => void = () => {};
   ledger: Ledger;
   claims = new Claims();
   readonly #world: SchedulerWorld;
@@ -26,11 +30,14 @@ export class TaskClaim {
   constructor(world: SchedulerWorld, content: TaskContent) {
     this.#world = world;
     this.#content = content;
+    this.reads = world.reads.task(() => content.origin);
+    this.reads.onFree = () => this.onFree();
     this.ledger = this.#newLedger();
   }
 
   #newLedger(): Ledger {
-    return new Ledger({ random: this.#world.random, slots: this.#world.slots, ranges: true });
+    const { random, slots } = this.#world;
+    return new Ledger({ random, slots, reads: this.reads, ranges: true, onFree: () => this.onFree() });
   }
 
   /** Begins from nothing. */

@@ -41,6 +41,12 @@ export class TaskContent {
     return this.#sources;
   }
 
+  /** Scheme, host and port of the first source. */
+  get origin(): string | undefined {
+    const [source] = this.#sources;
+    return source && URL.canParse(source.url) ? new URL(source.url).origin : undefined;
+  }
+
   /** What the first host that asked an origin learnt. */
   get probed(): Probed | undefined {
     return this.#probed;

@@ -1,3 +1,4 @@
+import type { Cancel } from '../core/clock.ts';
 import { packHashes } from '../core/hash-page.ts';
 import type { HostId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
@@ -8,7 +9,7 @@ import type { TaskClaim } from './task-claim.ts';
 import type { TaskContent } from './task-content.ts';
 import { TaskPeer } from './task-peer.ts';
 
-/** Idle children told at once when a sync brought something new; the others ask by themselves. */
+/** Idle children looked at in one round of pushes. */
 const PUSHES = 4;
 /** Holders asked for hashes at once, and how often. */
 const CALLS = 2;
@@ -28,6 +29,9 @@ interface TaskLeasesOptions {
 /** What hosts are given: leases in answer to a sync, or pushed to those that others made wait or that are wanted. */
 export class TaskLeases {
   readonly #options: TaskLeasesOptions;
+  #round: Cancel | undefined;
+  /** Idle children that were not looked at since there was something new. */
+  #untried = 0;
   #calledMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: TaskLeasesOptions) {
@@ -91,18 +95,55 @@ export class TaskLeases {
     world.bus.publish(SUBJECTS.leases, { hostId }, { taskId: content.taskId, set });
   }
 
-  /** Idle children are told of new pieces at once; those beyond a few ask by themselves. */
-  pushToIdle(except: HostId): void {
-    const { world, claim, peers } = this.#options;
-    let pushes = PUSHES;
+  /** There is something new: each idle child is given what there is for it, the first few of them now. */
+  pushToIdle(except?: HostId): void {
+    this.#untried = this.#options.claim.ledger.idleCount;
+    this.#pushSome(except);
+  }
+
+  /** Like `pushToIdle`, in a moment. */
+  pushSoon(): void {
+    this.#untried = this.#options.claim.ledger.idleCount;
+    this.#nextRound();
+  }
+
+  #nextRound(): void {
+    this.#round ??= this.#options.world.clock.after(LIMITS.pushEveryMs, () => {
+      this.#round = undefined;
+      this.#pushSome();
+    });
+  }
+
+  #pushSome(except?: HostId): void {
+    const { world, content, claim, peers } = this.#options;
+    if (content.pieceLength === undefined) return this.#pushProbe();
+    let left = PUSHES;
     for (const hostId of claim.ledger.idleChildren(world.clock.now())) {
       const peer = peers.get(hostId);
-      if (hostId === except || peer === undefined || !peer.wants || peer.freeSlots === 0) continue;
+      if (hostId === except || peer?.wants !== true) continue;
+      if (left === 0) return this.#nextRound();
+      if (this.#untried === 0) return;
+      left -= 1;
+      this.#untried -= 1;
+      // What it said of its slots may be a while ago.
+      const { downLimit, downUsed } = world.slots.host(hostId);
+      peer.freeSlots = Math.max(peer.freeSlots, downLimit - downUsed);
       this.grant(hostId, peer);
       if (claim.ledger.leasesOf(hostId).length > 0) this.push(hostId, peer);
-      pushes -= 1;
-      if (pushes === 0) return;
     }
+  }
+
+  /** Where the length is not known, the first host that may ask the origin now is told to. */
+  #pushProbe(): void {
+    for (const [hostId, peer] of this.#options.peers) {
+      if (this.#options.wordFor(hostId, peer).probe !== true) continue;
+      return this.push(hostId, peer);
+    }
+  }
+
+  /** Pushes nothing more. */
+  stop(): void {
+    this.#round?.();
   }
 
   /** Seeds are told of content that all may read; they join by syncing. */

@@ -44,7 +44,7 @@ export class TaskActor {
     this.taskId = taskId;
     this.#content = new TaskContent(taskId);
     this.#claim = new TaskClaim(world, this.#content);
-    this.#probe = new TaskProbe(world.clock);
+    this.#probe = new TaskProbe(world.clock, this.#claim.reads);
     this.#resampling = new Resampling(world, taskId, this.#claim);
     this.#story = new TaskStory(world, log, this.#content, this.#claim);
     this.#stuck = new StuckPeers(world, this.#content, this.#claim, this.#peers, this.#probe);
@@ -55,6 +55,7 @@ export class TaskActor {
       peers: this.#peers,
       wordFor: (hostId, peer) => this.#wordFor(hostId, peer),
     });
+    this.#claim.onFree = () => this.#leases.pushSoon();
     this.#actor = createTaskMachine({
       recordCreated: () => this.#story.created(),
       recordManifest: () => this.#story.manifest(),
@@ -307,6 +308,7 @@ export class TaskActor {
   }
 
   #retire(): void {
+    this.#leases.stop();
     for (const hostId of this.#claim.ledger.hosts()) this.#claim.ledger.leave(hostId);
     this.#story.retired();
   }

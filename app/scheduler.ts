@@ -8,6 +8,7 @@ import { ShoalError, toShoalError } from '../core/errors.ts';
 import { schedulerIdFrom } from '../core/ids.ts';
 import { mintToken } from '../dataplane/membership-token.ts';
 import { importSigningKey, newSigningKey, type SigningKey } from '../dataplane/signing-key.ts';
+import { OriginReads } from '../scheduling/origin-reads.ts';
 import { SlotTable } from '../scheduling/slots.ts';
 import type { Bus } from '../transport/bus.ts';
 import { connectNatsBus } from '../transport/nats-bus.ts';
@@ -74,6 +75,7 @@ async function compose(
       metrics,
       hosts: new HostTable(),
       slots: new SlotTable(),
+      reads: new OriginReads(),
       holdings: new Holdings(),
       recoveredAtMs: realClock.now() + CENSUS_MS,
       mintToken: (hostId, publicKey, expMs) => mintToken(key, { hostId, publicKey, swarm, expMs }),

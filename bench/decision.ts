@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type Random, randomInt } from '../core/clock.ts';
 import type { HostId } from '../core/ids.ts';
 import { Ledger } from '../scheduling/ledger.ts';
+import { OriginReads } from '../scheduling/origin-reads.ts';
 import { SlotTable } from '../scheduling/slots.ts';
 
 /*
@@ -22,7 +23,8 @@ interface Cost {
 function measure(pieces: number, hosts: number, share: number): Cost {
   const slots = new SlotTable();
   const geometry = { length: pieces * 1024, pieceLength: 1024 };
-  const ledger = new Ledger({ random, slots, geometry, ranges: true });
+  const reads = new OriginReads().task(() => undefined);
+  const ledger = new Ledger({ random, slots, reads, geometry, ranges: true });
   for (let index = 0; index < hosts; index += 1) {
     ledger.join(id(index), { role: 'normal', mayReadOrigin: true });
     const have: number[] = [];

@@ -21,9 +21,13 @@ export const LIMITS = {
   piecesPerTask: 262_144,
   /** The body of a resolve: its first bytes are used as the first pieces. */
   resolveBytes: 1 * MIB,
-  /** One lease is at most this many bytes, or `leaseMs` at the measured rate; a single piece always. */
+  /**
+   * One lease is at most this many bytes, or `leaseMs` at the measured rate for each task that the host fetches, up to
+   * `leaseMostMs`; a single piece always.
+   */
   leaseBytes: 4 * MIB,
   leaseMs: 250,
+  leaseMostMs: 1_000,
   slotsDown: 24,
   slotsUp: 12,
   originLeasesPerHost: 1,
@@ -42,6 +46,10 @@ export const LIMITS = {
   /** A host that works on several tasks syncs each no sooner than this for each of them, up to a bound. */
   syncPerTaskMs: 15,
   syncSharedMaxMs: 1_000,
+  /** Between syncs that have nothing to tell and can expect nothing: what changes is pushed. */
+  syncQuietMs: 1_000,
+  /** Between two rounds of pushes to the idle children of a task. */
+  pushEveryMs: 20,
   syncTimeoutMs: 1_000,
   adriftAfterMs: 3_000,
   adriftOriginMinMs: 8_000,

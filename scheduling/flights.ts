@@ -2,6 +2,7 @@ import { LIMITS } from '../core/limits.ts';
 import { absolve } from './avoidance.ts';
 import type { Holdings } from './holdings.ts';
 import { brings, type Flight, type Member, piecesOf } from './member.ts';
+import type { TaskReads } from './origin-reads.ts';
 import type { SlotTable } from './slots.ts';
 
 const DURATIONS = 64;
@@ -20,6 +21,7 @@ export interface Booking {
 export class Flights {
   readonly #slots: SlotTable;
   readonly #holdings: Holdings;
+  readonly #reads: TaskReads;
   /** In the order granted; those begun or ended stay until they come to the head. */
   #plans: Flight[] = [];
   #plansHead = 0;
@@ -35,9 +37,10 @@ export class Flights {
   originLeased = 0;
   originLanded = 0;
 
-  constructor(slots: SlotTable, holdings: Holdings) {
+  constructor(slots: SlotTable, holdings: Holdings, reads: TaskReads) {
     this.#slots = slots;
     this.#holdings = holdings;
+    this.#reads = reads;
   }
 
   /** Books a lease; pieces already flying to the child are only taken as a hedge. */
@@ -70,6 +73,8 @@ export class Flights {
       if (!stream) this.originLeased += count;
       if (!stream) for (let piece = first; piece < first + count; piece += 1) child.read.add(piece);
     }
+    // What nobody leased is the body of a probe, as a rule.
+    if (typeof from === 'string') this.#reads.begin(child.id);
     if (from !== 'unknown') {
       this.#slots.take(typeof from === 'string' ? undefined : from.id, child.id);
       if (!stream) this.#plans.push(flight);
@@ -172,6 +177,7 @@ export class Flights {
       child.originFlights -= 1;
       if (child.originFlights === 0) this.originReaders -= 1;
     }
+    if (typeof from === 'string') this.#reads.end(child.id);
     if (from !== 'unknown') this.#slots.release(typeof from === 'string' ? undefined : from.id, child.id);
     if (this.stream === flight) this.stream = undefined;
   }

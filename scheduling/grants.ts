@@ -39,6 +39,8 @@ export interface Books {
   readonly starving: Set<number>;
   readonly member: (index: number) => Member | undefined;
   readonly upLimit: (member: Member) => number;
+  /** How many tasks a host fetches. */
+  readonly tasks: (member: Member) => number;
   readonly children: () => number;
   readonly pieceBytes: () => number;
   readonly ranges: () => boolean;
@@ -53,7 +55,7 @@ export function grantLeases(books: Books, child: Member, demand: Demand): void {
   let slots = demand.slots;
   for (const flight of child.flights) if (flight.setNumber > child.seen) slots -= 1;
   if (slots <= 0) return;
-  const most = runPieces(books, demand.bytesPerSec);
+  const most = runPieces(books, child, demand.bytesPerSec);
   const view = viewFor(books, child, nowMs);
   const book = (from: Member | 'origin', first: number, count: number, hedge = false): void => {
     books.flights.book(child, from, { first, count, setNumber, nowMs, hedge });
@@ -102,9 +104,13 @@ function wanted(books: Books, child: Member, piece: number): boolean {
   return piece < books.holdings.pieces && !child.have.has(piece) && !child.flying.has(piece);
 }
 
-/** How many pieces a lease may have, 1 to 32. @see LIMITS.leaseBytes, LIMITS.leaseMs */
-function runPieces(books: Books, bytesPerSec: number): number {
-  const bytes = Math.min(LIMITS.leaseBytes, (bytesPerSec * LIMITS.leaseMs) / 1000);
+/**
+ * How many pieces a lease may have, 1 to 32: a long one takes fewer requests, and where its slowness would be felt at the
+ * end, other tasks fill the link. @see LIMITS.leaseBytes, LIMITS.leaseMs
+ */
+function runPieces(books: Books, child: Member, bytesPerSec: number): number {
+  const ms = Math.min(LIMITS.leaseMostMs, LIMITS.leaseMs * Math.max(1, books.tasks(child)));
+  const bytes = Math.min(LIMITS.leaseBytes, (bytesPerSec * ms) / 1000);
   return Math.max(1, Math.min(MASK_PIECES, Math.floor(bytes / Math.max(1, books.pieceBytes()))));
 }
 

@@ -36,8 +36,8 @@ export abstract class LedgerState {
     this.random = options.random;
     this.ranges = options.ranges;
     this.holdings = new Holdings(options.random);
-    this.flights = new Flights(options.slots, this.holdings);
-    this.origin = new Origin(this.flights, this.pace, options.originReaders);
+    this.flights = new Flights(options.slots, this.holdings, options.reads);
+    this.origin = new Origin(this.flights, this.pace, options.reads, options.originReaders);
     this.books = {
       random: options.random,
       holdings: this.holdings,
@@ -49,6 +49,7 @@ export abstract class LedgerState {
       starving: new Set(),
       member: (index) => this.members.at(index),
       upLimit: (member) => this.slots.host(member.id).upLimit,
+      tasks: (member) => this.slots.host(member.id).tasks,
       children: () => this.children.size,
       pieceBytes: () => this.known?.pieceLength ?? 0,
       ranges: () => this.ranges,
@@ -110,6 +111,11 @@ export abstract class LedgerState {
 
   hosts(): IterableIterator<HostId> {
     return this.members.ids();
+  }
+
+  /** How many hosts have no lease. */
+  get idleCount(): number {
+    return this.flights.idle.size;
   }
 
   /** Hosts that can give the piece. */

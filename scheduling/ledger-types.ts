@@ -2,17 +2,21 @@ import type { Random } from '../core/clock.ts';
 import type { HostRole } from '../core/host.ts';
 import type { Geometry } from '../core/piece.ts';
 import type { FailureReason, Parent } from '../core/sync-messages.ts';
+import type { TaskReads } from './origin-reads.ts';
 import type { SlotTable } from './slots.ts';
 
 /** How a ledger begins. */
 export interface LedgerOptions {
   readonly random: Random;
   readonly slots: SlotTable;
+  readonly reads: TaskReads;
   readonly geometry?: Geometry | undefined;
   /** Whether the origin gives ranges; otherwise one reader streams it all. */
   readonly ranges: boolean;
   /** How many hosts may read the origin at once, instead of the rule of OriginCap. */
   readonly originReaders?: number | undefined;
+  /** A holder had no free slot, and has one now. */
+  readonly onFree?: (() => void) | undefined;
 }
 
 /** How a host takes part in a task; `wants` is true unless said. */

@@ -23,10 +23,12 @@ import { reconcileFlights } from './reconcile.ts';
  */
 export class Ledger extends LedgerState {
   readonly #unwatch = new Map<Member, () => void>();
+  readonly #onFree: () => void;
   #nowMs = 0;
 
   constructor(options: LedgerOptions) {
     super(options);
+    this.#onFree = options.onFree ?? (() => {});
     if (options.geometry !== undefined) this.setGeometry(options.geometry);
   }
 
@@ -84,8 +86,7 @@ export class Ledger extends LedgerState {
     this.#unwatch.delete(member);
     this.load.set(member.index, undefined);
     this.origin.candidate(member, false);
-    this.pace.child(member, false);
-    this.children.delete(member);
+    this.#setChild(member, false);
     this.flights.idle.delete(member);
     this.books.suspended.delete(member);
     this.members.delete(member);
@@ -196,9 +197,15 @@ export class Ledger extends LedgerState {
     return [...this.flights.expire(nowMs)].map(({ id }) => id);
   }
 
-  /** Hosts that have no lease and could perhaps be given one now. */
+  /** Hosts that have no lease and could perhaps be given one now, those first that were not looked at for longest. */
   *idleChildren(nowMs: number): Generator<HostId> {
-    for (const member of this.flights.idle) {
+    const { idle } = this.flights;
+    let left = idle.size;
+    for (const member of idle) {
+      if (left === 0) return;
+      left -= 1;
+      idle.delete(member);
+      idle.add(member);
       if (this.children.has(member) && couldTake(this.books, member, nowMs)) yield member.id;
     }
   }
@@ -213,19 +220,27 @@ export class Ledger extends LedgerState {
   /** Settles whether the member is a child, and whether it can read the origin. */
   #judge(member: Member): void {
     const child = member.wants && !this.isComplete(member);
-    if (child) this.children.add(member);
-    else this.children.delete(member);
-    this.pace.child(member, child);
+    this.#setChild(member, child);
     this.#loaded(member);
     this.origin.candidate(member, child && member.mayReadOrigin);
     const { stream } = this.flights;
     if (!child && stream?.child === member) this.flights.end(stream);
   }
 
+  #setChild(member: Member, is: boolean): void {
+    this.pace.child(member, is);
+    if (this.children.has(member) === is) return;
+    if (is) this.children.add(member);
+    else this.children.delete(member);
+    this.slots.fetches(member.id, is ? 1 : -1);
+  }
+
   #loaded(member: Member): void {
     const { upUsed, upLimit } = this.slots.host(member.id);
     const used = upUsed + this.pace.withheld(member, upLimit);
+    const { freeHosts } = this.load;
     this.load.set(member.index, member.quarantined || used >= upLimit ? undefined : used);
+    if (this.load.freeHosts > freeHosts) this.#onFree();
   }
 
   #drop(member: Member, piece: number): void {

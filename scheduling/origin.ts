@@ -3,6 +3,7 @@ import { avoids } from './avoidance.ts';
 import type { Flights } from './flights.ts';
 import type { Member } from './member.ts';
 import { OriginCap } from './origin-cap.ts';
+import type { TaskReads } from './origin-reads.ts';
 import type { Pace } from './pace.ts';
 
 const MOST_AHEAD = 16;
@@ -16,19 +17,23 @@ export class Origin {
   readonly cap: OriginCap;
   readonly #flights: Flights;
   readonly #pace: Pace;
+  readonly #reads: TaskReads;
   readonly #candidates = new Set<Member>();
   #begunMs: number | undefined;
 
-  constructor(flights: Flights, pace: Pace, fixedReaders?: number) {
+  constructor(flights: Flights, pace: Pace, reads: TaskReads, fixedReaders?: number) {
     this.#flights = flights;
     this.#pace = pace;
+    this.#reads = reads;
     this.cap = new OriginCap(fixedReaders);
   }
 
   /** Says whether the member can and wants to read now. */
   candidate(member: Member, is: boolean): void {
+    if (this.#candidates.has(member) === is) return;
     if (is) this.#candidates.add(member);
     else this.#candidates.delete(member);
+    this.#reads.want(member.id, is);
   }
 
   /** Whether any child may read the origin. */
@@ -71,6 +76,7 @@ export class Origin {
       if (others >= ENOUGH_READERS) return false;
     }
     if (member.originFlights > 0) return true;
+    if (!this.#reads.mayBegin(member.id, nowMs)) return false;
     const free = this.cap.readers - this.#flights.originReaders;
     return free > 0 && (member.role === 'seed' || free > this.#seedsInLine(nowMs));
   }

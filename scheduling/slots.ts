@@ -8,9 +8,12 @@ export interface SlotRow {
   readonly downUsed: number;
   readonly upLimit: number;
   readonly downLimit: number;
+  /** Tasks that it fetches. */
+  readonly tasks: number;
 }
 
 interface Row extends SlotRow {
+  tasks: number;
   upUsed: number;
   downUsed: number;
   upLimit: number;
@@ -56,6 +59,11 @@ export class SlotTable {
     this.#change(from, to, -1);
   }
 
+  /** Says that the host fetches one task more (1) or fewer (-1). */
+  fetches(id: HostId, by: 1 | -1): void {
+    this.#row(id).tasks += by;
+  }
+
   /** Calls back at every change of what the host's uploads use or may use; returns how to end it. */
   watch(id: HostId, changed: () => void): () => void {
     const row = this.#row(id);
@@ -67,7 +75,7 @@ export class SlotTable {
   forget(id: HostId): boolean {
     const row = this.#rows.get(id);
     if (row === undefined) return true;
-    if (row.watchers.size > 0 || row.upUsed > 0 || row.downUsed > 0) return false;
+    if (row.watchers.size > 0 || row.upUsed > 0 || row.downUsed > 0 || row.tasks > 0) return false;
     return this.#rows.delete(id);
   }
 
@@ -80,6 +88,7 @@ export class SlotTable {
         downUsed: 0,
         upLimit: LIMITS.slotsUp,
         downLimit: LIMITS.slotsDown,
+        tasks: 0,
         watchers: new Set(),
       };
       this.#rows.set(id, row);

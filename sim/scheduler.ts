@@ -3,6 +3,7 @@ import { HostTable } from '../actors/host-table.ts';
 import { SchedulerActor } from '../actors/scheduler.ts';
 import { schedulerIdFrom } from '../core/ids.ts';
 import { silentSchedulerMetrics } from '../core/metrics.ts';
+import { OriginReads } from '../scheduling/origin-reads.ts';
 import { SlotTable } from '../scheduling/slots.ts';
 import type { MemoryBus } from '../transport/memory-bus.ts';
 import { ProcessClock } from './clock.ts';
@@ -56,6 +57,7 @@ export class SimScheduler {
       metrics: silentSchedulerMetrics,
       hosts: new HostTable(),
       slots: new SlotTable(),
+      reads: new OriginReads(),
       holdings: new Holdings(),
       recoveredAtMs: clock.now() + CENSUS_MS,
       mintToken: () => 'token',

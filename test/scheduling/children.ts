@@ -1,6 +1,7 @@
 import type { HostId } from '../../core/ids.ts';
 import type { FailureReason, Lease } from '../../core/sync-messages.ts';
 import { Ledger } from '../../scheduling/ledger.ts';
+import { OriginReads } from '../../scheduling/origin-reads.ts';
 import { SlotTable } from '../../scheduling/slots.ts';
 import { hostId, seeded } from './world.ts';
 
@@ -39,6 +40,7 @@ export class Swarm {
     this.ledger = new Ledger({
       random: seeded(options.seed),
       slots: this.slots,
+      reads: new OriginReads().task(() => undefined),
       geometry: { length: options.pieces * 10 - 3, pieceLength: 10 },
       ranges: true,
     });

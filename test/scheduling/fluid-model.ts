@@ -2,6 +2,7 @@ import type { Random } from '../../core/clock.ts';
 import type { HostId } from '../../core/ids.ts';
 import type { Parent } from '../../core/sync-messages.ts';
 import { Ledger } from '../../scheduling/ledger.ts';
+import { OriginReads } from '../../scheduling/origin-reads.ts';
 import { SlotTable } from '../../scheduling/slots.ts';
 import { shareFairly } from './fair-share.ts';
 import { hostId, seeded } from './world.ts';
@@ -102,6 +103,7 @@ class FluidWorld {
     this.#ledger = new Ledger({
       random: this.#random,
       slots,
+      reads: new OriginReads().task(() => undefined),
       geometry: { length: options.pieces * options.pieceBytes, pieceLength: options.pieceBytes },
       ranges: true,
       originReaders: options.originReaders,

@@ -3,6 +3,7 @@ import { Bitfield } from '../../core/bitfield.ts';
 import type { HostId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { Ledger } from '../../scheduling/ledger.ts';
+import { OriginReads } from '../../scheduling/origin-reads.ts';
 import { SlotTable } from '../../scheduling/slots.ts';
 import { hostId, seeded } from './world.ts';
 
@@ -21,7 +22,8 @@ function ledgerWith(setup: Setup = {}): { ledger: Ledger; slots: SlotTable } {
   const { pieces = 20, ranges = true, known = true, pieceLength = 256 * KIB, originReaders } = setup;
   const slots = new SlotTable();
   const geometry = known ? { length: pieces * pieceLength, pieceLength } : undefined;
-  return { slots, ledger: new Ledger({ random: seeded(7), slots, geometry, ranges, originReaders }) };
+  const reads = new OriginReads().task(() => undefined);
+  return { slots, ledger: new Ledger({ random: seeded(7), slots, reads, geometry, ranges, originReaders }) };
 }
 
 function join(ledger: Ledger, host: HostId, mayReadOrigin = false, zone?: string): void {
@@ -117,6 +119,54 @@ test('a lease is one run of adjacent pieces, within the bytes and the time that 
   join(ledger, d);
   grant(ledger, d, 1, { bytesPerSec: 10 });
   expect(leased(ledger, d)).toHaveLength(1);
+});
+
+test('a lease is the longer the more tasks its host fetches, up to four times', () => {
+  for (const [tasks, pieces] of [
+    [1, 2],
+    [2, 4],
+    [4, 8],
+    [9, 8],
+  ] as const) {
+    const { ledger, slots } = ledgerWith({ pieces: 200 });
+    join(ledger, a);
+    join(ledger, b);
+    for (let other = 1; other < tasks; other += 1) slots.fetches(b, 1);
+    ledger.add(a, all(200));
+    grant(ledger, b, 1, { bytesPerSec: 4 * 512 * KIB });
+    expect(leased(ledger, b)).toHaveLength(pieces);
+  }
+});
+
+test('a host counts as fetching while it lacks pieces and wants them', () => {
+  const { ledger, slots } = ledgerWith({ pieces: 2 });
+  join(ledger, a);
+  expect(slots.host(a).tasks).toBe(1);
+  ledger.add(a, [0]);
+  expect(slots.host(a).tasks).toBe(1);
+  ledger.add(a, [1]);
+  expect(slots.host(a).tasks).toBe(0);
+  ledger.remove(a, [1]);
+  ledger.leave(a);
+  expect(slots.host(a).tasks).toBe(0);
+});
+
+test('a holder whose slot comes free is told of, once it was full', () => {
+  let told = 0;
+  const slots = new SlotTable();
+  const reads = new OriginReads().task(() => undefined);
+  const onFree = () => {
+    told += 1;
+  };
+  const geometry = { length: 20, pieceLength: 1 };
+  const ledger = new Ledger({ random: seeded(7), slots, reads, geometry, ranges: true, onFree });
+  join(ledger, a);
+  slots.setLimits(a, { up: 1, down: 4 });
+  told = 0;
+  slots.take(a, b);
+  expect(told).toBe(0);
+  slots.release(a, b);
+  expect(told).toBe(1);
 });
 
 test('at equal load a parent of the same zone is preferred', () => {

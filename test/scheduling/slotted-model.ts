@@ -1,4 +1,5 @@
 import { Ledger } from '../../scheduling/ledger.ts';
+import { OriginReads } from '../../scheduling/origin-reads.ts';
 import { SlotTable } from '../../scheduling/slots.ts';
 import { hostId, seeded, shuffled } from './world.ts';
 
@@ -22,7 +23,8 @@ export function runSlotted(options: {
   const random = seeded(options.seed);
   const slots = new SlotTable();
   const geometry = { length: pieces, pieceLength: 1 };
-  const ledger = new Ledger({ random, slots, geometry, ranges: true, originReaders: 1 });
+  const reads = new OriginReads().task(() => undefined);
+  const ledger = new Ledger({ random, slots, reads, geometry, ranges: true, originReaders: 1 });
   const ids = Array.from({ length: hosts }, (_, index) => hostId(index));
   const seed = hostId(hosts);
   for (const id of ids) {
