@@ -202,8 +202,9 @@ export class TaskActor {
     return { error, samples, probe, state: this.state };
   }
 
-  /** A host has all it wanted: what it holds stays known while it lives. */
+  /** A host has all it wanted, or gave up: what it holds stays known while it lives. */
   #rest(hostId: HostId, peer: TaskPeer): void {
+    this.#probe.end(hostId);
     const bits = this.#claim.ledger.bits(hostId);
     if (bits === undefined || bits.count === 0) return;
     if (bits.complete && !peer.delivered && peer.received.origin + peer.received.peers > 0) {

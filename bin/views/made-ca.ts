@@ -1,5 +1,5 @@
+import type { MadeCa } from '../../app/proxy-ca.ts';
 import { settingVariable } from '../../app/settings.ts';
-import type { MadeCa } from '../../proxy/forward/make-ca.ts';
 
 /** Where a new CA is, and what to do with it. */
 export function madeCaText({ certFile, keyFile, fingerprint, expires }: MadeCa): string {

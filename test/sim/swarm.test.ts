@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { SimHost } from '../../sim/host.ts';
 import { createSimulation, type Simulation } from '../../sim/world.ts';
-import { copies, delivered, MIB, URL_A, wrongPieces } from './scene.ts';
+import { copies, delivered, digestOf, MIB, URL_A, wrongPieces } from './scene.ts';
 
 /** Twenty hosts at once; one crashes in the middle, another crashes and comes back, messages are lost. */
 async function twenty(seed: number): Promise<{ sim: Simulation; copies: number; ended: string[] }> {
@@ -113,4 +113,20 @@ test('a get that is given up and asked for again goes on at once', async () => {
   expect(await held(host), 'pieces after two seconds').toBeGreaterThan(before);
   expect(await sim.run(60_000, () => again.state !== 'running')).toBe(true);
   expect(await delivered(again, content)).toBe(true);
+});
+
+test('who gives up while asking the origin leaves that to the next host at once', async () => {
+  const sim = createSimulation({ seed: 3, hosts: 2, linkBytesPerSec: 10 * MIB, latencyMs: 200 });
+  sim.start();
+  await sim.run(2_000);
+  const content = sim.publish(URL_A, MIB);
+  const [one, other] = sim.hosts;
+  const ask = { resource: URL_A, digest: digestOf(content) };
+  const first = one?.get(ask);
+  expect(await sim.run(5_000, () => sim.origin.requests.length > 0)).toBe(true);
+  first?.abort.abort();
+  const second = other?.get(ask);
+  if (second === undefined) throw new Error('no host');
+  expect(await sim.run(4_000, () => second.state !== 'running')).toBe(true);
+  expect(await delivered(second, content)).toBe(true);
 });
