@@ -295,9 +295,11 @@ export class PeerActor {
   #nextSync(): SyncWhen | 'none' {
     if (this.ended || (this.state === 'serving' && !this.#told.hasNews)) return 'none';
     this.#whole.askAgain();
-    if (this.state !== 'transferring' || this.#transfers.book.queuedCount > 0) return 'later';
-    if (this.#sets.isFruitful) return this.#pool.free > 0 ? 'soon' : 'later';
-    return this.#told.hasNews ? 'later' : 'quiet';
+    const { queuedCount, runningCount } = this.#transfers.book;
+    if (this.state !== 'transferring' || queuedCount > 0) return 'later';
+    if (this.#sets.isFruitful && this.#pool.free > 0) return 'soon';
+    // While something runs it may be late, and the scheduler is to see that.
+    return runningCount > 0 || this.#told.hasNews ? 'later' : 'quiet';
   }
 
   #answered(set: LeaseSet): Promise<void> {
