@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatBytes, formatDuration } from '../core/units.ts';
 import { tableOf } from '../test/support/figures.ts';
+import { MIB } from '../test/support/files.ts';
 import { buildImage, pushImage, TAG } from '../test/support/image.ts';
 import { startRegistry } from '../test/support/registry.ts';
 import { setUpSkopeo } from '../test/support/skopeo.ts';
@@ -10,13 +11,15 @@ import { ensureSystem } from './ensure-system.mjs';
 
 const HOSTS = 4;
 const REPOSITORY = 'tools/app';
+/** 64 MiB: a fresh machine has few files. */
+const LAYERS: readonly number[] = [24, 16, 12, 6, 4, 2].map((mib) => mib * MIB);
 
 /** One image of real files from a registry to four hosts at once, by a real client. Returns what went wrong. */
 export async function demoImage(dir: string, signal: AbortSignal): Promise<string[]> {
   const missing = ensureSystem('demo-image');
   if (missing !== undefined) return [missing];
   console.log("image      of this machine's own files; building it takes a moment the first time");
-  const image = await buildImage();
+  const image = await buildImage(LAYERS);
   signal.throwIfAborted();
   await using registry = await startRegistry();
   await registry.loading((url) => pushImage(url, image, [REPOSITORY]));
