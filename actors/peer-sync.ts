@@ -129,6 +129,8 @@ export class PeerSync {
   /** Another scheduler took over: the one that was asked will hardly answer, and the new one is to know soon. */
   renew(): void {
     this.#soon = true;
+    // Who waits for a push would not be heard by the new one for a second; who syncs no more has nothing to say to it.
+    if (this.#dueMs !== Number.POSITIVE_INFINITY) this.schedule('soon');
     this.#abandon(new ShoalError('ERR_CANCELLED', 'another scheduler owns the task now'));
   }
 

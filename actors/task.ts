@@ -309,8 +309,9 @@ export class TaskActor {
   }
 
   #retire(): void {
-    this.#leases.stop();
     for (const hostId of this.#claim.ledger.hosts()) this.#claim.ledger.leave(hostId);
+    // Each leave may have freed a slot.
+    this.#leases.stop();
     this.#story.retired();
   }
 
