@@ -8,12 +8,22 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
 const [folder = '.', failedSteps = '0'] = process.argv.slice(2);
+const MESSAGE_LINES = 12;
 let passed = 0;
 let failed = Number(failedSteps);
 
 function fail(what) {
   failed += 1;
   console.log(what);
+}
+
+/** The message and where it was thrown: what is read first of a log whose middle is cut. */
+function briefly(message) {
+  return message
+    .split('\n')
+    .slice(0, MESSAGE_LINES)
+    .map((line) => `  ${line}`)
+    .join('\n');
 }
 
 function count(name) {
@@ -24,7 +34,7 @@ function count(name) {
     if (status === 'failed' && assertionResults.length === 0) fail(`failed: ${path}: ${message}`);
     for (const test of assertionResults) {
       if (test.status === 'passed') passed += 1;
-      else fail(`${test.status}: ${test.fullName}`);
+      else fail([`${test.status}: ${test.fullName}`, ...test.failureMessages.map(briefly)].join('\n'));
     }
   }
   // An error outside any test fails the run and no test.

@@ -11,6 +11,9 @@ import { unavailable } from './unavailable.ts';
 /** JetStream is off in the whole server; the client has no name for it. */
 const NOT_ENABLED = 10076;
 
+/** The name of a stream, or its subjects, are another's; the client has no names for them. */
+const TAKEN: readonly number[] = [10058, 10065];
+
 const WRONG_SEQUENCE: readonly number[] = [
   JetStreamApiCodes.StreamWrongLastSequence,
   JetStreamApiCodes.StreamWrongLastSequenceUnknown,
@@ -34,6 +37,11 @@ export function isWrongSequence(error: unknown): boolean {
 /** Whether the stream, or JetStream itself, is not there: nobody answers, or the API says so. */
 export function isGone(error: unknown): boolean {
   return caused(error, NoRespondersError) !== undefined || GONE.includes(apiCode(error) ?? 0);
+}
+
+/** Whether a stream cannot be made because one like it is there: as a rule the same, that another client is making. */
+export function isMadeByAnother(error: unknown): boolean {
+  return TAKEN.includes(apiCode(error) ?? 0);
 }
 
 /** Whether an answer did not come in time. */

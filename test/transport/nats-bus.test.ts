@@ -212,8 +212,9 @@ describe('a bus over NATS', () => {
     await one.append(SUBJECTS.logRetired, at('t'), ended(1));
     await one.directory('ownership').put('k', new Uint8Array([1]), 0);
     await vi.waitFor(() => expect(heard).toEqual(['k there']), { timeout: 5_000 });
+    await nats.stop();
+    await reach(one, 'disconnected');
     await nats.restart({ wipe: true });
-    await reach(one, 'disconnected').catch(() => {});
     await reach(one, 'connected');
     expect(await one.readLog(SUBJECTS.logRetired, {})).toEqual([]);
     await one.append(SUBJECTS.logRetired, at('t'), ended(2));
@@ -245,8 +246,10 @@ describe('a bus over NATS', () => {
 
     const { config } = await admin.call('STREAM.INFO.test-tasks', {});
     await admin.call('STREAM.UPDATE.test-tasks', { ...config, max_bytes: 1_000_000, duplicate_window: 60e9 });
+    // A bus that has not noticed yet would append to the server that is gone.
+    await nats.stop();
+    await Promise.all(buses.map((each) => reach(each, 'disconnected')));
     await nats.restart();
-    await reach(first, 'disconnected').catch(() => {});
     await Promise.all(buses.map((each) => reach(each, 'connected')));
     await Promise.all(
       buses.map((each, index) => each.append(SUBJECTS.logRetired, at(`n${index}`), ended(3))),
@@ -258,6 +261,37 @@ describe('a bus over NATS', () => {
       duplicate_window: 60e9,
     });
     expect(await first.readLog(SUBJECTS.logRetired, {})).toHaveLength(9);
+  });
+
+  test('outlasts what a server does while another client makes the stream: no answer, subjects taken, nobody listening', async () => {
+    const nats = await server({ jetstream: false });
+    const { connect } = await import('@nats-io/transport-node');
+    const racing = await connect({ servers: nats.url });
+    open.push(racing);
+    const asked: string[] = [];
+    const missing = { error: { code: 404, err_code: 10059, description: 'stream not found' } };
+    const taken = {
+      error: { code: 400, err_code: 10065, description: 'subjects overlap with an existing stream' },
+    };
+    const there = { config: { name: 'test-tasks' }, state: {} };
+    const answers = [undefined, missing, taken, there, there, there, there];
+    racing.subscribe('$JS.API.STREAM.*.test-tasks', {
+      callback: (_, message) => {
+        const verb = message.subject.split('.')[3] ?? '';
+        asked.push(verb);
+        const answer = verb === 'UPDATE' ? there : answers.shift();
+        if (answer !== undefined) message.respond(JSON.stringify(answer));
+        if (answers.length > 0) return;
+        racing.subscribe('test.v1.log.>', {
+          callback: (_, entry) => void entry.respond(JSON.stringify({ stream: 'test-tasks', seq: 1 })),
+        });
+      },
+    });
+    await racing.flush();
+    const patient = bus({ servers: nats.url });
+    await reach(patient, 'connected');
+    await patient.append(SUBJECTS.logRetired, at('t'), ended(1));
+    expect(asked.join(' ')).toBe('INFO INFO CREATE INFO INFO UPDATE INFO INFO UPDATE');
   });
 
   test('comes back where the server cut it off as a slow consumer', async () => {
