@@ -21,6 +21,8 @@ export class FollowCopy {
   #path = '';
   #revision = '';
   #copiedBytes = 0;
+  /** One for all ranges: a new one for each keeps the collector and the kernel's page tables busy. */
+  #buffer = Buffer.alloc(0);
   #useless = false;
   #work: Promise<void> = Promise.resolve();
 
@@ -55,17 +57,17 @@ export class FollowCopy {
     this.#path = path;
     this.#revision = revision;
     this.#copiedBytes = 0;
+    this.#buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
     this.#source = await open(path, 'r');
     if (!this.#useless) this.#copy = await open(this.#target, 'w', 0o600);
   }
 
   async #copyRange(start: number, end: number): Promise<void> {
-    const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - start));
     for (let at = start; at < end; ) {
       const { bytesRead } =
-        (await this.#source?.read(buffer, 0, Math.min(buffer.length, end - at), at)) ?? {};
+        (await this.#source?.read(this.#buffer, 0, Math.min(CHUNK_BYTES, end - at), at)) ?? {};
       if (!bytesRead) throw new Error(`the cached file ends at ${at}`);
-      await this.#copy?.write(buffer, 0, bytesRead, at);
+      await this.#copy?.write(this.#buffer, 0, bytesRead, at);
       at += bytesRead;
       this.#copiedBytes += bytesRead;
     }
