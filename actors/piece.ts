@@ -7,8 +7,8 @@ import { Owners } from './owners.ts';
 const owners = new Owners<(hash: Uint8Array, length: number) => void>();
 const machine = pieceMachine.provide({
   actions: {
-    record: ({ self, context: { hash, length } }) => {
-      if (hash) owners.of(self)(hash, length);
+    record: ({ self, event }) => {
+      if (event.type === 'bytes.ended') owners.of(self)(event.hash, event.length);
     },
   },
 });
@@ -52,18 +52,16 @@ export class PieceActor {
   finish(hash: Uint8Array, length: number, expected: Uint8Array | undefined): void {
     this.#actor.send({ type: 'bytes.ended', hash, length, expected });
     if (this.#error) throw this.#error;
-    const { context } = this.#actor.getSnapshot();
-    if (context.reason === undefined) return;
-    if (context.expected === undefined) {
+    const { parent, reason } = this.#actor.getSnapshot().context;
+    if (reason === undefined) return;
+    if (expected === undefined) {
       // Nobody is to blame: the hash was withdrawn while the bytes were on their way.
       throw new ShoalError('ERR_PIECE_HASH_UNKNOWN', `the hash of piece ${this.piece} is not known here`);
     }
     throw new ShoalError(
       'ERR_PIECE_CORRUPT',
-      `piece ${this.piece} from ${context.parent} has another hash than it must`,
-      {
-        details: { piece: this.piece, parent: context.parent },
-      },
+      `piece ${this.piece} from ${parent} has another hash than it must`,
+      { details: { piece: this.piece, parent } },
     );
   }
 

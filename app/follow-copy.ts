@@ -1,7 +1,18 @@
-import { constants, rmSync } from 'node:fs';
-import { copyFile, type FileHandle, open } from 'node:fs/promises';
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 
 const CHUNK_BYTES = 1024 * 1024;
+/** How long it copies before whatever else the command does has its turn. */
+const TURN_MS = 20;
 
 /** What of a file that is still filling can be copied now; another revision makes what was copied before void. */
 export interface Filling {
@@ -12,12 +23,13 @@ export interface Filling {
 
 /**
  * Copies a file while it fills, so that little is left to copy when it is whole. Stands back where the file system
- * shares blocks, since a copy at the end costs nothing there.
+ * shares blocks, since a copy at the end costs nothing there. Calls of the kernel that wait: a thread pool's cost as
+ * much CPU again as the copying, which the daemon beside it needs.
  */
 export class FollowCopy {
   readonly #target: string;
-  #source: FileHandle | undefined;
-  #copy: FileHandle | undefined;
+  #source: number | undefined;
+  #copy: number | undefined;
   #path = '';
   #revision = '';
   #copiedBytes = 0;
@@ -25,6 +37,7 @@ export class FollowCopy {
   #buffer = Buffer.alloc(0);
   #useless = false;
   #work: Promise<void> = Promise.resolve();
+  #turnEndsMs = 0;
 
   /** @param target Where the copy goes; made when there is something to copy. */
   constructor(target: string) {
@@ -44,13 +57,13 @@ export class FollowCopy {
 
   async #take({ path, revision, fresh }: Filling): Promise<void> {
     if (this.#useless) return;
-    if (path !== this.#path || revision !== this.#revision) await this.#begin(path, revision);
+    if (path !== this.#path || revision !== this.#revision) this.#begin(path, revision);
     for (const [start, end] of fresh) await this.#copyRange(start, end);
   }
 
-  async #begin(path: string, revision: string): Promise<void> {
-    await this.close();
-    if (await sharesBlocks(path, this.#target)) {
+  #begin(path: string, revision: string): void {
+    this.close();
+    if (sharesBlocks(path, this.#target)) {
       this.#useless = true;
       return;
     }
@@ -58,18 +71,24 @@ export class FollowCopy {
     this.#revision = revision;
     this.#copiedBytes = 0;
     this.#buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-    this.#source = await open(path, 'r');
-    if (!this.#useless) this.#copy = await open(this.#target, 'w', 0o600);
+    this.#source = openSync(path, 'r');
+    this.#copy = openSync(this.#target, 'w', 0o600);
   }
 
   async #copyRange(start: number, end: number): Promise<void> {
     for (let at = start; at < end; ) {
-      const { bytesRead } =
-        (await this.#source?.read(this.#buffer, 0, Math.min(CHUNK_BYTES, end - at), at)) ?? {};
-      if (!bytesRead) throw new Error(`the cached file ends at ${at}`);
-      await this.#copy?.write(this.#buffer, 0, bytesRead, at);
-      at += bytesRead;
-      this.#copiedBytes += bytesRead;
+      if (performance.now() > this.#turnEndsMs) {
+        await setImmediate();
+        this.#turnEndsMs = performance.now() + TURN_MS;
+      }
+      if (this.#useless || this.#source === undefined || this.#copy === undefined) return;
+      const bytes = readSync(this.#source, this.#buffer, 0, Math.min(CHUNK_BYTES, end - at), at);
+      if (bytes === 0) throw new Error(`the cached file ends at ${at}`);
+      for (let done = 0; done < bytes; ) {
+        done += writeSync(this.#copy, this.#buffer, done, bytes - done, at + done);
+      }
+      at += bytes;
+      this.#copiedBytes += bytes;
     }
   }
 
@@ -78,8 +97,8 @@ export class FollowCopy {
     await this.#work;
     const same = !this.#useless && path === this.#path && revision === this.#revision;
     const whole = same && this.#copiedBytes === length;
-    if (whole) await this.#copy?.truncate(length);
-    await this.close();
+    if (whole && this.#copy !== undefined) ftruncateSync(this.#copy, length);
+    this.close();
     return whole;
   }
 
@@ -89,18 +108,18 @@ export class FollowCopy {
   }
 
   /** Lets go of the files. */
-  async close(): Promise<void> {
-    await this.#source?.close();
-    await this.#copy?.close();
+  close(): void {
+    if (this.#source !== undefined) closeSync(this.#source);
+    if (this.#copy !== undefined) closeSync(this.#copy);
     this.#source = undefined;
     this.#copy = undefined;
   }
 }
 
 /** Whether a copy from one path to the other would share the blocks. */
-async function sharesBlocks(source: string, target: string): Promise<boolean> {
+function sharesBlocks(source: string, target: string): boolean {
   try {
-    await copyFile(source, target, constants.COPYFILE_FICLONE_FORCE);
+    copyFileSync(source, target, constants.COPYFILE_FICLONE_FORCE);
     return true;
   } catch {
     return false;

@@ -30,6 +30,24 @@ function busState(registry: Registry): (state: BusGaugeState) => void {
   return set;
 }
 
+/** Slots change with every transfer, and are looked at now and then: the gauge is filled when it is. */
+function openSlots(registry: Registry): HostMetrics['slots'] {
+  const now = new Map<string, { used: number; total: number }>();
+  new Gauge({
+    name: 'shoal_slots',
+    help: 'Transfer slots, by direction and whether in use.',
+    labelNames: ['direction', 'state'] as const,
+    registers: [registry],
+    collect() {
+      for (const [direction, { used, total }] of now) {
+        this.set({ direction, state: 'used' }, used);
+        this.set({ direction, state: 'free' }, Math.max(0, total - used));
+      }
+    },
+  });
+  return (direction, used, total) => now.set(direction, { used, total });
+}
+
 function textOf<M>(metrics: M, registry: Registry): MetricsOf<M> {
   return { metrics, registry, text: () => registry.metrics() };
 }
@@ -77,10 +95,7 @@ export function openHostMetrics(): MetricsOf<HostMetrics> {
     'Body bytes given to clients of the proxy port.',
     [],
   );
-  const slots = gauge(registry, 'shoal_slots', 'Transfer slots, by direction and whether in use.', [
-    'direction',
-    'state',
-  ]);
+  const slots = openSlots(registry);
   const cacheBytes = gauge(registry, 'shoal_cache_bytes', 'Bytes of content in the cache.', []);
   const cacheTasks = gauge(registry, 'shoal_cache_tasks', 'Tasks in the cache.', []);
   const metrics: HostMetrics = {
@@ -94,10 +109,7 @@ export function openHostMetrics(): MetricsOf<HostMetrics> {
     pieceFailed: (reason) => failures.inc({ reason }),
     proxyAnswered: (route, status) => proxied.inc({ route, status }),
     proxySent: (bytes) => proxySent.inc(positive(bytes)),
-    slots(direction, used, total) {
-      slots.set({ direction, state: 'used' }, used);
-      slots.set({ direction, state: 'free' }, Math.max(0, total - used));
-    },
+    slots,
     cache(bytes, tasks) {
       cacheBytes.set(bytes);
       cacheTasks.set(tasks);

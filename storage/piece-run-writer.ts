@@ -8,9 +8,10 @@ import type { PlaceOwner, WriteDesk } from './write-desk.ts';
 export type OnPiece = (piece: number, hash: Uint8Array, length: number) => void;
 
 /** Chunks smaller than this are gathered first: on a slow link they come by the packet, and every write is a call. */
-const GATHER_BYTES = 64 * 1024;
+const SMALL_BYTES = 64 * 1024;
+const GATHER_BYTES = 256 * 1024;
 /** Kept for the writers to come: memory outside the heap, made anew for each piece, has the collector run all the time. */
-const GATHER = createBufferPool(GATHER_BYTES, 64);
+const GATHER = createBufferPool(GATHER_BYTES, 24);
 
 /** Writes adjacent pieces in place and hashes each on its way; in memory where the place is taken. */
 export class PieceRunWriter implements RunWriter, PlaceOwner {
@@ -73,18 +74,20 @@ export class PieceRunWriter implements RunWriter, PlaceOwner {
       this.#hash = createHash('sha256');
       if (!this.#desk.begin(this.#piece, this)) this.#buffer = Buffer.allocUnsafeSlow(limit);
     }
-    const count = Math.min(chunk.length - at, limit - this.#filled);
+    const most = Math.min(chunk.length - at, limit - this.#filled);
+    const small = most < SMALL_BYTES;
+    const count = small ? Math.min(most, GATHER_BYTES - this.#gathered) : most;
     const part = count === chunk.length ? chunk : chunk.subarray(at, at + count);
-    if (count >= GATHER_BYTES) {
-      this.#flush();
-      this.#put(part, this.#filled);
-    } else {
+    if (small) {
       this.#gather ??= GATHER.take();
-      if (this.#gathered + count > GATHER_BYTES) this.#flush();
       this.#gather.set(part, this.#gathered);
       this.#gathered += count;
+    } else {
+      this.#flush();
+      this.#put(part, this.#filled);
     }
     this.#filled += count;
+    if (this.#gathered === GATHER_BYTES) this.#flush();
     if (this.#filled === limit) this.#finish();
     return count;
   }

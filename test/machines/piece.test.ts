@@ -39,7 +39,11 @@ function watched(from: Parent = parent) {
   const records: { piece: number; length: number }[] = [];
   const actor = createActor(
     pieceMachine.provide({
-      actions: { record: ({ context: { piece, length } }) => void records.push({ piece, length }) },
+      actions: {
+        record: ({ context: { piece }, event }) => {
+          if (event.type === 'bytes.ended') records.push({ piece, length: event.length });
+        },
+      },
     }),
     { input: { ...input, parent: from } },
   ).start();
@@ -53,7 +57,7 @@ describe('a piece', () => {
     expect(records).toEqual([]);
     actor.send({ type: 'bytes.ended', hash: right.slice(), length: 5, expected: right });
     expect(records).toEqual([{ piece: 3, length: 5 }]);
-    expect(actor.getSnapshot().output).toEqual({ piece: 3, reason: undefined });
+    expect(actor.getSnapshot()).toMatchObject({ value: 'stored', context: { piece: 3, reason: undefined } });
   });
 
   test('is believed of an origin whatever its hash', () => {
@@ -71,7 +75,7 @@ describe('a piece', () => {
     ).start();
     actor.send({ type: 'bytes.started' });
     actor.send({ type: 'bytes.ended', hash: right, length: 5, expected: undefined });
-    expect(actor.getSnapshot().output).toEqual({ piece: 3, reason: 'corrupt' });
+    expect(actor.getSnapshot()).toMatchObject({ value: 'failed', context: { reason: 'corrupt' } });
     expect(records).toEqual([]);
   });
 
@@ -81,7 +85,7 @@ describe('a piece', () => {
         const { actor, records } = watched();
         if (begun) actor.send({ type: 'bytes.started' });
         actor.send({ type: 'transfer.failed', reason });
-        expect(actor.getSnapshot().output).toEqual({ piece: 3, reason });
+        expect(actor.getSnapshot()).toMatchObject({ value: 'failed', context: { reason } });
         expect(records).toEqual([]);
       }
     }
@@ -113,7 +117,7 @@ describe('a piece', () => {
           actor.send({ type: 'bytes.ended', hash, length: 5, expected });
           const isRight = Buffer.compare(hash, expected) === 0;
           expect(records).toHaveLength(isRight ? 1 : 0);
-          expect(actor.getSnapshot().output?.reason).toBe(isRight ? undefined : 'corrupt');
+          expect(actor.getSnapshot().context.reason).toBe(isRight ? undefined : 'corrupt');
         },
       ),
       { numRuns: 200 },

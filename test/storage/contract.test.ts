@@ -45,6 +45,25 @@ describe.each(kinds)('a store %s', (_kind, make) => {
     await store.close();
   });
 
+  test('puts bytes in their place whatever the chunks, in pieces longer than what is gathered', async () => {
+    const store = await make();
+    const { record, content } = sample(3 * 512 * KIB + 999, 512 * KIB);
+    const task = await store.create(record);
+    const writer = task.writer(0, 4, (piece, hash, length) => task.commit(piece, hash, length));
+    const lengths = [1, 65_535, 65_536, 1_448, 262_144, 64_000, 300_000, 7, 200_000, 65_537];
+    for (let at = 0, turn = 0; at < content.length; turn += 1) {
+      const end = at + (lengths[turn % lengths.length] ?? 1);
+      void writer.write(Buffer.from(content.subarray(at, end)));
+      at = end;
+    }
+    void writer.end();
+    await task.seal();
+    expect((await contentOf(task)).equals(content)).toBe(true);
+    const last = createHash('sha256').update(content.subarray(-999)).digest();
+    expect(Buffer.from(task.hash(3) ?? []).equals(last)).toBe(true);
+    await store.close();
+  });
+
   test('a look at a task is no use of it', async () => {
     const store = await make();
     const { task } = await stored(store, PIECE);
