@@ -29,7 +29,9 @@ export const LIMITS = {
   leaseMs: 250,
   leaseMostMs: 1_000,
   slotsDown: 24,
-  slotsUp: 12,
+  slotsUp: 16,
+  /** So many of a host's upload slots serve the children of one task; one for each where they are more. */
+  slotsUpFew: 12,
   originLeasesPerHost: 1,
   originLeasesLoneHost: 4,
   originLeasesPerTask: 8,

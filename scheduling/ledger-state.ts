@@ -48,7 +48,7 @@ export abstract class LedgerState {
       suspended: new Set(),
       starving: new Set(),
       member: (index) => this.members.at(index),
-      upLimit: (member) => this.slots.host(member.id).upLimit,
+      upLimit: (member) => this.upLimit(member),
       tasks: (member) => this.slots.host(member.id).tasks,
       children: () => this.children.size,
       pieceBytes: () => this.known?.pieceLength ?? 0,
@@ -59,6 +59,11 @@ export abstract class LedgerState {
 
   get pieces(): number {
     return this.holdings.pieces;
+  }
+
+  /** Leases that the member may give at once: more than a few make each slow, but each child is to reach every parent. */
+  protected upLimit(member: Member): number {
+    return Math.min(this.slots.host(member.id).upLimit, Math.max(LIMITS.slotsUpFew, this.children.size));
   }
 
   get geometry(): Geometry | undefined {

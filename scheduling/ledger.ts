@@ -236,7 +236,8 @@ export class Ledger extends LedgerState {
   }
 
   #loaded(member: Member): void {
-    const { upUsed, upLimit } = this.slots.host(member.id);
+    const { upUsed } = this.slots.host(member.id);
+    const upLimit = this.upLimit(member);
     const used = upUsed + this.pace.withheld(member, upLimit);
     const { freeHosts } = this.load;
     this.load.set(member.index, member.quarantined || used >= upLimit ? undefined : used);

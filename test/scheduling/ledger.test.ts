@@ -437,3 +437,19 @@ test('children of a task of many pieces fetch the same one at once', () => {
   for (const host of [b, c, d]) grant(ledger, host, 1);
   expect([b, c, d].map((host) => leased(ledger, host))).toEqual([[7], [7], [7]]);
 });
+
+test.each([
+  ['a few children share twelve upload slots of a parent', 4, LIMITS.slotsUpFew],
+  ['more children have one each', 14, 14],
+  ['many share all that it has', 40, LIMITS.slotsUp],
+])('%s', (_what, children, most) => {
+  const pieces = 512;
+  const { ledger, slots } = ledgerWith({ pieces });
+  join(ledger, a);
+  ledger.add(a, all(pieces));
+  const others = Array.from({ length: children }, (_, index) => hostId(100 + index));
+  for (const other of others) join(ledger, other);
+  for (const other of others) grant(ledger, other, LIMITS.slotsDown);
+  for (const other of others) grant(ledger, other, LIMITS.slotsDown, { setNumber: 2 });
+  expect(slots.upUsed(a)).toBe(most);
+});
