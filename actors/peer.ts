@@ -13,6 +13,7 @@ import { LeaseSets } from './lease-sets.ts';
 import type { Membership } from './membership.ts';
 import { PeerContent } from './peer-content.ts';
 import { createPeerMachine } from './peer-machine.ts';
+import { PeerNeeds } from './peer-needs.ts';
 import { type OriginAccess, PeerOrigin } from './peer-origin.ts';
 import type { PeerShare } from './peer-share.ts';
 import { PeerStats } from './peer-stats.ts';
@@ -20,12 +21,9 @@ import { PeerStory } from './peer-story.ts';
 import { PeerSync, type SyncWhen } from './peer-sync.ts';
 import { PeerTransfers } from './peer-transfers.ts';
 import { PeerWhole } from './peer-whole.ts';
-import type { SlotPool } from './slot-pool.ts';
-import { type SyncFacts, SyncState } from './sync-state.ts';
+import { SyncState } from './sync-state.ts';
 import type { Run } from './transfer.ts';
 
-/** Pieces of one kind told in a sync at most. */
-const TOLD_AT_ONCE = 16_384;
 /** The origin's first bytes, as a run: nothing of it was leased. */
 const PROBE: Run = { first: 0, count: 0, from: 'origin', hedge: false };
 
@@ -42,13 +40,13 @@ export class PeerActor {
   readonly content: PeerContent;
   readonly stats: PeerStats;
   readonly #world: HostWorld;
-  readonly #pool: SlotPool;
   readonly #told: SyncState;
   readonly #story: PeerStory;
   readonly #origin: PeerOrigin;
   readonly #transfers: PeerTransfers;
   readonly #whole: PeerWhole;
   readonly #sets: LeaseSets;
+  readonly #needs: PeerNeeds;
   readonly #sync: PeerSync;
   readonly #adrift: Adrift;
   readonly #actor: Actor<typeof peerMachine>;
@@ -58,15 +56,12 @@ export class PeerActor {
   #idleTimer: Cancel | undefined;
   #error: ShoalError | undefined;
   #released: Promise<void> | undefined;
-  /** Offset of the byte that a reader waits for. */
-  #starvingAt: number | undefined;
 
   constructor(world: HostWorld, membership: Membership, share: PeerShare, input: PeerInput) {
     const { taskId } = input;
     const { pool, pace } = share;
     this.taskId = taskId;
     this.#world = world;
-    this.#pool = pool;
     this.#opened = input.opened;
     const life = Buffer.from(world.random.bytes(8)).toString('hex');
     const content = new PeerContent(world.store, taskId, input.sources, life);
@@ -115,10 +110,17 @@ export class PeerActor {
       onTakenBack: () => this.#actor.send({ type: 'whole.differed' }),
       isDone: () => this.#checkComplete() || this.ended,
     });
+    const needs = new PeerNeeds({
+      ...shared,
+      origin,
+      transfers: this.#transfers,
+      sets: this.#sets,
+      state: () => this.state,
+    });
     this.#sync = new PeerSync({
       ...shared,
       taskId,
-      facts: (intervalMs) => this.#facts(intervalMs),
+      facts: (intervalMs) => needs.facts(intervalMs),
       onAnswered: (set) => this.#answered(set),
       onUnanswered: (error) => this.#unanswered(error),
       onSilent: () => this.#silent(),
@@ -131,11 +133,12 @@ export class PeerActor {
       mayReadOrigin: () => origin.request() !== undefined,
       probe: () => this.#probe(),
       originError: () => origin.error,
-      urgent: () => this.#urgent,
+      urgent: () => needs.urgent,
     });
     this.content = content;
     this.stats = stats;
     this.#told = told;
+    this.#needs = needs;
     this.#story = story;
     this.#origin = origin;
     this.#actor = this.#createActor();
@@ -234,19 +237,9 @@ export class PeerActor {
 
   /** A reader has nothing buffered and needs the byte at this offset next. */
   starve(offset: number): void {
-    if (this.#starvingAt === offset) return;
-    this.#starvingAt = offset;
-    if (this.#urgent === undefined) return;
+    if (!this.#needs.starve(offset) || this.#needs.urgent === undefined) return;
     this.#adrift.more();
     this.#sync.schedule('soon');
-  }
-
-  /** The piece that a reader needs next, where it is not on its way. */
-  get #urgent(): number | undefined {
-    const { pieceLength } = this.content;
-    if (this.#starvingAt === undefined || pieceLength === undefined) return undefined;
-    const piece = Math.floor(this.#starvingAt / pieceLength);
-    return this.content.has(piece) || this.#transfers.book.isInFlight(piece) ? undefined : piece;
   }
 
   /** A set that the scheduler pushed. */
@@ -271,35 +264,9 @@ export class PeerActor {
 
   // --- syncs ---
 
-  get #wants(): boolean {
-    const { state } = this;
-    return state === 'joining' || state === 'transferring' || state === 'adrift';
-  }
-
-  #facts(intervalMs: number): SyncFacts {
-    const { book } = this.#transfers;
-    return {
-      running: book.runningPieces().slice(0, TOLD_AT_ONCE),
-      queued: book.queuedPieces().slice(0, TOLD_AT_ONCE),
-      freeSlots: this.#transfers.freeSlots(intervalMs),
-      transferBytesPerSec: this.stats.transferBytesPerSec,
-      urgent: this.#urgent,
-      wants: this.#wants,
-      mayReadOrigin: this.#origin.readsForAll,
-      adrift: this.state === 'adrift',
-      received: this.stats.received(),
-      originReasons: this.stats.originReasons,
-    };
-  }
-
   #nextSync(): SyncWhen | 'none' {
-    if (this.ended || (this.state === 'serving' && !this.#told.hasNews)) return 'none';
-    this.#whole.askAgain();
-    const { queuedCount, runningCount } = this.#transfers.book;
-    if (this.state !== 'transferring' || queuedCount > 0) return 'later';
-    if (this.#sets.isFruitful && this.#pool.free > 0) return 'soon';
-    // While something runs it may be late, and the scheduler is to see that.
-    return runningCount > 0 || this.#told.hasNews ? 'later' : 'quiet';
+    if (!this.ended) this.#whole.askAgain();
+    return this.#needs.next();
   }
 
   #answered(set: LeaseSet): Promise<void> {
@@ -314,7 +281,7 @@ export class PeerActor {
   }
 
   #silent(): void {
-    if (this.#wants) this.#actor.send({ type: 'sync.silent' });
+    if (this.#needs.wants) this.#actor.send({ type: 'sync.silent' });
     else if (this.#whole.contradicted) void this.#whole.refute();
   }
 
@@ -359,7 +326,7 @@ export class PeerActor {
 
   #checkComplete(): boolean {
     if (!this.content.complete) return false;
-    if (this.#wants) this.#actor.send({ type: 'pieces.completed' });
+    if (this.#needs.wants) this.#actor.send({ type: 'pieces.completed' });
     return true;
   }
 

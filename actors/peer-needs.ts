@@ -1,0 +1,88 @@
+import type { peerMachine } from '../machines/peer.ts';
+import type { LeaseSets } from './lease-sets.ts';
+import type { PeerContent } from './peer-content.ts';
+import type { PeerOrigin } from './peer-origin.ts';
+import type { PeerStats } from './peer-stats.ts';
+import type { SyncWhen } from './peer-sync.ts';
+import type { PeerTransfers } from './peer-transfers.ts';
+import type { SlotPool } from './slot-pool.ts';
+import type { SyncFacts, SyncState } from './sync-state.ts';
+
+type State = ReturnType<typeof peerMachine.resolveState>['value'];
+
+/** Pieces of one kind told in a sync at most. */
+const TOLD_AT_ONCE = 16_384;
+
+interface PeerNeedsOptions {
+  readonly content: PeerContent;
+  readonly pool: SlotPool;
+  readonly stats: PeerStats;
+  readonly sync: SyncState;
+  readonly origin: PeerOrigin;
+  readonly transfers: PeerTransfers;
+  readonly sets: LeaseSets;
+  readonly state: () => State;
+  readonly isOver: () => boolean;
+}
+
+/** What one peer needs of its scheduler: what its next sync says, and when that is due. */
+export class PeerNeeds {
+  readonly #options: PeerNeedsOptions;
+  /** Offset of the byte that a reader waits for. */
+  #starvingAt: number | undefined;
+
+  constructor(options: PeerNeedsOptions) {
+    this.#options = options;
+  }
+
+  /** A reader needs the byte at this offset next; returns whether that is news. */
+  starve(offset: number): boolean {
+    const isNews = this.#starvingAt !== offset;
+    this.#starvingAt = offset;
+    return isNews;
+  }
+
+  /** The piece that a reader needs next, where it is not on its way. */
+  get urgent(): number | undefined {
+    const { content, transfers } = this.#options;
+    const { pieceLength } = content;
+    if (this.#starvingAt === undefined || pieceLength === undefined) return undefined;
+    const piece = Math.floor(this.#starvingAt / pieceLength);
+    return content.has(piece) || transfers.book.isInFlight(piece) ? undefined : piece;
+  }
+
+  /** Whether it still wants pieces. */
+  get wants(): boolean {
+    const state = this.#options.state();
+    return state === 'joining' || state === 'transferring' || state === 'adrift';
+  }
+
+  /** What the next sync says; the one after it comes in about `intervalMs`. */
+  facts(intervalMs: number): SyncFacts {
+    const { transfers, stats, origin, state } = this.#options;
+    const { book } = transfers;
+    return {
+      running: book.runningPieces().slice(0, TOLD_AT_ONCE),
+      queued: book.queuedPieces().slice(0, TOLD_AT_ONCE),
+      freeSlots: transfers.freeSlots(intervalMs),
+      transferBytesPerSec: stats.transferBytesPerSec,
+      urgent: this.urgent,
+      wants: this.wants,
+      mayReadOrigin: origin.readsForAll,
+      adrift: state() === 'adrift',
+      received: stats.received(),
+      originReasons: stats.originReasons,
+    };
+  }
+
+  /** Whether there is to be another sync, and when. */
+  next(): SyncWhen | 'none' {
+    const { transfers, sync, sets, pool, state, isOver } = this.#options;
+    if (isOver() || (state() === 'serving' && !sync.hasNews)) return 'none';
+    const { queuedCount, runningCount } = transfers.book;
+    if (state() !== 'transferring' || queuedCount > 0) return 'later';
+    if (sets.isFruitful && pool.free > 0) return 'soon';
+    // While something runs it may be late, and the scheduler is to see that.
+    return runningCount > 0 || sync.hasNews ? 'later' : 'quiet';
+  }
+}

@@ -1,0 +1,111 @@
+import { expect, test } from 'vitest';
+import type { LeaseSets } from '../../actors/lease-sets.ts';
+import { PeerContent } from '../../actors/peer-content.ts';
+import { PeerNeeds } from '../../actors/peer-needs.ts';
+import type { PeerOrigin } from '../../actors/peer-origin.ts';
+import { PeerStats } from '../../actors/peer-stats.ts';
+import type { PeerTransfers } from '../../actors/peer-transfers.ts';
+import { SlotPool } from '../../actors/slot-pool.ts';
+import { SyncState } from '../../actors/sync-state.ts';
+import { createCounter } from '../../core/counter.ts';
+import type { TaskId } from '../../core/ids.ts';
+import { createMemoryStore } from '../../storage/memory-store.ts';
+
+type State = 'joining' | 'transferring' | 'adrift' | 'verifying' | 'serving';
+
+const taskId = `sha256-${'0'.repeat(64)}` as TaskId;
+
+function scene(slots = 2) {
+  const content = new PeerContent(createMemoryStore({ clock: { wall: () => 0 } }), taskId, [], '');
+  const sync = new SyncState(1, content, createCounter());
+  const pool = new SlotPool(slots);
+  const now: { state: State; over: boolean; fruitful: boolean } = {
+    state: 'transferring',
+    over: false,
+    fruitful: false,
+  };
+  const flying = { running: [] as number[], queued: [] as number[] };
+  const set = (state: State) => {
+    now.state = state;
+  };
+  const book = {
+    runningPieces: () => flying.running,
+    queuedPieces: () => flying.queued,
+    isInFlight: (piece: number) => flying.running.includes(piece),
+    get runningCount() {
+      return flying.running.length;
+    },
+    get queuedCount() {
+      return flying.queued.length;
+    },
+  };
+  const needs = new PeerNeeds({
+    content,
+    pool,
+    stats: new PeerStats({ now: () => 0, wall: () => 0, after: () => () => {} }),
+    sync,
+    origin: { readsForAll: false } as unknown as PeerOrigin,
+    transfers: { book, freeSlots: () => pool.free } as unknown as PeerTransfers,
+    sets: {
+      get isFruitful() {
+        return now.fruitful;
+      },
+    } as unknown as LeaseSets,
+    state: () => now.state,
+    isOver: () => now.over,
+  });
+  return { needs, content, sync, pool, now, flying, set };
+}
+
+test('syncs soon while leases come and slots are free, and only to be heard where there is nothing to say', () => {
+  const { needs, sync, pool, now, flying } = scene(1);
+  expect(needs.next()).toBe('quiet');
+  now.fruitful = true;
+  expect(needs.next()).toBe('soon');
+  pool.take(() => {});
+  expect(needs.next()).toBe('quiet');
+  flying.running = [3];
+  expect(needs.next()).toBe('later');
+  flying.running = [];
+  sync.stored(3);
+  expect(needs.next()).toBe('later');
+});
+
+test('what waits for a slot is told at the usual pace, however many leases come', () => {
+  const { needs, now, flying } = scene();
+  now.fruitful = true;
+  flying.queued = [1, 2];
+  expect(needs.next()).toBe('later');
+});
+
+test('who serves syncs for news alone, and who has ended not at all', () => {
+  const { needs, sync, now, set } = scene();
+  set('serving');
+  expect(needs.next()).toBe('none');
+  sync.stored(0);
+  expect(needs.next()).toBe('later');
+  now.over = true;
+  expect(needs.next()).toBe('none');
+});
+
+test('wants pieces until it has them all', () => {
+  const { needs, set } = scene();
+  const wanting = (['joining', 'transferring', 'adrift', 'verifying', 'serving'] as const).filter((state) => {
+    set(state);
+    return needs.wants;
+  });
+  expect(wanting).toEqual(['joining', 'transferring', 'adrift']);
+});
+
+test('the piece that a reader starves for is urgent until it is on its way', async () => {
+  const { needs, content, flying } = scene();
+  expect(needs.starve(20)).toBe(true);
+  expect(needs.starve(20)).toBe(false);
+  expect(needs.urgent).toBeUndefined();
+  await content.learn(30, 8);
+  expect(needs.urgent).toBe(2);
+  expect(needs.facts(50)).toMatchObject({ urgent: 2, wants: true, adrift: false, freeSlots: 2 });
+  flying.running = [2];
+  expect(needs.urgent).toBeUndefined();
+  expect(needs.facts(50)).toMatchObject({ running: [2], urgent: undefined });
+});
