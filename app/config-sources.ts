@@ -25,6 +25,7 @@ export function readSettings(input: ConfigInput): Settings {
   const layers = [flagLayer(input.flags), environmentLayer(input.env), fileLayer(input)];
   const merged: Record<string, unknown> = { ...input.defaults };
   for (const layer of layers.toReversed()) Object.assign(merged, layer.values);
+  // Checked once in a process: not worth compiling a check for.
   const parsed = settingsSchema.safeParse(merged, { jitless: true });
   if (parsed.success) return parsed.data;
   const lines = parsed.error.issues.flatMap((issue) => describe(issue, layers));
