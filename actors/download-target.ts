@@ -14,10 +14,15 @@ import type { HostWorld } from './host-world.ts';
 import type { PeerInput } from './peer.ts';
 import { resolveUrl } from './resolve.ts';
 
-/** Which task is meant, and how to ask its source. @throws ERR_CONFIG_INVALID, ERR_DIGEST_INVALID, ERR_SOURCE_* */
+/**
+ * Which task is meant, and how to ask its source.
+ * @param brokenOff what was meant before, where nobody can give that to its end
+ * @throws ERR_CONFIG_INVALID, ERR_DIGEST_INVALID, ERR_SOURCE_*
+ */
 export async function targetOf(
   world: HostWorld,
   request: DownloadRequest,
+  brokenOff: TaskId | undefined,
   signal: AbortSignal,
 ): Promise<PeerInput> {
   const { resource, noOrigin } = request;
@@ -39,7 +44,7 @@ export async function targetOf(
   // Without the origin nothing can be newer than what the swarm was told last.
   const maxStaleMs = noOrigin ? Number.MAX_SAFE_INTEGER : request.maxStaleMs;
   const { filteredQuery } = request;
-  const asked = { url, headers, mayReadOrigin, maxStaleMs, filteredQuery };
+  const asked = { url, headers, mayReadOrigin, maxStaleMs, filteredQuery, brokenOff };
   const resolved = await resolveUrl(world, asked, signal);
   const opened = { probed: resolved.probed, body: resolved.body };
   return { taskId: resolved.taskId, sources: [source], headers, mayReadOrigin, opened };

@@ -13,6 +13,7 @@ import type { PeerActor, PeerInput } from './peer.ts';
 import type { Peers } from './peers.ts';
 import { Possession } from './possession.ts';
 import { type ActualRange, actualRange, readInOrder, type WantedRange } from './reader.ts';
+import { Tries } from './tries.ts';
 
 /** What a request's own check is told of the content. */
 export interface AdmitFacts {
@@ -90,9 +91,6 @@ export interface StreamHooks {
   readonly onResult: (result: DownloadResult) => void;
 }
 
-/** A download starts over this often where the origin replaces the content meanwhile. */
-const RESTARTS = 2;
-
 /** What clients ask of a host: content, whole or in order. */
 export class Downloads {
   readonly #world: HostWorld;
@@ -113,7 +111,7 @@ export class Downloads {
   ): Promise<DownloadResult> {
     const startedMs = this.#world.clock.now();
     try {
-      const result = await this.#restarting(() => this.#get(request, onProgress, startedMs, signal));
+      const result = await this.#getOften(request, onProgress, startedMs, signal);
       this.#world.metrics.getEnded('ok', result.durationMs);
       return result;
     } catch (thrown) {
@@ -123,26 +121,32 @@ export class Downloads {
     }
   }
 
-  async #restarting(attempt: () => Promise<DownloadResult>): Promise<DownloadResult> {
-    for (let restart = 0; ; restart += 1) {
+  async #getOften(
+    request: DownloadRequest,
+    onProgress: (progress: DownloadProgress) => void,
+    startedMs: number,
+    signal: AbortSignal,
+  ): Promise<DownloadResult> {
+    const tries = new Tries(this.#world.log);
+    for (;;) {
       try {
-        return await attempt();
+        return await this.#get(request, tries, onProgress, startedMs, signal);
       } catch (error) {
-        if (toShoalError(error).code !== 'ERR_TASK_CHANGED' || restart === RESTARTS) throw error;
-        this.#world.log.info({}, 'the origin replaced the content; starting over');
+        if (!tries.again(error)) throw error;
       }
     }
   }
 
   async #get(
     request: DownloadRequest,
+    tries: Tries,
     onProgress: (progress: DownloadProgress) => void,
     startedMs: number,
     signal: AbortSignal,
   ): Promise<DownloadResult> {
     const { clock } = this.#world;
     onProgress({ doneBytes: 0, bytes: { origin: 0, peers: 0, local: 0 }, parents: 0, state: 'resolving' });
-    const { input, gate } = await this.#open(request, signal);
+    const { input, gate } = await this.#open(request, tries, signal);
     const cached = await this.#cached(input);
     if (cached) {
       await gate.pass(cached);
@@ -172,9 +176,30 @@ export class Downloads {
     hooks: StreamHooks,
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
+    const tries = new Tries(this.#world.log);
+    let isStarted = false;
+    const onStart = (start: StreamStart) => {
+      isStarted = true;
+      hooks.onStart?.(start);
+    };
+    for (;;) {
+      try {
+        return yield* this.#stream(request, tries, { ...hooks, onStart }, signal);
+      } catch (error) {
+        if (isStarted || !tries.again(error)) throw error;
+      }
+    }
+  }
+
+  async *#stream(
+    request: DownloadRequest,
+    tries: Tries,
+    hooks: StreamHooks,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
     const { clock } = this.#world;
     const startedMs = clock.now();
-    const { input, gate } = await this.#open(request, signal);
+    const { input, gate } = await this.#open(request, tries, signal);
     const start = (from: StreamStart['from']) => (stored: StoredTask, range: ActualRange) => {
       const { taskId, length, mediaType, etag } = stored.record;
       hooks.onStart?.({ taskId, length, mediaType, etag, range, from });
@@ -204,10 +229,15 @@ export class Downloads {
     }
   }
 
-  async #open(request: DownloadRequest, signal: AbortSignal): Promise<{ input: PeerInput; gate: Gate }> {
+  async #open(
+    request: DownloadRequest,
+    tries: Tries,
+    signal: AbortSignal,
+  ): Promise<{ input: PeerInput; gate: Gate }> {
     refuseBareAdmission(request);
-    const input = await targetOf(this.#world, request, signal);
+    const input = await targetOf(this.#world, request, tries.taskId, signal);
     const { taskId } = input;
+    tries.taskId = taskId;
     const gate = new Gate({ world: this.#world, proofs: this.#proofs, request, taskId, signal });
     return { input, gate };
   }

@@ -1,9 +1,10 @@
 import { ShoalError, toShoalError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Probed } from '../core/probed.ts';
-import type { Source } from '../core/source.ts';
+import { portOf, type Source } from '../core/source.ts';
 import type { FailureReason } from '../core/sync-messages.ts';
 import type { OpenBody, OriginRequest } from '../origins/origin.ts';
+import { addressRefused } from '../origins/origin-error.ts';
 import type { HostWorld } from './host-world.ts';
 import type { PeerContent } from './peer-content.ts';
 
@@ -95,8 +96,8 @@ export class PeerOrigin {
   get refusal(): ShoalError | undefined {
     const request = this.request();
     if (request === undefined || this.#allows(request.url)) return undefined;
-    const { host } = new URL(request.url);
-    return new ShoalError('ERR_SOURCE_ADDRESS_REFUSED', `${host} is not an origin that this host reads`);
+    const url = new URL(request.url);
+    return addressRefused(url.hostname, portOf(url));
   }
 
   /** The origin refused for good, or is out of reach: this host does not read it again in this task. */

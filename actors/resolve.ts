@@ -4,8 +4,9 @@ import { partitionOf, type TaskId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Probed } from '../core/probed.ts';
 import type { ResolveReply, ResolveRequest } from '../core/resolve-messages.ts';
-import { resourceIdOf, taskIdOfUrl } from '../core/source.ts';
+import { portOf, resourceIdOf, taskIdOfUrl } from '../core/source.ts';
 import type { OpenBody } from '../origins/origin.ts';
+import { addressRefused } from '../origins/origin-error.ts';
 import { SUBJECTS } from '../transport/subjects.ts';
 import type { HostWorld } from './host-world.ts';
 
@@ -22,6 +23,8 @@ interface ResolveInput {
   readonly headers: Readonly<Record<string, string>>;
   readonly mayReadOrigin: boolean;
   readonly maxStaleMs: number;
+  /** What the URL pointed to when it was tried before, and cannot be had any more. */
+  readonly brokenOff?: TaskId | undefined;
   /** Query parameters that do not name content. */
   readonly filteredQuery?: readonly string[] | undefined;
 }
@@ -55,6 +58,7 @@ export async function resolveUrl(
     credentials,
     mayReadOrigin: input.mayReadOrigin && world.origin.allows(input.url),
     maxStaleMs: input.maxStaleMs,
+    brokenOff: input.brokenOff,
   };
   const ask = (message: ResolveRequest) =>
     world.bus.request(SUBJECTS.resolve, tokens, message, { timeoutMs: LIMITS.syncTimeoutMs, signal });
@@ -82,7 +86,7 @@ export async function resolveUrl(
       await sleep(world.clock, 100, signal);
       continue;
     }
-    if (reply.status === 'failed') throw errorFromWire(reply.error);
+    if (reply.status === 'failed') throw inOwnWords(errorFromWire(reply.error), input, request);
     if (reply.status === 'resolved') return { taskId: reply.taskId, probed: reply.probed, body: undefined };
     if (reply.status === 'wait') {
       await sleep(world.clock, reply.afterMs, signal);
@@ -90,6 +94,14 @@ export async function resolveUrl(
     }
     return askAndTell(world, input, reply.known, signal, tellAs(TELL_FIRST_MS));
   }
+}
+
+/** Only this host knows that its own policy, and nobody's flag, kept it from asking the origin. */
+function inOwnWords(error: ShoalError, input: ResolveInput, request: ResolveRequest): ShoalError {
+  const isRefused = input.mayReadOrigin && !request.mayReadOrigin && error.code === 'ERR_SOURCE_FORBIDDEN';
+  if (!isRefused) return error;
+  const url = new URL(input.url);
+  return addressRefused(url.hostname, portOf(url));
 }
 
 /** Others wait for the answer, which stands whether or not the scheduler hears of it. */

@@ -38,6 +38,8 @@ const ASK_KEPT_MS = 5_000;
  */
 export class Resource {
   #answer: (Answer & { readonly flight: number }) | undefined;
+  /** A task that nobody can give to its end, and that no second read can go on with. */
+  #brokenOff: TaskId | undefined;
   #failure: { readonly error: WireError; readonly flight: number } | undefined;
   #flight: Flight | undefined;
   #flights = 0;
@@ -48,6 +50,7 @@ export class Resource {
     this.usedMs = nowMs;
     const key = `${hostId}.${request.incarnation}.${request.ask}`;
     if (request.outcome !== undefined) return this.#land(hostId, request, nowMs, wallMs);
+    if (request.brokenOff !== undefined) this.#breakOff(request.brokenOff);
     const { maxStaleMs } = request;
     if (maxStaleMs > 0 && this.#answer && nowMs - this.#answer.atMs <= maxStaleMs) {
       return this.#resolved(this.#answer);
@@ -94,6 +97,13 @@ export class Resource {
     return { status: 'ask-origin', known: { taskId, length, etag, lastModified } };
   }
 
+  /** Where a strong validator tells that the rest is of the same content, nothing is lost by a break. */
+  #breakOff(taskId: TaskId): void {
+    if (this.#answer?.taskId !== taskId || this.#answer.probed.etag !== undefined) return;
+    this.#brokenOff = taskId;
+    this.#answer = undefined;
+  }
+
   #land(hostId: HostId, request: ResolveRequest, nowMs: number, wallMs: number): ResolveReply {
     const { outcome } = request;
     const flight = this.#flight;
@@ -108,6 +118,7 @@ export class Resource {
       return { status: 'failed', error: outcome.error };
     }
     const { taskId, probed } = outcome;
+    if (taskId === this.#brokenOff) return { status: 'resolved', taskId, probed };
     if (mine) this.#answer = { taskId, probed, atMs: nowMs, wallMs, flight: flight.number };
     // A flight given up left before all who wait now: it answers none of them.
     else this.#answer ??= { taskId, probed, atMs: nowMs, wallMs, flight: 0 };

@@ -218,10 +218,12 @@ export class Transfer {
     }
     const prefixBytes = content.length ?? Number.MAX_SAFE_INTEGER;
     const answer = await world.origin.probe({ ...request, prefixBytes }, this.#abort.signal);
-    if (answer.kind === 'content' && answer.body.start === 0 && answer.probed.length === content.length) {
-      return answer.body;
+    if (answer.kind === 'content') {
+      const { probed, body } = answer;
+      const isSame = content.digest !== undefined || probed.etag === content.etag;
+      if (isSame && body.start === 0 && probed.length === content.length) return body;
+      body.discard();
     }
-    if (answer.kind === 'content') answer.body.discard();
     throw new ShoalError('ERR_TASK_CHANGED', 'the origin has other content now');
   }
 }

@@ -11,6 +11,8 @@ export const resolveRequestSchema = z.object({
   mayReadOrigin: z.boolean(),
   /** How old an answer of another host may be, ms; 0: not older than this request. */
   maxStaleMs: uint,
+  /** What the URL pointed to, whose one stream broke off: the next read is another task. */
+  brokenOff: taskId.optional(),
   /** What the origin told, from the host that was told to ask it. */
   outcome: z
     .discriminatedUnion('kind', [

@@ -51,6 +51,12 @@ export function parseSourceUrl(text: string): { url: string; userInfo: string | 
   return { url: url.href, userInfo };
 }
 
+/** Port of a URL, the default of its scheme where it names none. */
+export function portOf(url: URL): number {
+  if (url.port !== '') return Number(url.port);
+  return url.protocol === 'https:' ? 443 : 80;
+}
+
 /** @throws ERR_SOURCE_URL_INVALID */
 function userInfoOf({ username, password }: URL): string | undefined {
   if (username === '' && password === '') return undefined;

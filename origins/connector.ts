@@ -1,9 +1,10 @@
 import { lookup as dnsLookup, type LookupAddress, type LookupAllOptions } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { Agent, buildConnector, type Dispatcher, Pool } from 'undici';
-import { ShoalError } from '../core/errors.ts';
+import { portOf } from '../core/source.ts';
 import type { AddressPolicy } from './address-policy.ts';
 import type { OriginLimits } from './limits.ts';
+import { addressRefused } from './origin-error.ts';
 
 /** Finds every address of a name, as `dns.lookup` does. */
 export type ResolveName = (
@@ -47,22 +48,8 @@ function connectorFor(
   return (options, callback) => {
     // A literal address is never looked up.
     if (policy.allowsHost(host, port)) connector(options, callback);
-    else callback(refused(host, port, undefined), null);
+    else callback(addressRefused(host, port), null);
   };
-}
-
-/** Port of a URL, the default of its scheme where it names none. */
-export function portOf(url: URL): number {
-  if (url.port !== '') return Number(url.port);
-  return url.protocol === 'https:' ? 443 : 80;
-}
-
-/** The error for a host that may not be read. */
-export function refused(host: string, port: number, address: string | undefined): ShoalError {
-  const at = address === undefined || address === host ? '' : ` (${address})`;
-  return new ShoalError('ERR_SOURCE_ADDRESS_REFUSED', `${host}:${port}${at} is not an origin to read from`, {
-    details: { host, port, ...(address === undefined ? {} : { address }) },
-  });
 }
 
 /** Looks names up and keeps of their addresses those that the policy lets through for `host` and `port`. */
@@ -77,7 +64,7 @@ export function lookupFor(
       if (error !== null) return callback(error, '', 0);
       const open = found.filter(({ address }) => policy.allowsAddress(host, port, address));
       const [first] = open;
-      if (first === undefined) return callback(refused(host, port, found[0]?.address), '', 0);
+      if (first === undefined) return callback(addressRefused(host, port, found[0]?.address), '', 0);
       if (options.all === true) return callback(null, open);
       return callback(null, first.address, first.family);
     });

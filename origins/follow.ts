@@ -1,11 +1,10 @@
 import type { Dispatcher } from 'undici';
 import { ShoalError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
-import { parseSourceUrl } from '../core/source.ts';
+import { parseSourceUrl, portOf } from '../core/source.ts';
 import type { AddressPolicy } from './address-policy.ts';
-import { portOf, refused } from './connector.ts';
 import { type Exchange, openExchange } from './exchange.ts';
-import { connectionError, protocolError } from './origin-error.ts';
+import { addressRefused, connectionError, protocolError } from './origin-error.ts';
 import { callerHeaders, impersonalHeaders, type OwnHeaders } from './request-headers.ts';
 
 /** What following needs of the origin that does it. */
@@ -40,7 +39,7 @@ export async function follow(
   let theirs = callerHeaders(request.headers);
   for (let hops = 0; ; hops += 1) {
     const port = portOf(url);
-    if (!follower.policy.allowsHost(url.hostname, port)) throw refused(url.hostname, port, undefined);
+    if (!follower.policy.allowsHost(url.hostname, port)) throw addressRefused(url.hostname, port);
     const headers = { ...theirs, ...own, 'accept-encoding': 'identity' };
     const sent = openExchange(follower.agent, url, headers, signal, { method: request.method ?? 'GET' });
     const exchange = await sent.catch((error: unknown) => {

@@ -1,8 +1,9 @@
 import type { Clock, Random } from '../core/clock.ts';
 import { ShoalError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
+import { portOf } from '../core/source.ts';
 import type { AddressPolicy } from './address-policy.ts';
-import { createOriginAgent, portOf, type ResolveName } from './connector.ts';
+import { createOriginAgent, type ResolveName } from './connector.ts';
 import { ORIGIN_LIMITS, type OriginLimits } from './limits.ts';
 import type { Origin } from './origin.ts';
 import { probeOrigin } from './probe.ts';

@@ -46,6 +46,14 @@ function isParserError(error: unknown, code: string): boolean {
   return error instanceof Error && error.name === 'HTTPParserError' && code !== 'HPE_INVALID_EOF_STATE';
 }
 
+/** The error for a host that may not be read. */
+export function addressRefused(host: string, port: number, address?: string): ShoalError {
+  const at = address === undefined || address === host ? '' : ` (${address})`;
+  return new ShoalError('ERR_SOURCE_ADDRESS_REFUSED', `${host}:${port}${at} is not an origin to read from`, {
+    details: { host, port, ...(address === undefined ? {} : { address }) },
+  });
+}
+
 /** The error for an answer that is a refusal. */
 export function statusError(status: number, headers: IncomingHttpHeaders, url: URL): ShoalError {
   return new ShoalError(codeOfStatus(status), `${url.host} answered ${status}`, {

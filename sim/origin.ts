@@ -11,7 +11,8 @@ import type { SimRandom } from './random.ts';
 /** What a simulated origin has at one URL. */
 export interface SimContent {
   readonly bytes: Uint8Array;
-  readonly etag?: string;
+  readonly etag?: string | undefined;
+  readonly lastModified?: string;
   /** Gives ranges; true unless said. */
   readonly ranges?: boolean;
   /** Tells the length before the end; true unless said. */
@@ -78,11 +79,13 @@ export class SimOrigin implements Origin {
     signal: AbortSignal,
   ): Promise<ProbeAnswer> {
     const content = await this.#askOften(request, signal);
-    const { bytes, etag, ranges = true, sized = true, mediaType } = content;
-    if (etag !== undefined && request.known?.etag === etag) return { kind: 'unchanged' };
+    const { bytes, etag, lastModified, ranges = true, sized = true, mediaType } = content;
+    const [ours, theirs] = [etag ?? lastModified, request.known?.etag ?? request.known?.lastModified];
+    if (ours !== undefined && ours === theirs) return { kind: 'unchanged' };
     const probed: Probed = {
       length: sized ? bytes.length : undefined,
       etag,
+      lastModified,
       ranges: ranges && sized,
       audience: 'authorization' in request.headers ? 'source' : 'public',
       mediaType,

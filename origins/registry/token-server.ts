@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { ShoalError } from '../../core/errors.ts';
-import { portOf, refused } from '../connector.ts';
+import { portOf } from '../../core/source.ts';
 import { openExchange } from '../exchange.ts';
 import { type Answer, follow } from '../follow.ts';
-import { connectionError, isPassing, statusError } from '../origin-error.ts';
+import { addressRefused, connectionError, isPassing, statusError } from '../origin-error.ts';
 import type { OriginReader } from '../probe.ts';
 import { RetryBudget } from '../retry.ts';
 import type { Demand } from './demand.ts';
@@ -116,8 +116,7 @@ async function exchangeIdentity(
   signal: AbortSignal,
 ): Promise<Answer> {
   const url = new URL(demand.realm);
-  if (!reader.policy.allowsHost(url.hostname, portOf(url)))
-    throw refused(url.hostname, portOf(url), undefined);
+  if (!reader.policy.allowsHost(url.hostname, portOf(url))) throw addressRefused(url.hostname, portOf(url));
   const form = new URLSearchParams({ grant_type: 'refresh_token', client_id: CLIENT, refresh_token: token });
   form.set('service', demand.service ?? '');
   if (demand.scope !== undefined) form.set('scope', demand.scope);

@@ -1,6 +1,6 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
-import { portOf } from '../../origins/connector.ts';
+import { portOf } from '../../core/source.ts';
 import { connectionError } from '../../origins/origin-error.ts';
 import { hasBody } from '../framing.ts';
 import { endToEnd, withVia } from './headers.ts';

@@ -1,4 +1,5 @@
 import { ShoalError } from '../../core/errors.ts';
+import { portOf } from '../../core/source.ts';
 import { DEFAULT_RULES } from './default-rules.ts';
 import { compileGlob, compilePattern, type Pattern } from './pattern.ts';
 
@@ -141,11 +142,6 @@ export function createRules(own: readonly ForwardRule[]): Rules {
       return false;
     },
   };
-}
-
-function portOf(url: URL): number {
-  if (url.port !== '') return Number(url.port);
-  return url.protocol === 'https:' ? 443 : 80;
 }
 
 function methodMatches({ use, methods }: ForwardRule, method: string): boolean {

@@ -3,7 +3,8 @@ import { request as requestHttps, Agent as TlsAgent } from 'node:https';
 import { connect, isIP, type Socket } from 'node:net';
 import { ShoalError } from '../../core/errors.ts';
 import type { AddressPolicy } from '../../origins/address-policy.ts';
-import { lookupFor, type ResolveName, refused } from '../../origins/connector.ts';
+import { lookupFor, type ResolveName } from '../../origins/connector.ts';
+import { addressRefused } from '../../origins/origin-error.ts';
 import type { ForwardLimits } from './limits.ts';
 import type { Authority, Target } from './target.ts';
 
@@ -43,7 +44,7 @@ export function createUpstream({ policy, limits, ca, resolve }: UpstreamOptions)
   const tls = new TlsAgent(ca === undefined ? options : { ...options, ca: [...ca] });
 
   function judge({ host, port }: Authority): void {
-    if (!policy.allowsHost(host, port)) throw refused(host, port, undefined);
+    if (!policy.allowsHost(host, port)) throw addressRefused(host, port);
   }
 
   return {

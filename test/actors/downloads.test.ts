@@ -1,8 +1,13 @@
-import { expect, test, vi } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { ShoalError } from '../../core/errors.ts';
 import type { SimHost } from '../../sim/host.ts';
+import { SimOrigin } from '../../sim/origin.ts';
 import { createSimulation } from '../../sim/world.ts';
 import { delivered, digestOf, MIB, URL_A } from '../sim/scene.ts';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 test.each([
   'Host',
@@ -54,4 +59,21 @@ test('content that cannot be sealed is not given out: the download fails with th
   await sim.run(30_000, () => gets.every(({ state }) => state !== 'running'));
   expect(gets[0]?.error).toMatchObject({ code: 'ERR_STORE_IO', message: 'no seal' });
   expect(gets[1] && (await delivered(gets[1], content))).toBe(true);
+});
+
+test('where the policy of the host refuses the origin, the error says so and not that a flag forbids it', async () => {
+  const sim = createSimulation({ seed: 1, hosts: 1, linkBytesPerSec: MIB });
+  vi.spyOn(SimOrigin.prototype, 'allows').mockReturnValue(false);
+  sim.publish(URL_A, MIB);
+  sim.start();
+  await sim.run(2_500);
+  const [host] = sim.hosts as [SimHost];
+  const gets = [false, true].map((noOrigin) => host.get({ resource: URL_A, noOrigin }));
+  await sim.run(30_000, () => gets.every(({ state }) => state !== 'running'));
+  expect(gets.map(({ error }) => error?.code)).toEqual([
+    'ERR_SOURCE_ADDRESS_REFUSED',
+    'ERR_SOURCE_FORBIDDEN',
+  ]);
+  expect(gets[0]?.error?.message).toContain('origin.test:80');
+  expect(sim.origin.requests).toEqual([]);
 });

@@ -258,3 +258,28 @@ test('whoever asks sees at least the version that the origin had when they asked
     { numRuns: 500 },
   );
 });
+
+test('a task whose one stream broke off is not pointed to again, not by a flight that knew it either', () => {
+  const { ask, found } = watched();
+  const plain: Probed = {
+    length: 5,
+    lastModified: 'Mon, 01 Jan 2024 00:00:00 GMT',
+    ranges: false,
+    audience: 'public',
+  };
+  ask(A, 1);
+  found(A, 1, version(1), plain);
+  expect(ask(B, 1)).toMatchObject({ status: 'ask-origin', known: { taskId: version(1) } });
+  expect(ask(C, 1, { brokenOff: version(1), maxStaleMs: 60_000 })).toMatchObject({ status: 'wait' });
+  found(B, 1, version(1), plain);
+  expect(ask(C, 1, { brokenOff: version(1), maxStaleMs: 60_000 })).toEqual({ status: 'ask-origin' });
+  found(C, 1, version(2), plain);
+  expect(ask(A, 2, { brokenOff: version(1), maxStaleMs: 60_000 })).toMatchObject({ taskId: version(2) });
+});
+
+test('a task that a strong ETag names is pointed to whatever a host says of it', () => {
+  const { ask, found } = watched();
+  ask(A, 1);
+  found(A, 1, version(1));
+  expect(ask(B, 1, { brokenOff: version(1), maxStaleMs: 60_000 })).toMatchObject({ taskId: version(1) });
+});

@@ -5,18 +5,21 @@ import { PeerOrigin } from '../../actors/peer-origin.ts';
 import { Transfer } from '../../actors/transfer.ts';
 import { ShoalError } from '../../core/errors.ts';
 import type { TaskId } from '../../core/ids.ts';
-import type { OpenBody } from '../../origins/origin.ts';
+import type { OpenBody, ProbeAnswer } from '../../origins/origin.ts';
 import { createMemoryStore } from '../../storage/memory-store.ts';
 
 const taskId = `sha256-${'0'.repeat(64)}` as TaskId;
 
-/** Content of three pieces of ten bytes whose origin gives no ranges. */
-async function streamed() {
-  const content = new PeerContent(createMemoryStore({ clock: { wall: () => 0 } }), taskId, [], '');
+const ofUrl = `url-${'0'.repeat(64)}` as TaskId;
+
+/** Content of three pieces of ten bytes whose origin gives no ranges, and what a second request there is answered. */
+async function streamed(id = taskId, again?: ProbeAnswer) {
+  const content = new PeerContent(createMemoryStore({ clock: { wall: () => 0 } }), id, [], '');
   await content.learn(30, 10);
   content.ranges = false;
-  const world = { clock: { now: () => 0 }, log: { debug() {} } } as unknown as HostWorld;
-  const read = (first: number, body: OpenBody) =>
+  const probe = vi.fn(() => Promise.resolve(again));
+  const world = { clock: { now: () => 0 }, log: { debug() {} }, origin: { probe } } as unknown as HostWorld;
+  const read = (first: number, body?: OpenBody) =>
     new Transfer(
       {
         world,
@@ -29,7 +32,7 @@ async function streamed() {
       { first, count: 3 - first, from: 'origin', hedge: false },
       body,
     ).ended;
-  return { content, read };
+  return { content, read, probe };
 }
 
 function bodyFrom(start: number) {
@@ -58,6 +61,39 @@ test('a stream is not written anywhere but from the first byte on', async () => 
     expect(body.pump).not.toHaveBeenCalled();
     expect(body.discard).toHaveBeenCalled();
   }
+});
+
+function answered(etag: string | undefined, length = 30) {
+  const body = bodyFrom(0);
+  return {
+    kind: 'content' as const,
+    probed: { length, etag, ranges: false, audience: 'public' as const },
+    body,
+  };
+}
+
+test.each([
+  ['the same ETag and length', '"1"', answered('"1"'), undefined],
+  ['another ETag', '"1"', answered('"2"'), 'ERR_TASK_CHANGED'],
+  ['no ETag any more', '"1"', answered(undefined), 'ERR_TASK_CHANGED'],
+  ['another length', '"1"', answered('"1"', 31), 'ERR_TASK_CHANGED'],
+])('a broken stream is read once more: %s', async (_, etag, again, code) => {
+  const { content, read } = await streamed(ofUrl, again);
+  content.etag = etag;
+  expect((await read(0)).failure?.error.code).toBe(code);
+  expect(again.body.discard).toHaveBeenCalledTimes(code === undefined ? 0 : 1);
+});
+
+test('a broken stream is not asked for again where nothing could tell that it is the same', async () => {
+  const { read, probe } = await streamed(ofUrl, answered(undefined));
+  expect((await read(0)).failure?.error.code).toBe('ERR_TASK_CHANGED');
+  expect(probe).not.toHaveBeenCalled();
+});
+
+test('where the whole has a digest, a second stream may come with another ETag', async () => {
+  const { content, read } = await streamed(taskId, answered('"2"'));
+  content.etag = '"1"';
+  expect((await read(0)).failure).toBeUndefined();
 });
 
 test('a lease that waited while the origin failed ends with what the origin said', async () => {
