@@ -1,5 +1,5 @@
-import type { IncomingHttpHeaders } from 'node:http';
-import type { Dispatcher } from 'undici';
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { type OriginConnections, timedOut } from './connections.ts';
 import type { OriginSink } from './origin.ts';
 
 /** A request whose headers have come and whose body waits. Must be pumped or discarded. */
@@ -28,9 +28,9 @@ export interface RequestForm {
   readonly body?: string;
 }
 
-/** Sends one request; redirects are the caller's. Rejects with undici's error, or the signal's reason. */
+/** Sends one request; redirects are the caller's. Rejects with Node's error, or the signal's reason. */
 export function openExchange(
-  dispatcher: Dispatcher,
+  connections: OriginConnections,
   url: URL,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
@@ -39,62 +39,81 @@ export function openExchange(
   const { method = 'GET' } = form;
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const body = new BodyPump();
-    const onAbort = () => {
-      body.stop(signal.reason);
-      reject(signal.reason);
+    const request = connections.request(url, method, headers);
+    const stall = new Stall(connections.stallMs, request);
+    let body: BodyPump | undefined;
+    const onAbort = () => request.destroy(asError(signal.reason));
+    const heard = () => {
+      signal.removeEventListener('abort', onAbort);
+      stall.end();
     };
     signal.addEventListener('abort', onAbort, { once: true });
-    const heard = () => signal.removeEventListener('abort', onAbort);
-    dispatcher.dispatch(
-      {
-        origin: url.origin,
-        path: `${url.pathname}${url.search}`,
-        method,
-        body: form.body ?? null,
-        headers: { ...headers },
-      },
-      {
-        onRequestStart: (controller) => body.started(controller),
-        onResponseStart: (controller, status, responseHeaders) => {
-          if (status < 200) return;
-          heard();
-          controller.pause();
-          resolve({
-            status,
-            headers: responseHeaders,
-            pump: (sink, pumpSignal, limit) => body.pump(sink, pumpSignal, limit),
-            discard: () => body.stop(new Error('discarded')),
-          });
-        },
-        onResponseData: (_controller, chunk) => body.data(chunk),
-        onResponseEnd: () => body.end(undefined),
-        onResponseError: (_controller, error) => {
-          heard();
-          body.end(error);
-          reject(signal.aborted ? signal.reason : error);
-        },
-      },
-    );
+    // A request is over only with its connection: what goes wrong after the headers is the body's.
+    request.on('error', (error) => {
+      heard();
+      body?.end(error);
+      reject(signal.aborted ? signal.reason : error);
+    });
+    request.once('finish', () => stall.begin());
+    request.once('response', (response) => {
+      heard();
+      const pump = new BodyPump(response, stall);
+      body = pump;
+      resolve({
+        status: response.statusCode ?? 0,
+        headers: response.headers,
+        pump: (sink, pumpSignal, limit) => pump.pump(sink, pumpSignal, limit),
+        discard: () => pump.stop(new Error('discarded')),
+      });
+    });
+    request.end(form.body);
   });
+}
+
+/** Gives a request up where nothing comes for too long while something is waited for. */
+class Stall {
+  readonly #stallMs: number;
+  readonly #request: ClientRequest;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(stallMs: number, request: ClientRequest) {
+    this.#stallMs = stallMs;
+    this.#request = request;
+  }
+
+  /** Waits from now on, or again. */
+  begin(): void {
+    if (this.#timer !== undefined) return void this.#timer.refresh();
+    const late = () => this.#request.destroy(timedOut(`nothing came for ${this.#stallMs} ms`));
+    this.#timer = setTimeout(late, this.#stallMs);
+  }
+
+  /** Nothing is waited for. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
 }
 
 /** Carries one body from the connection to a sink. */
 class BodyPump {
-  #controller: Dispatcher.DispatchController | undefined;
+  readonly #response: IncomingMessage;
+  readonly #stall: Stall;
   #sink: OriginSink | undefined;
   #limit = Number.POSITIVE_INFINITY;
   #bytes = 0;
   /** The sink has a chunk and has not given it back. */
   #busy = false;
   #ended = false;
-  #stopped: unknown;
   #failure: unknown;
   #settle: (() => void) | undefined;
 
-  started(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    if (this.#stopped !== undefined) controller.abort(asError(this.#stopped));
+  constructor(response: IncomingMessage, stall: Stall) {
+    this.#response = response;
+    this.#stall = stall;
+    response.on('error', (error) => this.end(error));
+    response.once('end', () => this.end(undefined));
+    response.once('close', () => this.end(new Error('the connection was closed')));
   }
 
   async pump(sink: OriginSink, signal: AbortSignal, limit = Number.POSITIVE_INFINITY): Promise<number> {
@@ -111,7 +130,7 @@ class BodyPump {
         this.#settle = resolve;
         if (limit === 0) this.stop(undefined);
         else if (this.#ended) this.#finish();
-        else this.#controller?.resume();
+        else this.#start();
       });
     } finally {
       signal.removeEventListener('abort', onAbort);
@@ -121,9 +140,14 @@ class BodyPump {
     return this.#bytes;
   }
 
-  data(chunk: Buffer): void {
-    // A resumed parser flushes with an empty chunk; pausing on that would go round for ever.
-    if (this.#ended || this.#sink === undefined || chunk.length === 0) return;
+  #start(): void {
+    this.#stall.begin();
+    this.#response.on('data', (chunk: Buffer) => this.#data(chunk));
+  }
+
+  #data(chunk: Buffer): void {
+    if (this.#ended || this.#sink === undefined) return;
+    this.#stall.begin();
     const left = this.#limit - this.#bytes;
     const part = chunk.length > left ? chunk.subarray(0, left) : chunk;
     this.#bytes += part.length;
@@ -138,13 +162,15 @@ class BodyPump {
 
   #wait(given: Promise<void>): void {
     this.#busy = true;
-    this.#controller?.pause();
+    this.#response.pause();
+    this.#stall.end();
     given.then(
       () => {
         this.#busy = false;
-        if (this.#ended) this.#finish();
-        else if (this.#bytes >= this.#limit) this.stop(undefined);
-        else this.#controller?.resume();
+        if (this.#ended) return this.#finish();
+        if (this.#bytes >= this.#limit) return this.stop(undefined);
+        this.#stall.begin();
+        this.#response.resume();
       },
       (error: unknown) => {
         this.#busy = false;
@@ -168,12 +194,12 @@ class BodyPump {
     if (this.#ended) return;
     this.#ended = true;
     this.#failure ??= error;
-    this.#stopped = error ?? new Error('enough');
-    this.#controller?.abort(asError(this.#stopped));
+    this.#response.destroy();
     if (!this.#busy) this.#finish();
   }
 
   #finish(): void {
+    this.#stall.end();
     this.#settle?.();
   }
 }

@@ -1,15 +1,15 @@
-import type { Dispatcher } from 'undici';
 import { ShoalError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { parseSourceUrl, portOf } from '../core/source.ts';
 import type { AddressPolicy } from './address-policy.ts';
+import type { OriginConnections } from './connections.ts';
 import { type Exchange, openExchange } from './exchange.ts';
 import { addressRefused, connectionError, protocolError } from './origin-error.ts';
 import { callerHeaders, impersonalHeaders, type OwnHeaders } from './request-headers.ts';
 
 /** What following needs of the origin that does it. */
 export interface Follower {
-  readonly agent: Dispatcher;
+  readonly connections: OriginConnections;
   readonly policy: AddressPolicy;
   readonly redirects: number;
   readonly logger: Logger;
@@ -41,7 +41,9 @@ export async function follow(
     const port = portOf(url);
     if (!follower.policy.allowsHost(url.hostname, port)) throw addressRefused(url.hostname, port);
     const headers = { ...theirs, ...own, 'accept-encoding': 'identity' };
-    const sent = openExchange(follower.agent, url, headers, signal, { method: request.method ?? 'GET' });
+    const sent = openExchange(follower.connections, url, headers, signal, {
+      method: request.method ?? 'GET',
+    });
     const exchange = await sent.catch((error: unknown) => {
       throw signal.aborted ? signal.reason : connectionError(error, url);
     });

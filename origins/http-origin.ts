@@ -1,9 +1,8 @@
 import type { Clock, Random } from '../core/clock.ts';
-import { ShoalError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { portOf } from '../core/source.ts';
 import type { AddressPolicy } from './address-policy.ts';
-import { createOriginAgent, type ResolveName } from './connector.ts';
+import { createOriginConnections, type ResolveName } from './connections.ts';
 import { ORIGIN_LIMITS, type OriginLimits } from './limits.ts';
 import type { Origin } from './origin.ts';
 import { probeOrigin } from './probe.ts';
@@ -26,8 +25,9 @@ export interface HttpOriginOptions {
 export function createHttpOrigin(options: HttpOriginOptions): Origin {
   const { policy, logger, clock, random } = options;
   const limits = { ...ORIGIN_LIMITS, ...options.limits };
-  const agent = createOriginAgent(policy, limits, options.ca, options.resolve);
-  const reader = { agent, policy, logger, clock, random, limits, redirects: limits.redirects };
+  const { ca, resolve } = options;
+  const connections = createOriginConnections({ policy, limits, ca, resolve });
+  const reader = { connections, policy, logger, clock, random, limits, redirects: limits.redirects };
   return {
     probe: (request, signal) => probeOrigin(reader, request, signal),
     read: (request, sink, signal) => readOrigin(reader, request, sink, signal),
@@ -41,7 +41,7 @@ export function createHttpOrigin(options: HttpOriginOptions): Origin {
       }
     },
     async close() {
-      await agent.destroy(new ShoalError('ERR_SOURCE_UNAVAILABLE', 'the reader of origins is closed'));
+      connections.close();
     },
   };
 }

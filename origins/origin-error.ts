@@ -3,8 +3,8 @@ import { type ErrorCode, ShoalError } from '../core/errors.ts';
 
 const TLS_CODES =
   /^(ERR_TLS_|ERR_SSL_|CERT_|CRL_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|EPROTO$)/;
-const PROTOCOL_CODES =
-  /^(UND_ERR_HEADERS_OVERFLOW|UND_ERR_RESPONSE|UND_ERR_INVALID_ARG|UND_ERR_RES_EXCEEDED)/;
+/** HTTP that Node does not take, or that it does not send; a body that ends too early is a cut like any other. */
+const PROTOCOL_CODES = /^(HPE_(?!INVALID_EOF_STATE$)|ERR_INVALID_CHAR$|ERR_INVALID_HTTP_TOKEN$)/;
 
 /** Headers that speak of the connection, or of the one who asked. */
 const PRIVATE_HEADERS = new Set([
@@ -29,7 +29,7 @@ export function connectionError(error: unknown, url: URL): ShoalError {
       details: { reason: code },
     });
   }
-  if (PROTOCOL_CODES.test(code) || isParserError(error, code)) {
+  if (PROTOCOL_CODES.test(code)) {
     return new ShoalError('ERR_SOURCE_PROTOCOL', `${url.host} does not speak HTTP as it should: ${text}`, {
       cause: error,
       details: { reason: code },
@@ -39,11 +39,6 @@ export function connectionError(error: unknown, url: URL): ShoalError {
     cause: error,
     details: { reason: code },
   });
-}
-
-/** The parser's errors carry a code only at times; a body that ends too early is a cut like any other. */
-function isParserError(error: unknown, code: string): boolean {
-  return error instanceof Error && error.name === 'HTTPParserError' && code !== 'HPE_INVALID_EOF_STATE';
 }
 
 /** The error for a host that may not be read. */

@@ -1,8 +1,7 @@
 import type { Clock, Random } from '../../core/clock.ts';
-import { ShoalError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { AddressPolicy } from '../address-policy.ts';
-import { createOriginAgent } from '../connector.ts';
+import { createOriginConnections } from '../connections.ts';
 import { ORIGIN_LIMITS, type OriginLimits } from '../limits.ts';
 import type { Origin } from '../origin.ts';
 import { Authorizer } from './authorizer.ts';
@@ -42,8 +41,8 @@ const CLIENT_LIMITS: Partial<OriginLimits> = { tries: 3, budgetMs: 5_000, backof
 export function openRegistries(options: RegistriesOptions): Registries {
   const { policy, logger, clock, random, registries, runHelper } = options;
   const limits = { ...ORIGIN_LIMITS, ...CLIENT_LIMITS, ...options.limits };
-  const agent = createOriginAgent(policy, limits, options.ca);
-  const reader = { agent, policy, logger, clock, random, limits, redirects: limits.redirects };
+  const connections = createOriginConnections({ policy, limits, ca: options.ca, resolve: undefined });
+  const reader = { connections, policy, logger, clock, random, limits, redirects: limits.redirects };
   const file = options.dockerConfig;
   const credentials = new Credentials({ file, registries, clock, logger, ...(runHelper && { runHelper }) });
   const authorizer = new Authorizer(reader, credentials);
@@ -52,7 +51,7 @@ export function openRegistries(options: RegistriesOptions): Registries {
     origin: (inner, name) => createRegistryOrigin({ inner, authorizer, name }),
     async close() {
       authorizer.close();
-      await agent.destroy(new ShoalError('ERR_SOURCE_UNAVAILABLE', 'the client of registries is closed'));
+      connections.close();
     },
   };
 }

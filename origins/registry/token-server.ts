@@ -121,7 +121,10 @@ async function exchangeIdentity(
   form.set('service', demand.service ?? '');
   if (demand.scope !== undefined) form.set('scope', demand.scope);
   const headers = { 'content-type': 'application/x-www-form-urlencoded', 'accept-encoding': 'identity' };
-  const sent = openExchange(reader.agent, url, headers, signal, { method: 'POST', body: form.toString() });
+  const sent = openExchange(reader.connections, url, headers, signal, {
+    method: 'POST',
+    body: form.toString(),
+  });
   const exchange = await sent.catch((error: unknown) => {
     throw signal.aborted ? signal.reason : connectionError(error, url);
   });

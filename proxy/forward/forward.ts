@@ -6,7 +6,7 @@ import type { ShoalError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { HostMetrics, ProxyRoute } from '../../core/metrics.ts';
 import type { AddressPolicy } from '../../origins/address-policy.ts';
-import type { ResolveName } from '../../origins/connector.ts';
+import type { ResolveName } from '../../origins/connections.ts';
 import type { Origin } from '../../origins/origin.ts';
 import type { ForwardHandler } from '../forward-handler.ts';
 import { loadCa } from './ca.ts';

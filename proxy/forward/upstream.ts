@@ -3,7 +3,7 @@ import { request as requestHttps, Agent as TlsAgent } from 'node:https';
 import { connect, isIP, type Socket } from 'node:net';
 import { ShoalError } from '../../core/errors.ts';
 import type { AddressPolicy } from '../../origins/address-policy.ts';
-import { lookupFor, type ResolveName } from '../../origins/connector.ts';
+import { connectWithin, lookupFor, type ResolveName } from '../../origins/connections.ts';
 import { addressRefused } from '../../origins/origin-error.ts';
 import type { ForwardLimits } from './limits.ts';
 import type { Authority, Target } from './target.ts';
@@ -59,9 +59,7 @@ export function createUpstream({ policy, limits, ca, resolve }: UpstreamOptions)
       const request = secure
         ? requestHttps({ ...given, lookup, agent: tls, ...(isIP(host) === 0 && { servername: host }) })
         : requestHttp({ ...given, lookup, agent: plain });
-      request.once('socket', (socket) =>
-        giveUpConnecting(socket, request, secure, `${host}:${port}`, connectMs),
-      );
+      connectWithin(connectMs, request, secure, () => tooLate(host, port));
       request.setTimeout(idleMs, () => request.destroy(timeout(`${host}:${port} sent nothing for too long`)));
       return request;
     },
@@ -74,9 +72,7 @@ export function createUpstream({ policy, limits, ca, resolve }: UpstreamOptions)
         lookup: lookupFor(host, port, policy, resolve),
       });
       await new Promise<void>((resolve, reject) => {
-        socket.setTimeout(connectMs, () =>
-          socket.destroy(timeout(`${host}:${port} did not accept the connection in time`)),
-        );
+        socket.setTimeout(connectMs, () => socket.destroy(tooLate(host, port)));
         socket.once('error', reject);
         socket.once('connect', () => {
           socket.off('error', reject);
@@ -102,20 +98,8 @@ function makeRoom(agent: Agent, most: number): void {
   for (const socket of waiting ?? []) socket.destroy();
 }
 
-function giveUpConnecting(
-  socket: Socket,
-  request: ClientRequest,
-  secure: boolean,
-  name: string,
-  connectMs: number,
-): void {
-  if (!socket.connecting) return;
-  const timer = setTimeout(
-    () => request.destroy(timeout(`${name} did not accept the connection in time`)),
-    connectMs,
-  );
-  socket.once(secure ? 'secureConnect' : 'connect', () => clearTimeout(timer));
-  socket.once('close', () => clearTimeout(timer));
+function tooLate(host: string, port: number): ShoalError {
+  return timeout(`${host}:${port} did not accept the connection in time`);
 }
 
 function timeout(message: string): ShoalError {

@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { ResolveName } from '../../../origins/connector.ts';
+import type { ResolveName } from '../../../origins/connections.ts';
 import { raw, startProxy, statusOf, type TestProxy } from './support.ts';
 import { exchange, openTlsScene, openTunnel } from './tls-scene.ts';
 
