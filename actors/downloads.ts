@@ -6,6 +6,7 @@ import type { Proofs } from './audience.ts';
 import { untilComplete } from './completion.ts';
 import { localResult, peerResult } from './download-facts.ts';
 import { targetOf } from './download-target.ts';
+import { endedBy } from './ended-by.ts';
 import type { FreshBytes } from './fresh-ranges.ts';
 import { Gate, refuseBareAdmission } from './gate.ts';
 import type { HostWorld } from './host-world.ts';
@@ -168,10 +169,14 @@ export class Downloads {
 
   /**
    * The content, or a range of it, in order while it arrives. A reader that goes away ends nothing for others; the
-   * download itself is given up with its last client, and what it brought stays.
+   * download itself is given up soon after its last client, and what it brought stays.
    * @throws any ShoalError, also in the middle; ERR_TASK_RANGE before the first byte
    */
-  async *stream(
+  stream(request: DownloadRequest, hooks: StreamHooks, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    return endedBy(signal, this.#streamOften(request, hooks, signal));
+  }
+
+  async *#streamOften(
     request: DownloadRequest,
     hooks: StreamHooks,
     signal: AbortSignal,

@@ -217,10 +217,10 @@ export class PeerActor {
     this.#listeners.add(listener);
     this.#idleTimer?.();
     return () => {
-      this.#listeners.delete(listener);
-      if (this.#listeners.size > 0) return;
+      if (!this.#listeners.delete(listener) || this.#listeners.size > 0) return;
       if (this.state === 'serving') this.#startIdleTimer();
-      else if (!this.ended) this.leave();
+      // Whoever reads range after range comes back at once: what is in flight is not thrown away.
+      else if (!this.ended) this.#idleTimer = this.#world.clock.after(LIMITS.lingerMs, () => this.leave());
     };
   }
 

@@ -65,6 +65,8 @@ export const LIMITS = {
   parentsInReply: 8,
   /** A task or peer actor ends this long after its last transfer. */
   idleActorMs: 60_000,
+  /** A download goes on this long after its last client went away. */
+  lingerMs: 500,
   tokenMs: 3_600_000,
   clockLeewayMs: 60_000,
   daemonGoneMs: 3_000,

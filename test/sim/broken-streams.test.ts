@@ -22,7 +22,7 @@ test('a get of one stream that was given up in the middle can be got again, on t
   const first = host(sim, 0).get({ resource: URL_A });
   await sim.run(6_000);
   first.abort.abort();
-  await sim.run(100);
+  await sim.run(1_000);
   expect(first.state).toBe('failed');
   const again = [host(sim, 0), host(sim, 1)].map((one) => one.get({ resource: URL_A }));
   await sim.run(60_000, () => again.every(({ state }) => state !== 'running'));
@@ -48,6 +48,7 @@ test('a new stream has other content of the same length and date: nobody gets a 
   const first = host(sim, 0).get({ resource: URL_A });
   await sim.run(6_000);
   first.abort.abort();
+  await sim.run(1_000);
   const other = sim.publish(URL_A, content.bytes.length, {
     ...PLAIN,
     bytes: sim.random.fork('other').bytes(content.bytes.length),
@@ -66,7 +67,7 @@ test('a stream whose version is told by an ETag goes on where it is still the sa
     const first = host(sim, 0).get({ resource: URL_A });
     await sim.run(6_000);
     first.abort.abort();
-    await sim.run(100);
+    await sim.run(1_000);
     const bytes = sim.random.fork('other').bytes(content.bytes.length);
     const now = changes ? sim.publish(URL_A, bytes.length, { etag: '"2"', ranges: false, bytes }) : content;
     const again = host(sim, 0).get({ resource: URL_A });
