@@ -1,5 +1,6 @@
 import { toShoalError } from '../core/errors.ts';
 import type { Digest, TaskId } from '../core/ids.ts';
+import { LIMITS } from '../core/limits.ts';
 import type { StoredTask } from '../storage/store.ts';
 import type { Access } from './access.ts';
 import type { Proofs } from './audience.ts';
@@ -169,7 +170,7 @@ export class Downloads {
 
   /**
    * The content, or a range of it, in order while it arrives. A reader that goes away ends nothing for others; the
-   * download itself is given up soon after its last client, and what it brought stays.
+   * download itself is given up with its last client, and what it brought stays.
    * @throws any ShoalError, also in the middle; ERR_TASK_RANGE before the first byte
    */
   stream(request: DownloadRequest, hooks: StreamHooks, signal: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -220,6 +221,7 @@ export class Downloads {
     }
     const peer = await this.#peers.open(input);
     const unlisten = peer.listen(() => {});
+    let leave = unlisten;
     try {
       const { range } = request;
       const done = { clock, onProgress: () => {}, maySee: () => false, signal: gate.signal };
@@ -229,8 +231,10 @@ export class Downloads {
       const stored = contentOf(peer);
       this.#note(peer, stored);
       hooks.onResult(peerResult(peer, stored, clock.now() - startedMs));
+      // Whoever reads range after range comes back at once: what is in flight for the next is not thrown away.
+      if (!stored.complete) leave = () => clock.after(LIMITS.lingerMs, unlisten);
     } finally {
-      unlisten();
+      leave();
     }
   }
 

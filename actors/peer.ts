@@ -219,8 +219,7 @@ export class PeerActor {
     return () => {
       if (!this.#listeners.delete(listener) || this.#listeners.size > 0) return;
       if (this.state === 'serving') this.#startIdleTimer();
-      // Whoever reads range after range comes back at once: what is in flight is not thrown away.
-      else if (!this.ended) this.#idleTimer = this.#world.clock.after(LIMITS.lingerMs, () => this.leave());
+      else if (!this.ended) this.leave();
     };
   }
 

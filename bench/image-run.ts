@@ -1,7 +1,5 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
-import { LIMITS } from '../core/limits.ts';
 import { startCommand } from '../test/support/child.ts';
 import { type Containerd, startContainerd } from '../test/support/containerd.ts';
 import { median } from '../test/support/figures.ts';
@@ -52,8 +50,6 @@ export async function measureFirstByte(runs: number): Promise<FirstByteRun[]> {
     const straightMs = await firstByteMs(`http://${lab.registry}${path}`);
     const mirrorMs = await firstByteMs(`http://${mirror}${path}?ns=${lab.registry}`);
     results.push({ straightMs, mirrorMs, within: mirrorMs <= 1.5 * straightMs + 50 });
-    // The link is free again before the next: a download goes on for a moment without its client.
-    await wait(2 * LIMITS.lingerMs);
   }
   return results;
 }

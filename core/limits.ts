@@ -65,7 +65,7 @@ export const LIMITS = {
   parentsInReply: 8,
   /** A task or peer actor ends this long after its last transfer. */
   idleActorMs: 60_000,
-  /** A download goes on this long after its last client went away. */
+  /** A download goes on this long after a client was given a range of it. */
   lingerMs: 500,
   tokenMs: 3_600_000,
   clockLeewayMs: 60_000,

@@ -54,7 +54,8 @@ export function openExchange(
       body?.end(error);
       reject(signal.aborted ? signal.reason : error);
     });
-    request.once('finish', () => stall.begin());
+    // An answer may come before all of the question is sent.
+    request.once('finish', () => body === undefined && stall.begin());
     request.once('response', (response) => {
       heard();
       const pump = new BodyPump(response, stall);

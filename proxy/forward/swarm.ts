@@ -109,6 +109,8 @@ export async function giveFromSwarm(
     );
     if (isHead) {
       response.end();
+      // The one byte asked for is there: to hear the end tells a range given from a client gone.
+      await nextWithin(chunks, world.limits.stallMs);
       return { status, bytes, start };
     }
     const { range } = start;
