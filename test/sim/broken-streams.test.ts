@@ -17,13 +17,18 @@ async function swarm(hosts: number): Promise<{ sim: Simulation; content: SimCont
 
 const host = (sim: Simulation, index: number) => sim.hosts[index] as SimHost;
 
+/** A get on the first host that its client gives up in the middle. */
+async function givenUp(sim: Simulation): Promise<void> {
+  const get = host(sim, 0).get({ resource: URL_A });
+  await sim.run(6_000);
+  get.abort.abort();
+  await sim.run(1_000);
+  expect(get.state).toBe('failed');
+}
+
 test('a get of one stream that was given up in the middle can be got again, on that host and on others', async () => {
   const { sim, content } = await swarm(2);
-  const first = host(sim, 0).get({ resource: URL_A });
-  await sim.run(6_000);
-  first.abort.abort();
-  await sim.run(1_000);
-  expect(first.state).toBe('failed');
+  await givenUp(sim);
   const again = [host(sim, 0), host(sim, 1)].map((one) => one.get({ resource: URL_A }));
   await sim.run(60_000, () => again.every(({ state }) => state !== 'running'));
   for (const get of again) expect(await delivered(get, content)).toBe(true);
@@ -45,10 +50,7 @@ test('the reader of one stream dies: the others start over from one new stream',
 
 test('a new stream has other content of the same length and date: nobody gets a mix', async () => {
   const { sim, content } = await swarm(2);
-  const first = host(sim, 0).get({ resource: URL_A });
-  await sim.run(6_000);
-  first.abort.abort();
-  await sim.run(1_000);
+  await givenUp(sim);
   const other = sim.publish(URL_A, content.bytes.length, {
     ...PLAIN,
     bytes: sim.random.fork('other').bytes(content.bytes.length),
@@ -64,10 +66,7 @@ test('a stream whose version is told by an ETag goes on where it is still the sa
     const content = sim.publish(URL_A, 12 * MIB + 3, { etag: '"1"', ranges: false });
     sim.start();
     await sim.run(2_500);
-    const first = host(sim, 0).get({ resource: URL_A });
-    await sim.run(6_000);
-    first.abort.abort();
-    await sim.run(1_000);
+    await givenUp(sim);
     const bytes = sim.random.fork('other').bytes(content.bytes.length);
     const now = changes ? sim.publish(URL_A, bytes.length, { etag: '"2"', ranges: false, bytes }) : content;
     const again = host(sim, 0).get({ resource: URL_A });
