@@ -5,6 +5,7 @@ import { FORTY, measureFirstByte, measureLone, measureMany, TWELVE } from './ima
 /*
  * Images through the registry mirror, against the registry itself, over shaped links. Needs root.
  *   npm run bench:image -- [--only first,lone,many,small] [--runs 3] [--hosts 8] [--rate 50mbit] [--json]
+ * NETLAB_TCP as for bench:netlab.
  */
 const { values } = parseArgs({
   options: {

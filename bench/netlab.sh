@@ -7,9 +7,12 @@
 #   netlab.sh cut I, heal I  takes host I off the network, and back
 #   netlab.sh ip I, bridge   prints an address: of host I, of the machine itself (not shaped)
 # NETLAB (default shl, at most 6 letters) prefixes every name, NETLAB_NET (default 10.78) the addresses.
+# NETLAB_TCP (default cubic, as on Linux unless somebody changes it) is the congestion control of the hosts, whatever
+# this machine itself has.
 set -euo pipefail
 prefix=${NETLAB:-shl}
 net=${NETLAB_NET:-10.78}
+tcp=${NETLAB_TCP:-cubic}
 bridge=$prefix-br
 [[ $prefix =~ ^[a-z]{1,6}$ ]] || { echo "netlab: NETLAB must be 1 to 6 small letters" >&2; exit 2; }
 
@@ -60,6 +63,7 @@ up() { # count rate
   local i
   for ((i = 0; i < $1; i++)); do
     ip netns add "$prefix$i"
+    ip netns exec "$prefix$i" sysctl -q -w net.ipv4.tcp_congestion_control="$tcp"
     ip link add "$prefix-v$i" type veth peer name eth0 netns "$prefix$i"
     ip link set "$prefix-v$i" master "$bridge" up
     ip -n "$prefix$i" addr add "$(ip_of "$i")/16" dev eth0
@@ -78,5 +82,5 @@ case "${1:-}" in
   heal) ip link set "$prefix-v$2" up ;;
   ip) ip_of "$2" ;;
   bridge) echo "$net.255.254" ;;
-  *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

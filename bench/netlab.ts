@@ -6,7 +6,9 @@ import { measureNetlab, type NetlabRun } from './netlab-run.ts';
 /*
  * One file to N hosts at once over shaped links, against one curl in the same lab. Needs root.
  *   npm run bench:netlab -- --hosts 8 --rate 50mbit --size 128MiB --runs 3 [--digest] [--json]
+ * NETLAB_TCP=bbr gives the lab's hosts another congestion control than Linux's own.
  */
+const { NETLAB_TCP = 'cubic' } = process.env;
 const { values } = parseArgs({
   options: {
     hosts: { type: 'string', default: '8' },
@@ -44,7 +46,9 @@ const report = await measureNetlab({
 if (values.json) console.log(JSON.stringify(report));
 else {
   const head = ['run', 'curl s', 'last file s', 'median host s', 'last/curl', 'median/curl', 'origin copies'];
-  console.log(`${hosts} hosts at once, ${formatBytes(bytes)}, ${values.rate} each way, no seed\n`);
+  console.log(
+    `${hosts} hosts at once, ${formatBytes(bytes)}, ${values.rate} each way, TCP ${NETLAB_TCP}, no seed\n`,
+  );
   console.log(tableOf([head, ...report.runs.map((run, index) => figures(String(index + 1), run))]));
   console.log(
     `\nmedian of the runs: last file ${report.ratio.toFixed(3)}, median host ${report.medianRatio.toFixed(3)} of one curl`,
