@@ -1,10 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { startCommand } from '../test/support/child.ts';
+import { busyCpuSeconds, startCommand, usageOf } from '../test/support/child.ts';
 import { type Containerd, startContainerd } from '../test/support/containerd.ts';
 import { median } from '../test/support/figures.ts';
 import { MIB, writeRandomFile } from '../test/support/files.ts';
 import { buildImage, type Image, pushBlob, pushImage, TAG } from '../test/support/image.ts';
+import type { Swarm } from '../test/support/swarm.ts';
 import { tempDir } from '../test/support/temp-dir.ts';
 import { type ImageLab, on, openImageLab } from './image-lab.ts';
 
@@ -117,6 +118,9 @@ export interface ManyRun {
   readonly medianSeconds: number;
   readonly ratio: number;
   readonly copies: number;
+  /** CPU time while they fetched: of the daemons, the scheduler and NATS, and of everything else on the machine. */
+  readonly shoalCpuSeconds: number;
+  readonly restCpuSeconds: number;
 }
 
 /** Hosts that fetch one image at once through their mirrors over shaped links, beside one plain fetch in the same lab. */
@@ -144,7 +148,11 @@ export async function measureMany(options: {
         through(lab, client, swarm.proxyPortOf(swarm.hosts[at] ?? ''));
       }
       lab.sentBytes();
+      const shoalBefore = shoalCpuSeconds(swarm);
+      const allBefore = busyCpuSeconds();
       const seconds = await Promise.all(clients.map((client) => fetchSeconds(lab, client)));
+      const all = busyCpuSeconds() - allBefore;
+      const shoal = shoalCpuSeconds(swarm) - shoalBefore;
       const makespanSeconds = Math.max(...seconds);
       results.push({
         straightSeconds,
@@ -152,12 +160,19 @@ export async function measureMany(options: {
         medianSeconds: median(seconds),
         ratio: makespanSeconds / straightSeconds,
         copies: lab.sentBytes() / image.bytes,
+        shoalCpuSeconds: shoal,
+        restCpuSeconds: all - shoal,
       });
     } finally {
       await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
     }
   }
   return results;
+}
+
+function shoalCpuSeconds(swarm: Swarm): number {
+  const names = ['nats', 'scheduler', ...swarm.hosts];
+  return names.reduce((sum, name) => sum + usageOf(swarm.pidOf(name)).cpuSeconds, 0);
 }
 
 function labOf(hosts: number, rate: string, image: Image): Promise<ImageLab> {

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { median, tableOf } from '../test/support/figures.ts';
 import { FORTY, measureFirstByte, measureLone, measureMany, TWELVE } from './image-run.ts';
@@ -46,7 +47,10 @@ for (const name of values.only.split(',')) {
     const layers = name === 'many' ? TWELVE : FORTY;
     const results = await measureMany({ hosts, rate: values.rate, layers, runs });
     const worst = Math.max(...results.map((one) => one.copies)).toFixed(3);
-    const sum = `median: last host ${of(results, (one) => one.ratio)} of one plain fetch (bound 1.3), at most ${worst} copies (bound 1.01)`;
+    const cores = availableParallelism();
+    const least = of(results, (one) => one.restCpuSeconds / cores / one.straightSeconds);
+    const sum = `median: last host ${of(results, (one) => one.ratio)} of one plain fetch (bound 1.3), at most ${worst} copies (bound 1.01)
+clients, registry and kernel by themselves keep the machine's ${cores} cores busy for ${least} of one plain fetch`;
     const what = name === 'many' ? '12 layers of 1 to 40 MiB' : '40 blobs of 64 KiB to 1 MiB';
     show(name, `${hosts} hosts at once, image of ${what}, ctr content fetch, ${values.rate}`, results, sum);
   } else {

@@ -138,6 +138,13 @@ export async function until<T>(
   }
 }
 
+/** CPU time this machine has spent on anything since it started, seconds, over all cores. */
+export function busyCpuSeconds(): number {
+  const [total = ''] = readFileSync('/proc/stat', 'utf8').split('\n');
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = total.split(/\s+/).slice(1).map(Number);
+  return (user + nice + system + irq + softirq) / 100;
+}
+
 /** CPU time a process has used, seconds, and the most memory it ever had resident, bytes. */
 export function usageOf(pid: number): { cpuSeconds: number; peakBytes: number; residentBytes: number } {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
