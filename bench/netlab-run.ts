@@ -38,6 +38,8 @@ export interface NetlabRun {
 export interface NetlabReport {
   readonly hosts: number;
   readonly rate: string;
+  /** The hosts' TCP congestion control, as the kernel names it. */
+  readonly congestion: string;
   readonly bytes: number;
   readonly runs: readonly NetlabRun[];
   readonly ratio: number;
@@ -60,6 +62,7 @@ export async function measureNetlab(options: NetlabOptions): Promise<NetlabRepor
     const digest = writeRandomFile(join(dir, 'www/file'), options.bytes);
     await run([NETLAB, 'up', String(options.hosts + 1), options.rate]);
     const address = (await run([NETLAB, 'ip', '0'])).trim();
+    const congestion = await run([...on(0), 'sysctl', '-n', 'net.ipv4.tcp_congestion_control']);
     const runs: NetlabRun[] = [];
     for (let index = 0; index < options.runs; index += 1) {
       const one = await measureOnce(options, join(dir, `run${index}`), address, join(dir, 'www'), digest);
@@ -69,6 +72,7 @@ export async function measureNetlab(options: NetlabOptions): Promise<NetlabRepor
     return {
       hosts: options.hosts,
       rate: options.rate,
+      congestion: congestion.trim(),
       bytes: options.bytes,
       runs,
       ratio: median(runs.map((one) => one.ratio)),

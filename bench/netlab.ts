@@ -8,7 +8,6 @@ import { measureNetlab, type NetlabRun } from './netlab-run.ts';
  *   npm run bench:netlab -- --hosts 8 --rate 50mbit --size 128MiB --runs 3 [--digest] [--json]
  * NETLAB_TCP=bbr gives the lab's hosts another congestion control than Linux's own.
  */
-const { NETLAB_TCP = 'cubic' } = process.env;
 const { values } = parseArgs({
   options: {
     hosts: { type: 'string', default: '8' },
@@ -47,7 +46,7 @@ if (values.json) console.log(JSON.stringify(report));
 else {
   const head = ['run', 'curl s', 'last file s', 'median host s', 'last/curl', 'median/curl', 'origin copies'];
   console.log(
-    `${hosts} hosts at once, ${formatBytes(bytes)}, ${values.rate} each way, TCP ${NETLAB_TCP}, no seed\n`,
+    `${hosts} hosts at once, ${formatBytes(bytes)}, ${values.rate} each way, ${report.congestion}, no seed\n`,
   );
   console.log(tableOf([head, ...report.runs.map((run, index) => figures(String(index + 1), run))]));
   console.log(

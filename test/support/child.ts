@@ -10,13 +10,16 @@ export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** The command line of this build, as argv. */
 export const SHOAL = [process.execPath, join(ROOT, 'bin/shoal')] as const;
 
-// Node reads this whole store at each start, 30 ms of CPU, and nothing here speaks to a public CA.
-const { NODE_EXTRA_CA_CERTS: _unused, ...ENVIRONMENT } = process.env;
-
 const children = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
 });
+
+/** Node reads that store whole at each start, 30 ms of CPU, and nothing here speaks to a public CA. */
+function environment(): NodeJS.ProcessEnv {
+  const { NODE_EXTRA_CA_CERTS: _unused, ...rest } = process.env;
+  return rest;
+}
 
 /** A long-running process whose output goes to a log file. */
 export interface Child {
@@ -33,7 +36,7 @@ export interface Child {
 export function startChild(command: readonly string[], logFile: string): Child {
   const [program = '', ...args] = command;
   const log = openSync(logFile, 'a');
-  const child = spawn(program, args, { env: ENVIRONMENT, stdio: ['ignore', log, log] });
+  const child = spawn(program, args, { env: environment(), stdio: ['ignore', log, log] });
   closeSync(log);
   children.add(child);
   let running = true;
@@ -84,7 +87,7 @@ export interface Run {
 export function startCommand(command: readonly string[], timeoutMs = 300_000): Run {
   const [program = '', ...args] = command;
   const begun = performance.now();
-  const child = spawn(program, args, { env: ENVIRONMENT, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { env: environment(), stdio: ['ignore', 'pipe', 'pipe'] });
   children.add(child);
   let stdout = '';
   let stderr = '';
