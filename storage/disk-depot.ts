@@ -16,7 +16,7 @@ import type { TaskId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Backing, Depot, Detached, Loaded } from './backing.ts';
 import { FdCache } from './fd-cache.ts';
-import { FILE_MODE, FILES, FileBacking, writeMeta } from './file-backing.ts';
+import { FILE_MODE, FILES, FileBacking } from './file-backing.ts';
 import { encodeRecord, PIECE_FILE_HEADER, scanPieceFile } from './piece-file.ts';
 import { PieceTable } from './piece-table.ts';
 import { rehash } from './rehash.ts';
@@ -41,10 +41,9 @@ export class DiskDepot implements Depot {
 
   make(meta: TaskMeta, usedMs: number): Backing {
     const dir = this.#dir(meta.taskId);
+    const backing = new FileBacking(dir, this.#cache, PIECE_FILE_HEADER.length);
     try {
-      // What a create that was cut off, or that failed, left here.
-      rmSync(dir, { recursive: true, force: true });
-      mkdirSync(dir, { recursive: true, mode: 0o750 });
+      makeDir(dir);
       const data = openSync(join(dir, FILES.data), 'w', FILE_MODE);
       try {
         if (meta.length !== undefined) ftruncateSync(data, meta.length);
@@ -52,12 +51,11 @@ export class DiskDepot implements Depot {
         closeSync(data);
       }
       writeFileSync(join(dir, FILES.pieces), PIECE_FILE_HEADER, { mode: FILE_MODE });
-      writeMeta(dir, meta);
+      backing.makeMeta(meta);
     } catch (error) {
       rmSync(dir, { recursive: true, force: true });
       throw error;
     }
-    const backing = new FileBacking(dir, this.#cache, PIECE_FILE_HEADER.length);
     backing.touch(usedMs);
     return backing;
   }
@@ -156,6 +154,17 @@ export class DiskDepot implements Depot {
 export function taskDir(tasks: string, taskId: TaskId): string {
   const hex = taskId.slice(taskId.indexOf('-') + 1);
   return join(tasks, hex.slice(0, 2), taskId);
+}
+
+/** Makes an empty directory of a task, and what it lies in. */
+function makeDir(dir: string): void {
+  try {
+    mkdirSync(dir, { mode: 0o750 });
+  } catch {
+    // What a create that was cut off, or that failed, left here.
+    rmSync(dir, { recursive: true, force: true });
+    mkdirSync(dir, { recursive: true, mode: 0o750 });
+  }
 }
 
 /** What the start needs to know of a task; undefined where its directory is of no use. */

@@ -8,6 +8,9 @@ import type { TaskMeta } from './task-meta.ts';
 /** Content may be read by the group, for those whom the daemon lets in. */
 export const FILE_MODE = 0o640;
 
+/** Of every kernel that Shoal runs on, or more. */
+const PAGE_BYTES = 4096;
+
 /** Names of a task's files in its directory. */
 export const FILES = {
   data: 'data',
@@ -22,6 +25,8 @@ export class FileBacking implements Backing {
   readonly #fds: TaskFds;
   /** Where the next record goes; a torn one is overwritten. */
   #recordsEnd: number;
+  /** Bytes of the meta file, where this backing wrote it. */
+  #metaBytes: number | undefined;
 
   /** @param recordsEnd Bytes of the piece file that are whole. */
   constructor(dir: string, cache: FdCache, recordsEnd: number) {
@@ -67,8 +72,30 @@ export class FileBacking implements Backing {
     this.#recordsEnd = PIECE_FILE_HEADER.length;
   }
 
+  /** The first meta of a new task: while it is not whole, nothing in the directory is of any use. */
+  makeMeta(meta: TaskMeta): void {
+    const text = Buffer.from(JSON.stringify(meta));
+    writeFileSync(join(this.#dir, FILES.meta), text, { mode: FILE_MODE });
+    this.#metaBytes = text.length;
+  }
+
+  /**
+   * In place where old and new lie in one page: the kernel writes that as a whole or, to a killed process, not at all.
+   * Else by a new file that takes the old one's name.
+   */
   saveMeta(meta: TaskMeta): void {
-    writeMeta(this.#dir, meta);
+    const path = join(this.#dir, FILES.meta);
+    const text = JSON.stringify(meta);
+    // JSON may end with spaces.
+    const bytes = Buffer.from(text.padEnd(this.#metaBytes ?? 0));
+    if (this.#metaBytes !== undefined && bytes.length <= PAGE_BYTES) {
+      writeFileSync(path, bytes, { flag: 'r+' });
+    } else {
+      const temporary = join(this.#dir, FILES.temporary);
+      writeFileSync(temporary, bytes, { mode: FILE_MODE });
+      renameSync(temporary, path);
+    }
+    this.#metaBytes = bytes.length;
   }
 
   touch(usedMs: number): void {
@@ -92,13 +119,6 @@ export class FileBacking implements Backing {
   #paths() {
     return { data: join(this.#dir, FILES.data), pieces: join(this.#dir, FILES.pieces) };
   }
-}
-
-/** Replaces a task's meta, all or nothing. */
-export function writeMeta(dir: string, meta: TaskMeta): void {
-  const temporary = join(dir, FILES.temporary);
-  writeFileSync(temporary, JSON.stringify(meta), { mode: FILE_MODE });
-  renameSync(temporary, join(dir, FILES.meta));
 }
 
 function writeAll(fd: number, bytes: Uint8Array, position: number): void {

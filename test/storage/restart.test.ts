@@ -75,6 +75,33 @@ test('pieces taken back of a sealed task stay away after a restart', async () =>
   await second.close();
 });
 
+test('what is known of a task outlives a restart, however long it becomes and how often it changes', async () => {
+  const dir = temporaryDir();
+  const first = await openIn(dir);
+  const { task } = await stored(first, PIECE);
+  const { taskId } = task.record;
+  const url = (length: number) => `https://origin.test/${'x'.repeat(length)}`;
+  for (const length of [1, 50, 6_000, 2]) {
+    await task.amend({
+      sources: [{ url: url(length), credentials: false }],
+      mediaType: 't/'.padEnd(90, 'z'),
+    });
+  }
+  await task.amend({ mediaType: 't/short' });
+  await first.close();
+  const second = await openIn(dir);
+  const again = await second.open(taskId);
+  expect(again?.record).toMatchObject({ mediaType: 't/short' });
+  expect(again?.record.sources.map((source) => source.url)).toEqual(
+    expect.arrayContaining([1, 50, 6_000, 2].map(url)),
+  );
+  await again?.amend({ mediaType: 't/other' });
+  await second.close();
+  const third = await openIn(dir);
+  expect((await third.open(taskId))?.record.mediaType).toBe('t/other');
+  await third.close();
+});
+
 test('a content file that became shorter is noticed without another boot', async () => {
   const dir = temporaryDir();
   const first = await openIn(dir);
