@@ -76,6 +76,21 @@ export class Access {
     throw verdict.error;
   }
 
+  /**
+   * Whoever was let in to a content may have what that one names at its source, for as long as that answer is remembered;
+   * what is known of one of them is not changed.
+   */
+  vouch(by: Omit<Claimant, 'wasOpen'>, contents: readonly string[]): void {
+    const proof = this.#remembered(this.#hash(by.content, by.credential));
+    if (proof?.verdict.kind !== 'allowed') return;
+    for (const content of contents) {
+      const key = this.#hash(content, by.credential);
+      if (this.#remembered(key) !== undefined) continue;
+      this.#proofs.set(key, proof);
+      this.#learn({ content, credential: by.credential, wasOpen: false }, proof.verdict);
+    }
+  }
+
   #remembered(key: string): Proof | undefined {
     const { clock, memoryMs } = this.#options;
     const proof = this.#proofs.get(key);

@@ -6,6 +6,7 @@ import { type ContentStart, openContent } from './content.ts';
 import { nextWithin } from './give-body.ts';
 import { isSchema1, manifestType } from './manifest-type.ts';
 import type { Ask, MirrorWorld } from './mirror-world.ts';
+import { namedBlobs } from './named-blobs.ts';
 import { passAnswer } from './pass.ts';
 import { type Proofs, verdictOf } from './proof.ts';
 import { type Resource, upstreamPath } from './route.ts';
@@ -107,6 +108,8 @@ async function giveByDigest(
     const mediaType = manifestType(document, told);
     const { 'if-none-match': known } = ask.request.headers;
     ask.pull?.manifest(reference, digest);
+    const blobs = namedBlobs(document).map((blob) => `/v2/${name}/blobs/${blob}`);
+    proofs.vouch(ask, path, blobs);
     if (known?.includes(etag)) return void ask.response.writeHead(304, { etag }).end();
     answer(ask, digest, { length: document.length, mediaType, from: start.from }, document);
     if (!ask.isHead) world.metrics.proxySent(document.length);

@@ -47,6 +47,12 @@ export class Proofs {
     await this.#world.access.prove(claimant, async () => verdictOf(answer, ask.wanted));
   }
 
+  /** What the manifest at `path` names is in its repository: who may have the one may have the other. */
+  vouch(ask: Ask, path: string, paths: readonly string[]): void {
+    const contents = paths.map((named) => `${ask.base}${named}`);
+    this.#world.access.vouch({ content: `${ask.base}${path}`, credential: ask.authorization }, contents);
+  }
+
   /** What the upstream said of it; asked now where nothing is remembered. @throws the refusal, ERR_SOURCE_* */
   async facts(ask: Ask, path: string): Promise<UpstreamFacts> {
     const known = this.#facts.get(`${ask.base}${path}`);

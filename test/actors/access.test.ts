@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Access, type Claimant, type Verdict } from '../../actors/access.ts';
 import { ShoalError } from '../../core/errors.ts';
 import { SimClock } from '../../sim/clock.ts';
@@ -245,4 +245,51 @@ test('no history of answers lets a claim in that its rules do not', async () => 
     }),
     { numRuns: 150 },
   );
+});
+
+describe('what a content that somebody was let in to names', () => {
+  const NAMED = `${URL_B}-named`;
+  const named = { ...key, content: NAMED };
+
+  test('needs no question of its own, and no longer than that answer is remembered', async () => {
+    const { access, claim, pass, asked } = scene();
+    await claim(allowed, key);
+    await pass(20_000);
+    access.vouch({ content: URL_B, ...key }, [NAMED]);
+    expect(await claim(refused, named)).toBe('in');
+    expect(asked()).toBe(1);
+    await pass(10_001);
+    expect(await claim(refused, named)).toBe('ERR_SOURCE_REFUSED');
+  });
+
+  test('is not open to another credential, and not where nobody was let in', async () => {
+    const { access, claim, pass } = scene();
+    access.vouch({ content: URL_B, ...key }, [NAMED]);
+    expect(await claim(refused, named)).toBe('ERR_SOURCE_REFUSED');
+    await pass(1_001);
+    await claim(refused, key);
+    access.vouch({ content: URL_B, ...key }, [NAMED]);
+    expect(await claim(refused, named)).toBe('ERR_SOURCE_REFUSED');
+    await pass(1_001);
+    await claim(allowed, key);
+    access.vouch({ content: URL_B, ...key }, [NAMED]);
+    expect(await claim(refused, { ...named, credential: 'Bearer b' })).toBe('ERR_SOURCE_REFUSED');
+    expect(await claim(refused, { ...named, credential: undefined })).toBe('ERR_SOURCE_REFUSED');
+  });
+
+  test('stays refused where it was refused itself a moment ago', async () => {
+    const { access, claim } = scene();
+    await claim(refused, named);
+    await claim(allowed, key);
+    access.vouch({ content: URL_B, ...key }, [NAMED]);
+    expect(await claim(allowed, named)).toBe('ERR_SOURCE_REFUSED');
+  });
+
+  test('needs a question where nothing is remembered', async () => {
+    const { access, claim, asked } = scene({ memoryMs: 0 });
+    await claim(allowed, key);
+    access.vouch({ content: URL_B, ...key }, [NAMED]);
+    await claim(allowed, named);
+    expect(asked()).toBe(2);
+  });
 });

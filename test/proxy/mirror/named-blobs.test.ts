@@ -1,0 +1,102 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { namedBlobs } from '../../../proxy/mirror/named-blobs.ts';
+import { digestOf, startScene } from './scene.ts';
+
+const LAYER = Buffer.from('a layer');
+const CONFIG = Buffer.from('{}');
+const [layer, config] = [digestOf(LAYER), digestOf(CONFIG)];
+const TYPE = 'application/vnd.oci.image.manifest.v1+json';
+
+const bytes = (value: unknown) => Buffer.from(JSON.stringify(value));
+
+test('a manifest names its config and its layers', () => {
+  expect(
+    namedBlobs(bytes({ config: { digest: config }, layers: [{ digest: layer }, { digest: layer }] })),
+  ).toEqual([config, layer, layer]);
+});
+
+test.each([
+  ['nothing', null],
+  ['a text', 'sha256'],
+  ['a list', [{ digest: layer }]],
+  ['an index', { manifests: [{ digest: layer }] }],
+  ['layers that are no list', { layers: { digest: layer } }],
+  [
+    'digests that are none',
+    { config: { digest: 7 }, layers: [null, 5, {}, { digest: 'sha256:..' }, { digest: `${layer}/../x` }] },
+  ],
+])('%s names none', (_, value) => {
+  expect(namedBlobs(bytes(value))).toEqual([]);
+});
+
+test('whatever a registry sends, what comes of it is digests, and not many', () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), (document) => namedBlobs(document).length === 0));
+  fc.assert(
+    fc.property(fc.json(), (text) =>
+      namedBlobs(Buffer.from(text)).every((digest) => /^sha\d+:[0-9a-f]+$/.test(digest)),
+    ),
+  );
+  const many = Array.from({ length: 3_000 }, () => ({ digest: layer }));
+  expect(namedBlobs(bytes({ layers: many })).length).toBeLessThan(1_000);
+  expect(namedBlobs(bytes({ layers: [{ digest: layer }], more: 'x'.repeat(2 ** 20) }))).toEqual([]);
+});
+
+/** A mirror before a repository with an image of one layer, which knows two credentials. */
+async function withImage(memoryMs: number) {
+  const scene = await startScene({ memoryMs });
+  const manifest = bytes({ schemaVersion: 2, config: { digest: config }, layers: [{ digest: layer }] });
+  const digest = digestOf(manifest);
+  for (const content of [LAYER, CONFIG, manifest]) scene.swarm.set(digestOf(content), content);
+  scene.upstream = ({ authorization, path }) =>
+    authorization === 'Bearer a' || authorization === 'Bearer b'
+      ? {
+          headers: path.includes('/manifests/')
+            ? { 'docker-content-digest': digest, 'content-type': TYPE }
+            : {},
+        }
+      : { status: 401 };
+  const blob = (name: string, authorization?: string, of: string = layer) =>
+    scene.ask(`/v2/${name}/blobs/${of}?ns=r.example`, authorization === undefined ? {} : { authorization });
+  const manifestOf = (name: string, authorization: string) =>
+    scene.ask(`/v2/${name}/manifests/v1?ns=r.example`, { authorization });
+  const heads = () => scene.asked.filter(({ path }) => path.includes('/blobs/')).length;
+  return { scene, blob, manifestOf, heads };
+}
+
+test('whoever was given a manifest is given its blobs without another question to the registry', async () => {
+  const { scene, blob, manifestOf, heads } = await withImage(30_000);
+  await using _ = scene;
+  expect((await manifestOf('app', 'Bearer a')).status).toBe(200);
+  expect(await blob('app', 'Bearer a')).toMatchObject({ status: 200, body: LAYER });
+  expect((await blob('app', 'Bearer a', config)).status).toBe(200);
+  expect(heads()).toBe(0);
+});
+
+test.each([
+  ['another credential', 'app', 'Bearer b', 200],
+  ['a wrong credential', 'app', 'Bearer c', 401],
+  ['no credential', 'app', undefined, 401],
+  ['another repository', 'other', 'Bearer a', 200],
+])('%s is a question', async (_, name, authorization, status) => {
+  const { scene, blob, manifestOf, heads } = await withImage(30_000);
+  await using _scene = scene;
+  await manifestOf('app', 'Bearer a');
+  expect((await blob(name, authorization)).status).toBe(status);
+  expect(heads()).toBe(1);
+});
+
+test('a blob that the manifest does not name is a question, and any where nothing is remembered', async () => {
+  const remembered = await withImage(30_000);
+  await using _ = remembered.scene;
+  const other = Buffer.from('of somebody else');
+  remembered.scene.swarm.set(digestOf(other), other);
+  await remembered.manifestOf('app', 'Bearer a');
+  await remembered.blob('app', 'Bearer a', digestOf(other));
+  expect(remembered.heads()).toBe(1);
+  const forgotten = await withImage(0);
+  await using _scene = forgotten.scene;
+  await forgotten.manifestOf('app', 'Bearer a');
+  await forgotten.blob('app', 'Bearer a');
+  expect(forgotten.heads()).toBe(1);
+});
