@@ -34,6 +34,7 @@ export class SchedulerActor {
   readonly #resources = new Map<ResourceId, Resource>();
   #subscriptions: Subscription[] = [];
   #cancelTick: Cancel | undefined;
+  #cancelRecovery: Cancel | undefined;
   #ticks = 0;
 
   constructor(world: SchedulerWorld) {
@@ -62,13 +63,24 @@ export class SchedulerActor {
       }),
     ];
     if (bus.state === 'connected') this.#takeCensus();
+    this.#awaitRecovery();
     this.#tick();
   }
 
   /** Hosts were lost meanwhile that were not gone: nothing is leased from the origin before they are heard again. */
   #returned(): void {
     this.#world.recoveredAtMs = this.#world.clock.now() + CENSUS_MS;
+    this.#awaitRecovery();
     this.#takeCensus();
+  }
+
+  /** Hosts that wait for a lease of the origin are not left to ask again. */
+  #awaitRecovery(): void {
+    const { clock, recoveredAtMs } = this.#world;
+    this.#cancelRecovery?.();
+    this.#cancelRecovery = clock.after(Math.max(0, recoveredAtMs - clock.now()), () => {
+      for (const actor of this.#tasks.actors()) actor.recovered();
+    });
   }
 
   /** Reads the log, and asks every host what it holds. */
@@ -207,6 +219,7 @@ export class SchedulerActor {
   /** Stops answering. */
   stop(): void {
     this.#cancelTick?.();
+    this.#cancelRecovery?.();
     for (const subscription of this.#subscriptions) subscription.close();
   }
 

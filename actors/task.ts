@@ -110,6 +110,14 @@ export class TaskActor {
     this.#claim.setHave(hostId, bits);
   }
 
+  /** It is known what the hosts hold: the rest may be read from the origin. */
+  recovered(): void {
+    for (const [hostId, peer] of this.#peers) {
+      if (peer.wants) this.#join(hostId, peer.mayReadOrigin, true);
+    }
+    this.#leases.pushToIdle();
+  }
+
   /** A host is gone, or came back as another incarnation, or dropped the task. */
   lose(hostId: HostId): void {
     this.#claim.lose(hostId);

@@ -223,6 +223,21 @@ test('a scheduler born in mid-transfer learns from the hosts and goes on without
   expect(sim.origin.bodyBytes / content.bytes.length).toBeLessThanOrEqual(1.05);
 });
 
+test('hosts that wait for a scheduler just born are given the origin the moment it has heard all', async () => {
+  const sim = await scene({ seed: 3, hosts: 2 });
+  const content = sim.publish(URL_A, 6 * MIB);
+  sim.scheduler.restart();
+  const bornMs = sim.clock.now();
+  await sim.run(150);
+  const gets = sim.hosts.map((one) => one.get({ resource: URL_A }));
+  await sim.run(20_000, () => gets.every(({ state }) => state !== 'running'));
+  for (const get of gets) expect(await delivered(get, content)).toBe(true);
+  // Each host resolves the URL; what follows was leased.
+  const leasedMs = (sim.origin.requests[2]?.atMs ?? 0) - bornMs;
+  expect(leasedMs).toBeGreaterThanOrEqual(1_000);
+  expect(leasedMs).toBeLessThan(1_050);
+});
+
 const SECRET = 'hunter2-and-more';
 const USER_URL = `http://alice:${SECRET}@origin.test/a`;
 const BASIC = `Basic ${Buffer.from(`alice:${SECRET}`).toString('base64')}`;
