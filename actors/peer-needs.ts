@@ -75,14 +75,24 @@ export class PeerNeeds {
     };
   }
 
+  /** Whether all that is missing is on its way, so that no sync brings more. */
+  get #isAllComing(): boolean {
+    const { content, transfers } = this.#options;
+    const { pieces, stored } = content;
+    if (pieces === undefined || stored === undefined) return false;
+    return stored.have.count + transfers.book.runningPieces().length >= pieces;
+  }
+
   /** Whether there is to be another sync, and when. */
   next(): SyncWhen | 'none' {
     const { transfers, sync, sets, pool, state, isOver } = this.#options;
     if (isOver() || (state() === 'serving' && !sync.hasNews)) return 'none';
     const { queuedCount, runningCount } = transfers.book;
     if (state() !== 'transferring' || queuedCount > 0) return 'later';
-    if (sets.isFruitful && pool.free > 0) return 'soon';
+    const { hasNews } = sync;
+    if (sets.isFruitful && pool.free > 0 && (hasNews || !this.#isAllComing)) return 'soon';
+    if (hasNews) return 'later';
     // While something runs it may be late, and the scheduler is to see that.
-    return runningCount > 0 || sync.hasNews ? 'later' : 'quiet';
+    return runningCount > 0 ? 'rest' : 'quiet';
   }
 }

@@ -12,7 +12,7 @@ import type { SyncFacts, SyncState } from './sync-state.ts';
 const UNANSWERED_MS = 250;
 
 /** When a peer is to sync: in half the interval, after it, or only to be heard. */
-export type SyncWhen = 'soon' | 'later' | 'quiet';
+export type SyncWhen = 'now' | 'soon' | 'later' | 'rest' | 'quiet';
 
 interface PeerSyncOptions {
   readonly world: HostWorld;
@@ -41,6 +41,7 @@ export class PeerSync {
   /** Waits no longer for the answer to the sync that is out. */
   #abandon: (reason: ShoalError) => void = () => {};
   #soon = false;
+  #now = false;
   #lastMs = Number.NEGATIVE_INFINITY;
   #intervalMs: number = LIMITS.syncMinIntervalMs;
   #answeredMs: number;
@@ -74,8 +75,9 @@ export class PeerSync {
     const { world, isOver } = this.#options;
     if (isOver() || world.alone) return;
     this.#soon ||= when === 'soon';
+    this.#now ||= when === 'now';
     if (this.#running) return;
-    const dueMs = this.#lastMs + this.#gapMs(when);
+    const dueMs = this.#now ? Number.NEGATIVE_INFINITY : this.#lastMs + this.#gapMs(when);
     if (dueMs >= this.#dueMs) return;
     this.#timer?.();
     this.#dueMs = dueMs;
@@ -84,15 +86,18 @@ export class PeerSync {
   }
 
   #gapMs(when: SyncWhen): number {
-    const gapMs = this.#options.pace.gapMs(this.#intervalMs);
-    if (this.#soon) return gapMs / 2;
-    return when === 'quiet' ? Math.max(gapMs, LIMITS.syncQuietMs) : gapMs;
+    const { pace } = this.#options;
+    if (this.#soon) return pace.gapMs(this.#intervalMs) / 2;
+    if (when === 'later') return pace.gapMs(this.#intervalMs);
+    const restMs = pace.restMs(this.#intervalMs);
+    return when === 'quiet' ? Math.max(restMs, LIMITS.syncQuietMs) : restMs;
   }
 
   async #once(): Promise<void> {
     const { world, sync, pace, signal, facts, next } = this.#options;
     this.#running = true;
     this.#soon = false;
+    this.#now = false;
     this.#dueMs = Number.POSITIVE_INFINITY;
     this.#lastMs = world.clock.now();
     const told = facts(pace.gapMs(this.#intervalMs));

@@ -332,7 +332,7 @@ export class PeerActor {
   #complete(): void {
     this.stats.finished();
     this.#story.completed(this.content, this.stats);
-    this.#sync.schedule('soon');
+    this.#sync.schedule('now');
     if (this.#listeners.size === 0) this.#startIdleTimer();
   }
 

@@ -18,4 +18,10 @@ export class SyncPace {
     const shareMs = Math.min(LIMITS.syncSharedMaxMs, LIMITS.syncPerTaskMs * this.#working.size);
     return Math.max(intervalMs, shareMs);
   }
+
+  /** The same where it has nothing to tell. */
+  restMs(intervalMs: number): number {
+    const shareMs = Math.min(LIMITS.syncRestMaxMs, LIMITS.syncRestPerTaskMs * this.#working.size);
+    return Math.max(this.gapMs(intervalMs), shareMs);
+  }
 }

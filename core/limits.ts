@@ -48,6 +48,9 @@ export const LIMITS = {
   /** A host that works on several tasks syncs each no sooner than this for each of them, up to a bound. */
   syncPerTaskMs: 15,
   syncSharedMaxMs: 1_000,
+  /** The same where it has nothing to tell. */
+  syncRestPerTaskMs: 40,
+  syncRestMaxMs: 2_000,
   /** Between syncs that have nothing to tell and can expect nothing: what changes is pushed. */
   syncQuietMs: 1_000,
   /** Between two rounds of pushes to the idle children of a task. */

@@ -65,10 +65,22 @@ test('syncs soon while leases come and slots are free, and only to be heard wher
   pool.take(() => {});
   expect(needs.next()).toBe('quiet');
   flying.running = [3];
-  expect(needs.next()).toBe('later');
+  expect(needs.next()).toBe('rest');
   flying.running = [];
   sync.stored(3);
   expect(needs.next()).toBe('later');
+});
+
+test('does not ask for more where all that is missing is on its way', async () => {
+  const { needs, content, sync, now, flying } = scene();
+  await content.learn(16, 8);
+  now.fruitful = true;
+  flying.running = [0];
+  expect(needs.next()).toBe('soon');
+  flying.running = [0, 1];
+  expect(needs.next()).toBe('rest');
+  sync.stored(0);
+  expect(needs.next()).toBe('soon');
 });
 
 test('what waits for a slot is told at the usual pace, however many leases come', () => {

@@ -26,6 +26,15 @@ describe('how often the peers of a host sync', () => {
     expect(working(100_000).pace.gapMs(50)).toBeLessThan(LIMITS.adriftAfterMs / 2);
   });
 
+  test('is less still where there is nothing to tell, but for a host with few tasks', () => {
+    expect(working(1).pace.restMs(50)).toBe(50);
+    expect(working(40).pace.restMs(50)).toBe(40 * LIMITS.syncRestPerTaskMs);
+    expect(working(40).pace.restMs(5_000)).toBe(5_000);
+    const { pace } = working(100_000);
+    expect(pace.restMs(50)).toBeGreaterThan(pace.gapMs(50));
+    expect(pace.restMs(50) + LIMITS.syncTimeoutMs).toBeLessThanOrEqual(LIMITS.adriftAfterMs);
+  });
+
   test('counts each peer once, and only while it fetches', () => {
     const { pace, peers } = working(10);
     const [first = {}, ...others] = peers;
