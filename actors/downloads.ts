@@ -1,6 +1,7 @@
 import { toShoalError } from '../core/errors.ts';
 import type { Digest, TaskId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
+import type { Loans } from '../core/loans.ts';
 import type { StoredTask } from '../storage/store.ts';
 import type { Access } from './access.ts';
 import type { Proofs } from './audience.ts';
@@ -91,6 +92,8 @@ export interface StreamHooks {
   readonly onStart?: (start: StreamStart) => void;
   /** Called once, after the last byte. */
   readonly onResult: (result: DownloadResult) => void;
+  /** Where chunks are read into, each to be given back once it was sent; absent: each chunk has memory of its own. */
+  readonly buffers?: Loans;
 }
 
 /** What clients ask of a host: content, whole or in order. */
@@ -216,7 +219,7 @@ export class Downloads {
       const { length = 0 } = cached.record;
       const range = actualRange(request.range, length);
       start('cache')(cached, range);
-      yield* cached.stream({ start: range.start, end: range.end ?? length }, gate.signal);
+      yield* cached.stream({ start: range.start, end: range.end ?? length }, gate.signal, hooks.buffers);
       return hooks.onResult(localResult(cached, clock.now() - startedMs));
     }
     const peer = await this.#peers.open(input);
@@ -226,7 +229,8 @@ export class Downloads {
       const { range } = request;
       const done = { clock, onProgress: () => {}, maySee: () => false, signal: gate.signal };
       const whole = () => untilComplete(peer, done);
-      yield* readInOrder({ peer, gate, range, onStart: start('swarm'), whole });
+      const { buffers } = hooks;
+      yield* readInOrder({ peer, gate, range, onStart: start('swarm'), whole, buffers });
       if (range === undefined) await whole();
       const stored = contentOf(peer);
       this.#note(peer, stored);

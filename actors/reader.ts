@@ -1,4 +1,5 @@
 import { ShoalError, toShoalError } from '../core/errors.ts';
+import type { Loans } from '../core/loans.ts';
 import type { ByteRange } from '../core/ranges.ts';
 import type { StoredTask } from '../storage/store.ts';
 import { changed } from './completion.ts';
@@ -40,6 +41,8 @@ interface Reading {
   readonly onStart: (stored: StoredTask, range: ActualRange) => void;
   /** Resolves when the whole has proven right; the last bytes of a whole are held back until then. */
   readonly whole: () => Promise<void>;
+  /** @see StreamHooks.buffers */
+  readonly buffers: Loans | undefined;
 }
 
 /**
@@ -47,7 +50,7 @@ interface Reading {
  * only when nothing is buffered for it. @throws any ShoalError
  */
 export async function* readInOrder(reading: Reading): AsyncGenerator<Uint8Array> {
-  const { peer, gate, range: wanted, onStart, whole } = reading;
+  const { peer, gate, range: wanted, onStart, whole, buffers } = reading;
   let position: number | undefined;
   let isStarted = false;
   for (;;) {
@@ -77,7 +80,7 @@ export async function* readInOrder(reading: Reading): AsyncGenerator<Uint8Array>
     const isWhole = range.start === 0 && ready === length;
     if (isWhole) await whole();
     if (peer.content.stored !== stored || !stored.have.has(Math.floor(position / pieceLength))) continue;
-    const chunk = await readChunk(stored, position, ready);
+    const chunk = await readChunk(stored, { start: position, end: ready }, buffers);
     if (chunk === undefined) {
       if (stored.record.length === undefined) await changed(peer, gate.signal);
       continue;
@@ -88,9 +91,13 @@ export async function* readInOrder(reading: Reading): AsyncGenerator<Uint8Array>
 }
 
 /** Undefined where a piece ended early, as the last of a stream does: its length is known in a moment. */
-async function readChunk(stored: StoredTask, start: number, end: number): Promise<Uint8Array | undefined> {
+async function readChunk(
+  stored: StoredTask,
+  { start, end }: ByteRange,
+  buffers: Loans | undefined,
+): Promise<Uint8Array | undefined> {
   const isSized = stored.record.length !== undefined;
-  const buffer = Buffer.allocUnsafeSlow(end - start);
+  const buffer = buffers?.take(end - start) ?? Buffer.allocUnsafeSlow(end - start);
   try {
     const read = await stored.read(buffer, start);
     return read === buffer.length ? buffer : buffer.subarray(0, read);

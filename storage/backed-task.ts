@@ -1,6 +1,7 @@
 import type { Bitfield } from '../core/bitfield.ts';
 import { ShoalError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
+import type { Loans } from '../core/loans.ts';
 import type { ByteRange } from '../core/ranges.ts';
 import type { Source } from '../core/source.ts';
 import type { Loaded } from './backing.ts';
@@ -133,12 +134,13 @@ export class BackedTask implements StoredTask {
     return this.#read(buffer, position);
   }
 
-  async *stream(range: ByteRange, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *stream(range: ByteRange, signal?: AbortSignal, buffers?: Loans): AsyncGenerator<Uint8Array> {
     const release = this.pin();
     try {
       for (let at = range.start; at < range.end; ) {
         signal?.throwIfAborted();
-        const buffer = Buffer.allocUnsafeSlow(Math.min(STREAM_BYTES, range.end - at));
+        const length = Math.min(STREAM_BYTES, range.end - at);
+        const buffer = buffers?.take(length) ?? Buffer.allocUnsafeSlow(length);
         const count = await this.read(buffer, at);
         if (count === 0) throw new ShoalError('ERR_STORE_IO', `byte ${at} lies beyond the content`);
         at += count;

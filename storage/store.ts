@@ -1,5 +1,6 @@
 import type { Bitfield } from '../core/bitfield.ts';
 import type { TaskId } from '../core/ids.ts';
+import type { Loans } from '../core/loans.ts';
 import type { TaskAudience } from '../core/probed.ts';
 import type { ByteRange } from '../core/ranges.ts';
 import type { Source } from '../core/source.ts';
@@ -86,8 +87,11 @@ export interface StoredTask {
   drop(pieces: readonly number[]): Promise<void>;
   /** Fills `buffer` with content from `position`; the pieces must be there. Returns bytes read. @throws ERR_STORE_IO, ERR_STORE_CORRUPT */
   read(buffer: Uint8Array, position: number): Promise<number>;
-  /** Bytes of a range in order; every piece of it must be there. Marks the task as used. */
-  stream(range: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>;
+  /**
+   * Bytes of a range in order, read into `buffers` where there are any; every piece of it must be there. Marks the task
+   * as used.
+   */
+  stream(range: ByteRange, signal?: AbortSignal, buffers?: Loans): AsyncIterable<Uint8Array>;
   /** Marks all pieces present and, where there is a digest, the whole compared. @throws ERR_STORE_IO */
   seal(): Promise<void>;
   /** Spares the task from eviction until the release is called (once). */

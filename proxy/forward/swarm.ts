@@ -4,7 +4,7 @@ import { type ShoalError, toShoalError } from '../../core/errors.ts';
 import { type ByteRange, formatContentRange, parseRange } from '../../core/ranges.ts';
 import { asksWithCredentials } from '../../origins/request-headers.ts';
 import { hasBody } from '../framing.ts';
-import { type Chunks, giveBody, nextWithin } from '../mirror/give-body.ts';
+import { BODY_BUFFERS, type Chunks, giveBody, nextWithin } from '../mirror/give-body.ts';
 import { type AdmissionWorld, admission } from './admission.ts';
 import { credentialHeaders } from './headers.ts';
 import type { ForwardLimits } from './limits.ts';
@@ -92,6 +92,7 @@ export async function giveFromSwarm(
     onResult: (told: DownloadResult) => {
       result = told;
     },
+    buffers: BODY_BUFFERS,
   };
   const chunks: Chunks = world.downloads.stream(wanted, hooks, gone.signal);
   let status = 0;

@@ -1,7 +1,7 @@
 import { type Digest, taskIdOfDigest } from '../../core/ids.ts';
 import { formatContentRange } from '../../core/ranges.ts';
 import { type ContentStart, oneRange, openContent } from './content.ts';
-import { giveBody, nextWithin } from './give-body.ts';
+import { BODY_BUFFERS, giveBody, nextWithin } from './give-body.ts';
 import type { Ask, MirrorWorld } from './mirror-world.ts';
 import type { Proofs } from './proof.ts';
 
@@ -24,7 +24,8 @@ export async function giveBlob(
     if (length !== undefined) response.setHeader('content-length', length);
     return void response.writeHead(200, { 'content-type': 'application/octet-stream' }).end();
   }
-  const wanted = { path, digest, range: same === undefined || same === etag ? oneRange(range) : undefined };
+  const isSame = same === undefined || same === etag;
+  const wanted = { path, digest, range: isSame ? oneRange(range) : undefined, buffers: BODY_BUFFERS };
   const stop = new AbortController();
   const signal = AbortSignal.any([ask.signal, stop.signal]);
   try {

@@ -1,6 +1,7 @@
 import type { DownloadResult, StreamStart } from '../../actors/downloads.ts';
 import { ShoalError } from '../../core/errors.ts';
 import { type Digest, taskIdOfDigest } from '../../core/ids.ts';
+import type { Loans } from '../../core/loans.ts';
 import { type ByteRange, parseRange } from '../../core/ranges.ts';
 import type { Chunks } from './give-body.ts';
 import type { Ask, MirrorWorld } from './mirror-world.ts';
@@ -31,6 +32,8 @@ interface Wanted {
   readonly digest: Digest;
   /** A Range header that names one range; absent for the whole. */
   readonly range: string | undefined;
+  /** @see StreamHooks.buffers */
+  readonly buffers?: Loans;
 }
 
 /** The Range header where it asks for one range in a way that is understood; all others mean the whole. */
@@ -59,13 +62,14 @@ export async function openContent(
   if (ask.fromShoal && (await world.cached(taskIdOfDigest(wanted.digest))) === undefined) {
     return passContent(world, proofs, ask, wanted, signal);
   }
-  const { path, digest, range } = wanted;
+  const { path, digest, range, buffers } = wanted;
   let start: ContentStart | undefined;
   const hooks = {
     onStart: (told: StreamStart) => {
       start = told;
     },
     onResult: ({ bytes }: DownloadResult) => ask.pull?.came(digest, bytes),
+    ...(buffers !== undefined && { buffers }),
   };
   const request = {
     resource: `${ask.base}${path}`,

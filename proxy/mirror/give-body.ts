@@ -1,5 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import { ShoalError } from '../../core/errors.ts';
+import { createLoans } from '../../core/loans.ts';
+
+/** What bodies are read into, and given back to by `giveBody`. */
+export const BODY_BUFFERS = createLoans(512 * 1024, 16);
 
 /** Bytes in order; the limits on how long each may take are the giver's. */
 export type Chunks = AsyncIterator<Uint8Array, unknown>;
@@ -71,7 +75,11 @@ export async function giveBody(giving: Giving): Promise<void> {
       sent += next.value.length;
       if (length !== undefined && sent > length) break;
       onSent(next.value.length);
-      if (!response.write(next.value)) await drained(response, signal);
+      const { value } = next;
+      const onWritten = (error?: Error | null) => {
+        if (!error) BODY_BUFFERS.giveBack(value);
+      };
+      if (!response.write(value, onWritten)) await drained(response, signal);
     }
     if (length !== undefined && sent !== length) {
       throw new ShoalError('ERR_INTERNAL', `${sent} bytes came in place of ${length}`);
