@@ -138,8 +138,9 @@ export class Flights {
       if (flight === undefined || nowMs - flight.grantedMs < LIMITS.leaseBeginMs) break;
       this.#plansHead += 1;
       if (flight.mask === 0 || flight.begunMs !== undefined) continue;
-      // The origin's next one waits for the one before it, however long that takes.
-      if (flight.from === 'origin' && flight.child.flights.some(isReading)) waiting.push(flight);
+      // The origin's next one waits for the one before it, as long as that brings something.
+      if (flight.from === 'origin' && flight.child.flights.some((other) => isReading(other, nowMs)))
+        waiting.push(flight);
       else {
         this.end(flight);
         affected.add(flight.child);
@@ -183,6 +184,7 @@ export class Flights {
   }
 }
 
-function isReading(flight: Flight): boolean {
-  return flight.from === 'origin' && flight.begunMs !== undefined;
+/** Whether the origin is read, and a piece came, or the read began, within the time that a plan may wait. */
+function isReading({ from, begunMs, movedMs }: Flight, nowMs: number): boolean {
+  return from === 'origin' && begunMs !== undefined && nowMs - movedMs < LIMITS.leaseBeginMs;
 }

@@ -302,15 +302,32 @@ test('a plan not begun within two seconds is taken back, a running one is not', 
   expect(slots.upUsed(a)).toBe(1);
 });
 
-test('the next lease of the origin waits as long as the one before it runs', () => {
+test('the next lease of the origin waits as long as the one before it brings pieces', () => {
+  const { ledger } = ledgerWith();
+  join(ledger, a, true);
+  grant(ledger, a, 9, { bytesPerSec: 3 * 1024 * KIB });
+  const held = leased(ledger, a);
+  const [{ count } = { count: 0 }] = ledger.leasesOf(a);
+  expect(count).toBeGreaterThan(1);
+  const moving = (nowMs: number) => sync(ledger, a, held.slice(0, count), held.slice(count), 1, nowMs);
+  moving(0);
+  for (const nowMs of [1_500, 3_000]) {
+    ledger.add(a, [held[nowMs / 1_500 - 1] ?? 0]);
+    moving(nowMs);
+  }
+  expect(ledger.expire(3_000)).toEqual([]);
+  expect(ledger.expire(20_000)).toEqual([a]);
+});
+
+test('the next lease of the origin is taken back where the one before it has stood still for two seconds', () => {
   const { ledger } = ledgerWith();
   join(ledger, a, true);
   grant(ledger, a, 9);
   const [running, ...queued] = leased(ledger, a) as [number, ...number[]];
   sync(ledger, a, [running], queued);
-  expect(ledger.expire(10_000)).toEqual([]);
-  ledger.add(a, [running]);
-  expect(ledger.expire(20_000)).toEqual([a]);
+  expect(ledger.expire(LIMITS.leaseBeginMs - 1)).toEqual([]);
+  expect(ledger.expire(LIMITS.leaseBeginMs)).toEqual([a]);
+  expect(leased(ledger, a)).toEqual([running]);
 });
 
 test('in the tail a piece that takes too long is asked of another parent as well, once', () => {
