@@ -8,7 +8,7 @@ import type { TaskMeta } from './task-meta.ts';
 /** Content may be read by the group, for those whom the daemon lets in. */
 export const FILE_MODE = 0o640;
 
-/** Of every kernel that Shoal runs on, or more. */
+/** No kernel has smaller pages. */
 const PAGE_BYTES = 4096;
 
 /** Names of a task's files in its directory. */
@@ -85,16 +85,20 @@ export class FileBacking implements Backing {
    */
   saveMeta(meta: TaskMeta): void {
     const path = join(this.#dir, FILES.meta);
-    const text = JSON.stringify(meta);
-    // JSON may end with spaces.
-    const bytes = Buffer.from(text.padEnd(this.#metaBytes ?? 0));
-    if (this.#metaBytes !== undefined && bytes.length <= PAGE_BYTES) {
-      writeFileSync(path, bytes, { flag: 'r+' });
-    } else {
-      const temporary = join(this.#dir, FILES.temporary);
-      writeFileSync(temporary, bytes, { mode: FILE_MODE });
-      renameSync(temporary, path);
+    const bytes = Buffer.from(JSON.stringify(meta));
+    const before = this.#metaBytes ?? Number.POSITIVE_INFINITY;
+    const most = Math.max(before, bytes.length);
+    if (most <= PAGE_BYTES) {
+      // JSON may end with spaces: what was longer before is covered.
+      const covering = Buffer.alloc(most, ' ');
+      covering.set(bytes);
+      writeFileSync(path, covering, { flag: 'r+' });
+      this.#metaBytes = most;
+      return;
     }
+    const temporary = join(this.#dir, FILES.temporary);
+    writeFileSync(temporary, bytes, { mode: FILE_MODE });
+    renameSync(temporary, path);
     this.#metaBytes = bytes.length;
   }
 
