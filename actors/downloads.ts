@@ -1,7 +1,7 @@
+import type { BufferPool } from '../core/buffer-pool.ts';
 import { toShoalError } from '../core/errors.ts';
 import type { Digest, TaskId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { Loans } from '../core/loans.ts';
 import type { StoredTask } from '../storage/store.ts';
 import type { Access } from './access.ts';
 import type { Proofs } from './audience.ts';
@@ -93,7 +93,7 @@ export interface StreamHooks {
   /** Called once, after the last byte. */
   readonly onResult: (result: DownloadResult) => void;
   /** Where chunks are read into, each to be given back once it was sent; absent: each chunk has memory of its own. */
-  readonly buffers?: Loans;
+  readonly buffers?: BufferPool;
 }
 
 /** What clients ask of a host: content, whole or in order. */

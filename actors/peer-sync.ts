@@ -11,7 +11,7 @@ import type { SyncFacts, SyncState } from './sync-state.ts';
 /** Between syncs that are not answered, at least. */
 const UNANSWERED_MS = 250;
 
-/** When a peer is to sync: in half the interval, after it, or only to be heard. */
+/** When a peer is to sync: at once, in half the interval, after it, later as it has nothing to tell, or only to be heard. */
 export type SyncWhen = 'now' | 'soon' | 'later' | 'rest' | 'quiet';
 
 interface PeerSyncOptions {

@@ -1,5 +1,5 @@
+import type { BufferPool } from '../core/buffer-pool.ts';
 import { ShoalError, toShoalError } from '../core/errors.ts';
-import type { Loans } from '../core/loans.ts';
 import type { ByteRange } from '../core/ranges.ts';
 import type { StoredTask } from '../storage/store.ts';
 import { changed } from './completion.ts';
@@ -42,7 +42,7 @@ interface Reading {
   /** Resolves when the whole has proven right; the last bytes of a whole are held back until then. */
   readonly whole: () => Promise<void>;
   /** @see StreamHooks.buffers */
-  readonly buffers: Loans | undefined;
+  readonly buffers: BufferPool | undefined;
 }
 
 /**
@@ -94,7 +94,7 @@ export async function* readInOrder(reading: Reading): AsyncGenerator<Uint8Array>
 async function readChunk(
   stored: StoredTask,
   { start, end }: ByteRange,
-  buffers: Loans | undefined,
+  buffers: BufferPool | undefined,
 ): Promise<Uint8Array | undefined> {
   const isSized = stored.record.length !== undefined;
   const buffer = buffers?.take(end - start) ?? Buffer.allocUnsafeSlow(end - start);

@@ -1,7 +1,7 @@
 import type { Bitfield } from '../core/bitfield.ts';
+import type { BufferPool } from '../core/buffer-pool.ts';
 import { ShoalError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
-import type { Loans } from '../core/loans.ts';
 import type { ByteRange } from '../core/ranges.ts';
 import type { Source } from '../core/source.ts';
 import type { Loaded } from './backing.ts';
@@ -134,7 +134,7 @@ export class BackedTask implements StoredTask {
     return this.#read(buffer, position);
   }
 
-  async *stream(range: ByteRange, signal?: AbortSignal, buffers?: Loans): AsyncGenerator<Uint8Array> {
+  async *stream(range: ByteRange, signal?: AbortSignal, buffers?: BufferPool): AsyncGenerator<Uint8Array> {
     const release = this.pin();
     try {
       for (let at = range.start; at < range.end; ) {

@@ -1,6 +1,6 @@
 import type { Bitfield } from '../core/bitfield.ts';
+import type { BufferPool } from '../core/buffer-pool.ts';
 import type { TaskId } from '../core/ids.ts';
-import type { Loans } from '../core/loans.ts';
 import type { TaskAudience } from '../core/probed.ts';
 import type { ByteRange } from '../core/ranges.ts';
 import type { Source } from '../core/source.ts';
@@ -91,7 +91,7 @@ export interface StoredTask {
    * Bytes of a range in order, read into `buffers` where there are any; every piece of it must be there. Marks the task
    * as used.
    */
-  stream(range: ByteRange, signal?: AbortSignal, buffers?: Loans): AsyncIterable<Uint8Array>;
+  stream(range: ByteRange, signal?: AbortSignal, buffers?: BufferPool): AsyncIterable<Uint8Array>;
   /** Marks all pieces present and, where there is a digest, the whole compared. @throws ERR_STORE_IO */
   seal(): Promise<void>;
   /** Spares the task from eviction until the release is called (once). */

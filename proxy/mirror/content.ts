@@ -1,7 +1,7 @@
 import type { DownloadResult, StreamStart } from '../../actors/downloads.ts';
+import type { BufferPool } from '../../core/buffer-pool.ts';
 import { ShoalError } from '../../core/errors.ts';
 import { type Digest, taskIdOfDigest } from '../../core/ids.ts';
-import type { Loans } from '../../core/loans.ts';
 import { type ByteRange, parseRange } from '../../core/ranges.ts';
 import type { Chunks } from './give-body.ts';
 import type { Ask, MirrorWorld } from './mirror-world.ts';
@@ -33,7 +33,7 @@ interface Wanted {
   /** A Range header that names one range; absent for the whole. */
   readonly range: string | undefined;
   /** @see StreamHooks.buffers */
-  readonly buffers?: Loans;
+  readonly buffers?: BufferPool;
 }
 
 /** The Range header where it asks for one range in a way that is understood; all others mean the whole. */

@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http';
+import { createBufferPool } from '../../core/buffer-pool.ts';
 import { ShoalError } from '../../core/errors.ts';
-import { createLoans } from '../../core/loans.ts';
 
 /** What bodies are read into, and given back to by `giveBody`. */
-export const BODY_BUFFERS = createLoans(512 * 1024, 16);
+export const BODY_BUFFERS = createBufferPool(512 * 1024, 16);
 
 /** Bytes in order; the limits on how long each may take are the giver's. */
 export type Chunks = AsyncIterator<Uint8Array, unknown>;
@@ -77,7 +77,7 @@ export async function giveBody(giving: Giving): Promise<void> {
       onSent(next.value.length);
       const { value } = next;
       const onWritten = (error?: Error | null) => {
-        if (!error) BODY_BUFFERS.giveBack(value);
+        if (!error) BODY_BUFFERS.give(value);
       };
       if (!response.write(value, onWritten)) await drained(response, signal);
     }
