@@ -59,11 +59,7 @@ export class Ledger extends LedgerState {
       const joined = this.members.add(host, as);
       this.holdings.growHosts(joined.index + 1);
       this.load.grow(joined.index + 1);
-      this.#unwatch.set(
-        joined,
-        this.slots.watch(host, () => this.#loaded(joined)),
-      );
-      this.#loaded(joined);
+      if (this.children.size > 0) this.#watch(joined);
       this.flights.idle.add(joined);
       member = joined;
     }
@@ -82,11 +78,10 @@ export class Ledger extends LedgerState {
       other.avoided.delete(member);
       other.accusers.delete(member);
     }
-    this.#unwatch.get(member)?.();
-    this.#unwatch.delete(member);
-    this.load.set(member.index, undefined);
     this.origin.candidate(member, false);
     this.#setChild(member, false);
+    this.#endWatch(member);
+    this.load.set(member.index, undefined);
     this.flights.idle.delete(member);
     this.books.suspended.delete(member);
     this.members.delete(member);
@@ -233,6 +228,23 @@ export class Ledger extends LedgerState {
     if (is) this.children.add(member);
     else this.children.delete(member);
     this.slots.fetches(member.id, is ? 1 : -1);
+    if (is && this.children.size === 1) for (const other of this.members) this.#watch(other);
+    if (this.children.size === 0) for (const other of this.members) this.#endWatch(other);
+  }
+
+  /** Follows what the member may give; a task that nobody fetches does not, for hosts are in many of those. */
+  #watch(member: Member): void {
+    this.#endWatch(member);
+    this.#unwatch.set(
+      member,
+      this.slots.watch(member.id, () => this.#loaded(member)),
+    );
+    this.#loaded(member);
+  }
+
+  #endWatch(member: Member): void {
+    this.#unwatch.get(member)?.();
+    this.#unwatch.delete(member);
   }
 
   #loaded(member: Member): void {

@@ -71,7 +71,7 @@ export class SlotTable {
     return () => row.watchers.delete(changed);
   }
 
-  /** Forgets a host that is gone and in no task any more; returns whether it could be forgotten. */
+  /** Forgets a host that is gone and takes part in nothing any more; returns whether it could be forgotten. */
   forget(id: HostId): boolean {
     const row = this.#rows.get(id);
     if (row === undefined) return true;

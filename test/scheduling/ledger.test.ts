@@ -169,6 +169,42 @@ test('a holder whose slot comes free is told of, once it was full', () => {
   expect(told).toBe(1);
 });
 
+test('a task follows the slots of its hosts only while one of them fetches, and knows them anew when one does', () => {
+  const watching = new Set<() => void>();
+  class Slots extends SlotTable {
+    override watch(id: HostId, changed: () => void): () => void {
+      const end = super.watch(id, changed);
+      watching.add(end);
+      return () => {
+        watching.delete(end);
+        end();
+      };
+    }
+  }
+  const slots = new Slots();
+  const reads = new OriginReads().task(() => undefined);
+  const geometry = { length: 2, pieceLength: 1 };
+  const ledger = new Ledger({ random: seeded(7), slots, reads, geometry, ranges: true });
+  join(ledger, a);
+  join(ledger, b);
+  expect(watching.size).toBe(2);
+  ledger.add(a, [0, 1]);
+  ledger.add(b, [0, 1]);
+  expect(watching.size).toBe(0);
+
+  for (const id of [a, b]) slots.setLimits(id, { up: 1, down: 4 });
+  for (const id of [a, b]) slots.take(id, d);
+  join(ledger, c);
+  expect(watching.size).toBe(3);
+  grant(ledger, c, 4);
+  expect(leased(ledger, c)).toEqual([]);
+  slots.release(a, d);
+  grant(ledger, c, 4);
+  expect(ledger.leasesOf(c).map(({ parent }) => parent)).toEqual([a]);
+  for (const id of [a, b, c]) ledger.leave(id);
+  expect(watching.size).toBe(0);
+});
+
 test('at equal load a parent of the same zone is preferred', () => {
   const { ledger } = ledgerWith({ pieces: 40 });
   join(ledger, a, false, 'east');
