@@ -24,10 +24,15 @@ interface PeerOriginOptions {
   readonly onFailed: (reason: FailureReason, error: ShoalError) => void;
 }
 
+/** Clients whose access is kept for the case that the one in use fails; who comes later is not kept. */
+const MOST_OTHERS = 16;
+
 /** One host's way to the origin of one task: which source it may read, as whom, and whether that one refused. */
 export class PeerOrigin {
   readonly #options: PeerOriginOptions;
   #access: OriginAccess;
+  /** Of other clients, who may be let in where the one in use is not. */
+  readonly #others: OriginAccess[] = [];
   #mayRead: boolean;
   #gained = false;
   #error: ShoalError | undefined;
@@ -46,12 +51,19 @@ export class PeerOrigin {
     return this.#error;
   }
 
-  /** Takes up another client's access where there is none; returns whether there is one now. */
+  /** Takes up another client's access where there is none, else keeps it; returns whether there was none and is one now. */
   gain(access: OriginAccess): boolean {
-    if (!access.mayReadOrigin || this.#mayRead) return false;
+    if (!access.mayReadOrigin) return false;
+    if (!this.#mayRead) return this.#use(access);
+    const isKnown = [this.#access, ...this.#others].some((known) => isSame(known, access));
+    if (!isKnown && this.#others.length < MOST_OTHERS) this.#others.push(access);
+    return false;
+  }
+
+  #use(access: OriginAccess): true {
+    this.#gained ||= urlOf(access) !== urlOf(this.#access);
     this.#access = access;
     this.#mayRead = true;
-    this.#gained = true;
     return true;
   }
 
@@ -100,10 +112,21 @@ export class PeerOrigin {
     return addressRefused(url.hostname, portOf(url));
   }
 
-  /** The origin refused for good, or is out of reach: this host does not read it again in this task. */
-  failed(reason: FailureReason, error: ShoalError): void {
+  /**
+   * The origin refused for good, or is out of reach: this host does not read it as that client again in this task.
+   * Returns whether it goes on as another one, whose credentials may be right where these were not, or whose source
+   * can be reached.
+   */
+  failed(reason: FailureReason, error: ShoalError): boolean {
     this.#error = error;
-    if (reason.startsWith('origin-')) this.#mayRead = false;
+    if (!reason.startsWith('origin-')) return false;
+    this.#mayRead = false;
+    if (reason === 'origin-changed') return false;
+    const isOut = reason === 'origin-unavailable';
+    const url = urlOf(this.#access);
+    const at = this.#others.findIndex((other) => !isOut || urlOf(other) !== url);
+    const [next] = at < 0 ? [] : this.#others.splice(at, 1);
+    return next !== undefined && this.#use(next);
   }
 
   /** Reads the origin's first bytes, to learn the length; what comes is used. Returns whether it was asked. */
@@ -124,4 +147,12 @@ export class PeerOrigin {
     }
     return true;
   }
+}
+
+function urlOf({ sources }: OriginAccess): string | undefined {
+  return sources[0]?.url;
+}
+
+function isSame(a: OriginAccess, b: OriginAccess): boolean {
+  return urlOf(a) === urlOf(b) && JSON.stringify(a.headers) === JSON.stringify(b.headers);
 }

@@ -134,7 +134,7 @@ export class PeerTransfers {
     const { origin, sync, story, onFailed } = this.#options;
     const sourceUrl = run.from === 'origin' ? origin.request()?.url : undefined;
     story.transferFailed(run, reason, error);
-    if (run.from === 'origin' && reason !== 'store') origin.failed(reason, error);
+    const goesOn = run.from === 'origin' && reason !== 'store' && origin.failed(reason, error);
     onFailed(run, reason, error);
     if (reason === 'store') return;
     const { first, count } = run;
@@ -142,9 +142,10 @@ export class PeerTransfers {
       first,
       count,
       parent: nameOf(run.from),
-      reason,
+      // What one client was refused is nothing against the origin while this host reads it as another.
+      reason: goesOn ? 'busy' : reason,
       ...(sourceUrl === undefined ? {} : { sourceUrl }),
-      error: error.toWire(),
+      ...(goesOn ? {} : { error: error.toWire() }),
     });
   }
 }

@@ -236,3 +236,30 @@ test('the media type that a source gave is kept with the content', async () => {
     expect(reading.starts).toMatchObject([{ from, mediaType: 'application/vnd.oci.image.manifest.v1+json' }]);
   }
 });
+
+test.each([
+  { hosts: 1, nats: true },
+  { hosts: 3, nats: true },
+  { hosts: 1, nats: false },
+])(
+  'clients with wrong credentials take nothing from those with right ones that came with them: %o',
+  async ({ hosts, nats }) => {
+    const sim = await swarm(hosts);
+    sim.cutNats(!nats);
+    const { content, request } = blob(sim, KEY.authorization);
+    const refuse = async () => {
+      throw new ShoalError('ERR_SOURCE_REFUSED', 'not with these');
+    };
+    const turnedAway = read(sim, host(sim, 0), { ...request, headers: WRONG, admit: refuse });
+    const gets = [WRONG, {}, KEY, { authorization: 'Bearer other' }].map((headers) =>
+      host(sim, 0).get({ ...request, headers }),
+    );
+    const admitted = read(sim, host(sim, 0), { ...request, headers: KEY, admit: async () => {} });
+    await sim.run(60_000, () => gets.every(({ state }) => state !== 'running'));
+    const refused = 'ERR_SOURCE_REFUSED';
+    expect(gets.map(({ error, state }) => error?.code ?? state)).toEqual([refused, refused, 'done', refused]);
+    expect(await outcome(turnedAway, content)).toBe(refused);
+    expect(await outcome(admitted, content)).toBe('all');
+    expect(sim.origin.bodyBytes / content.bytes.length).toBeLessThan(1.01);
+  },
+);
