@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ShoalError } from './errors.ts';
+import { RecentMap } from './recent-map.ts';
 
 /** Names immutable bytes and their distribution: `sha256-<hex>`, `sha512-<hex>` or `url-<hex>`. */
 export type TaskId = string & { readonly __brand: 'TaskId' };
@@ -76,9 +77,17 @@ export function digestAlgorithm(digest: Digest): 'sha256' | 'sha512' {
   return digest.startsWith('sha512:') ? 'sha512' : 'sha256';
 }
 
+/** Every sync asks for its task's again. */
+const PARTITIONS_KNOWN = new RecentMap<TaskId | ResourceId, Partition>(4096);
+
 /** Which partition owns an id: the first 32 bits of its SHA-256, modulo the number of partitions. */
 export function partitionOf(id: TaskId | ResourceId): Partition {
-  return (createHash('sha256').update(id).digest().readUInt32BE(0) % PARTITIONS) as Partition;
+  let partition = PARTITIONS_KNOWN.get(id);
+  if (partition === undefined) {
+    partition = (createHash('sha256').update(id).digest().readUInt32BE(0) % PARTITIONS) as Partition;
+    PARTITIONS_KNOWN.set(id, partition);
+  }
+  return partition;
 }
 
 function hex(bytes: Uint8Array): string {

@@ -37,6 +37,7 @@ interface Claimed {
 export class Claims {
   readonly #pieces = new Map<number, Claimed>();
   readonly #log: PieceHash[] = [];
+  #proven = 0;
 
   /** End of the log: the cursor of a reader that knows all. */
   get end(): number {
@@ -45,9 +46,7 @@ export class Claims {
 
   /** How many pieces have a hash that is believed. */
   get proven(): number {
-    let proven = 0;
-    for (const { hash } of this.#pieces.values()) if (hash !== undefined) proven += 1;
-    return proven;
+    return this.#proven;
   }
 
   /**
@@ -69,10 +68,7 @@ export class Claims {
       version?.hosts.add(host);
       return 'same';
     }
-    if (claimed.hash !== undefined) {
-      claimed.hash = undefined;
-      this.#log.push({ piece, hash: new Uint8Array(HASH_BYTES) });
-    }
+    if (claimed.hash !== undefined) this.#doubt(piece, claimed);
     if (version !== undefined && !version.hosts.has(host)) {
       version.hosts.add(host);
       this.#believe(piece, hash);
@@ -118,8 +114,7 @@ export class Claims {
         if (version === undefined || !version.hosts.delete(host) || version.hosts.size > 0) continue;
         claimed.versions.splice(at, 1);
         if (version.hash !== claimed.hash) continue;
-        claimed.hash = undefined;
-        this.#log.push({ piece, hash: new Uint8Array(HASH_BYTES) });
+        this.#doubt(piece, claimed);
         lost.push(piece);
       }
       const [only, second] = claimed.versions;
@@ -156,8 +151,16 @@ export class Claims {
     const claimed = this.#pieces.get(piece);
     const version = claimed?.versions.find((known) => equal(known.hash, hash));
     if (claimed === undefined || version === undefined) return;
+    if (claimed.hash === undefined) this.#proven += 1;
     claimed.hash = version.hash;
     this.#log.push({ piece, hash: version.hash });
+  }
+
+  /** What was believed of a piece is not any more. */
+  #doubt(piece: number, claimed: Claimed): void {
+    claimed.hash = undefined;
+    this.#proven -= 1;
+    this.#log.push({ piece, hash: new Uint8Array(HASH_BYTES) });
   }
 }
 
