@@ -3,12 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findCommand } from '../scripts/ensure-system.mjs';
 import { ROOT, run, startChild, startCommand, until } from '../test/support/child.ts';
+import { MIB } from '../test/support/files.ts';
 import { freePort } from '../test/support/free-port.ts';
 import { type RunningNginx, runNginx } from '../test/support/nginx.ts';
 import { type Swarm, startSwarm } from '../test/support/swarm.ts';
 
 const SCRIPT = join(ROOT, 'bench/netlab.sh');
 const PORT = 5000;
+
+/**
+ * A lab lives in so much memory where there is as much: each host of a cluster has a disk of its own, and all of these
+ * would share one, whose file system looks through the files that the run before deleted.
+ */
+const RAM_BYTES = 8 * 1024 * MIB;
 
 /** Prefix of the names of this lab, as netlab.sh takes it. */
 const { NETLAB: PREFIX = 'shl' } = process.env;
@@ -39,10 +46,14 @@ export interface ImageLabOptions {
 export async function openImageLab({ hosts, rate, fill }: ImageLabOptions): Promise<ImageLab> {
   const dir = mkdtempSync(join(tmpdir(), 'shoal-image-lab-'));
   const storage = join(dir, 'registry');
-  mkdirSync(storage);
   const close = new Undo();
   close.defer(async () => rmSync(dir, { recursive: true, force: true }));
   try {
+    if (availableBytes() >= RAM_BYTES) {
+      await run(['mount', '-t', 'tmpfs', '-o', `size=${RAM_BYTES}`, 'shoal-image-lab', dir]);
+      close.defer(async () => void (await run(['umount', '--lazy', dir])));
+    }
+    mkdirSync(storage);
     const port = await freePort('127.0.0.1');
     const loader = await startRegistryAt(dir, storage, port, []);
     await fill(`http://127.0.0.1:${port}`);
@@ -85,6 +96,11 @@ export async function openImageLab({ hosts, rate, fill }: ImageLabOptions): Prom
     await close.disposeAsync();
     throw error;
   }
+}
+
+/** Memory that could be had without swapping. */
+function availableBytes(): number {
+  return 1024 * Number(/^MemAvailable:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1] ?? 0);
 }
 
 /** What is to be undone, the last first. */

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { busyCpuSeconds, startCommand, usageOf } from '../test/support/child.ts';
 import { type Containerd, startContainerd } from '../test/support/containerd.ts';
@@ -121,18 +122,27 @@ export interface ManyRun {
   /** CPU time while they fetched: of the daemons, the scheduler and NATS, and of everything else on the machine. */
   readonly shoalCpuSeconds: number;
   readonly restCpuSeconds: number;
+  /** How much of the machine's cores that was; near 1 the makespan is the machine's, not the network's. */
+  readonly busy: number;
 }
 
-/** Hosts that fetch one image at once through their mirrors over shaped links, beside one plain fetch in the same lab. */
+/**
+ * Hosts that fetch one image at once through their mirrors over shaped links, beside one plain fetch in the same lab;
+ * before that, with daemons just started, `warm` other images of such layers.
+ */
 export async function measureMany(options: {
   readonly hosts: number;
   readonly rate: string;
   readonly layers: readonly number[];
   readonly runs: number;
+  readonly warm: number;
 }): Promise<ManyRun[]> {
-  const { hosts, rate, layers, runs } = options;
+  const { hosts, rate, layers, runs, warm } = options;
   const image = await buildImage(layers);
-  await using lab = await labOf(hosts, rate, image);
+  const others: Image[] = [];
+  // The same sizes in another order take other files.
+  for (let by = 1; by <= warm; by += 1) others.push(await buildImage(rotated(layers, by)));
+  await using lab = await labOf(hosts, rate, image, others);
   const numbers = Array.from({ length: hosts }, (_, index) => index + 1);
   const results: ManyRun[] = [];
   for (let index = 0; index < runs; index += 1) {
@@ -146,6 +156,10 @@ export async function measureMany(options: {
       await first.clear();
       for (const [at, client] of clients.entries()) {
         through(lab, client, swarm.proxyPortOf(swarm.hosts[at] ?? ''));
+      }
+      for (const other of others.keys()) {
+        await Promise.all(clients.map((client) => fetchSeconds(lab, client, otherRepository(other))));
+        for (const client of clients) await client.clear();
       }
       lab.sentBytes();
       const shoalBefore = shoalCpuSeconds(swarm);
@@ -162,6 +176,7 @@ export async function measureMany(options: {
         copies: lab.sentBytes() / image.bytes,
         shoalCpuSeconds: shoal,
         restCpuSeconds: all - shoal,
+        busy: all / availableParallelism() / makespanSeconds,
       });
     } finally {
       await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
@@ -175,8 +190,19 @@ function shoalCpuSeconds(swarm: Swarm): number {
   return names.reduce((sum, name) => sum + usageOf(swarm.pidOf(name)).cpuSeconds, 0);
 }
 
-function labOf(hosts: number, rate: string, image: Image): Promise<ImageLab> {
-  return openImageLab({ hosts, rate, fill: (url) => pushImage(url, image, [REPOSITORY]) });
+const otherRepository = (index: number) => `bench/other${index}`;
+
+function rotated<T>(list: readonly T[], by: number): readonly T[] {
+  const at = by % list.length;
+  return [...list.slice(at), ...list.slice(0, at)];
+}
+
+function labOf(hosts: number, rate: string, image: Image, others: readonly Image[] = []): Promise<ImageLab> {
+  const fill = async (url: string) => {
+    await pushImage(url, image, [REPOSITORY]);
+    for (const [index, other] of others.entries()) await pushImage(url, other, [otherRepository(index)]);
+  };
+  return openImageLab({ hosts, rate, fill });
 }
 
 function containerdOn(lab: ImageLab, host: number, run: number): Promise<Containerd> {
@@ -193,8 +219,12 @@ function through(lab: ImageLab, containerd: Containerd, port: number): void {
   containerd.mirror(lab.registry, `http://127.0.0.1:${port}`, `http://${lab.registry}`);
 }
 
-async function fetchSeconds(lab: ImageLab, containerd: Containerd): Promise<number> {
-  const ran = await containerd.fetch({ registry: lab.registry, image: `${REPOSITORY}:${TAG}` });
+async function fetchSeconds(
+  lab: ImageLab,
+  containerd: Containerd,
+  repository: string = REPOSITORY,
+): Promise<number> {
+  const ran = await containerd.fetch({ registry: lab.registry, image: `${repository}:${TAG}` });
   if (ran.code !== 0) throw new Error(`ctr ended with ${ran.code}: ${ran.stderr}`);
   return ran.wallMs / 1000;
 }
