@@ -11,8 +11,11 @@ import type { SyncFacts, SyncState } from './sync-state.ts';
 /** Between syncs that are not answered, at least. */
 const UNANSWERED_MS = 250;
 
-/** When a peer is to sync: at once, in half the interval, after it, later as it has nothing to tell, or only to be heard. */
-export type SyncWhen = 'now' | 'soon' | 'later' | 'rest' | 'quiet';
+/**
+ * When a peer is to sync: at once; at the interval that its scheduler asks for, however many tasks the host has; in half
+ * the host's own interval, after it, later as it has nothing to tell, or only to be heard.
+ */
+export type SyncWhen = 'now' | 'news' | 'soon' | 'later' | 'rest' | 'quiet';
 
 interface PeerSyncOptions {
   readonly world: HostWorld;
@@ -87,8 +90,9 @@ export class PeerSync {
 
   #gapMs(when: SyncWhen): number {
     const { pace } = this.#options;
-    if (this.#soon) return pace.gapMs(this.#intervalMs) / 2;
-    if (when === 'later') return pace.gapMs(this.#intervalMs);
+    const gapMs = this.#soon ? pace.gapMs(this.#intervalMs) / 2 : pace.gapMs(this.#intervalMs);
+    if (when === 'news') return Math.min(gapMs, this.#intervalMs);
+    if (this.#soon || when === 'later') return gapMs;
     const restMs = pace.restMs(this.#intervalMs);
     return when === 'quiet' ? Math.max(restMs, LIMITS.syncQuietMs) : restMs;
   }

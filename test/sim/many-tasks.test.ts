@@ -46,8 +46,8 @@ test('forty small contents at once take a link little more than its time, and th
 
 test('forty small layers at once are read by all hosts alike, and take little more than the time of a link', async () => {
   const { ratio, copies, mostShare } = await pulled(FORTY, 'digest');
-  // 1.55 where the first host to ask read them all.
-  expect(ratio).toBeLessThan(1.3);
+  // 1.55 where the first host to ask read them all; 1.19 where the first pieces were told no sooner than others.
+  expect(ratio).toBeLessThan(1.16);
   expect(copies).toBeLessThanOrEqual(1.001);
   expect(mostShare).toBeLessThan(0.3);
 });
