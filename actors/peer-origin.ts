@@ -21,7 +21,7 @@ interface PeerOriginOptions {
   readonly content: PeerContent;
   readonly signal: AbortSignal;
   readonly onOpened: (probed: Probed, body: OpenBody) => Promise<void>;
-  readonly onFailed: (reason: FailureReason, error: ShoalError) => void;
+  readonly onFailed: (reason: FailureReason, error: ShoalError, begunMs: number) => void;
 }
 
 /** Clients whose access is kept for the case that the one in use fails; who comes later is not kept. */
@@ -35,6 +35,8 @@ export class PeerOrigin {
   readonly #others: OriginAccess[] = [];
   #mayRead: boolean;
   #gained = false;
+  /** Since when the origin is read as this client. */
+  #sinceMs = Number.NEGATIVE_INFINITY;
   #error: ShoalError | undefined;
   #probing = false;
   /** The last URL whose address was judged: every sync asks. */
@@ -64,6 +66,7 @@ export class PeerOrigin {
     this.#gained ||= urlOf(access) !== urlOf(this.#access);
     this.#access = access;
     this.#mayRead = true;
+    this.#sinceMs = this.#options.world.clock.now();
     return true;
   }
 
@@ -116,12 +119,15 @@ export class PeerOrigin {
    * The origin refused for good, or is out of reach: this host does not read it as that client again in this task.
    * Returns whether it goes on as another one, whose credentials may be right where these were not, or whose source
    * can be reached.
+   * @param begunMs when the read began: as a client before, it says nothing of this one
    */
-  failed(reason: FailureReason, error: ShoalError): boolean {
+  failed(reason: FailureReason, error: ShoalError, begunMs: number): boolean {
     this.#error = error;
     if (!reason.startsWith('origin-')) return false;
+    const isChanged = reason === 'origin-changed';
+    if (!isChanged && this.#mayRead && begunMs < this.#sinceMs) return true;
     this.#mayRead = false;
-    if (reason === 'origin-changed') return false;
+    if (isChanged) return false;
     const isOut = reason === 'origin-unavailable';
     const url = urlOf(this.#access);
     const at = this.#others.findIndex((other) => !isOut || urlOf(other) !== url);
@@ -135,13 +141,14 @@ export class PeerOrigin {
     const request = this.request();
     if (this.#probing || request === undefined || content.stored !== undefined) return false;
     this.#probing = true;
+    const begunMs = world.clock.now();
     try {
       const answer = await world.origin.probe({ ...request, prefixBytes: LIMITS.resolveBytes }, signal);
       if (answer.kind === 'content') await onOpened(answer.probed, answer.body);
     } catch (thrown) {
       const error = toShoalError(thrown);
       if (error.code !== 'ERR_CANCELLED')
-        onFailed(error.retryable ? 'origin-unavailable' : 'origin-status', error);
+        onFailed(error.retryable ? 'origin-unavailable' : 'origin-status', error, begunMs);
     } finally {
       this.#probing = false;
     }

@@ -121,20 +121,20 @@ export class PeerTransfers {
   }
 
   #ended({ run, bytes, durationMs, failure }: TransferEnd): void {
-    const { stats, story, pool, isOver, onEnded } = this.#options;
+    const { world, stats, story, pool, isOver, onEnded } = this.#options;
     if (isOver()) return;
     stats.transferEnded(bytes, durationMs);
     story.slots(pool);
-    if (failure) this.failed(run, failure.reason, failure.error);
+    if (failure) this.failed(run, failure.reason, failure.error, world.clock.now() - durationMs);
     onEnded(failure !== undefined);
   }
 
   /** Tells the scheduler of a failure, unless it is this host's own. */
-  failed(run: Run, reason: FailureReason, error: ShoalError): void {
+  failed(run: Run, reason: FailureReason, error: ShoalError, begunMs: number): void {
     const { origin, sync, story, onFailed } = this.#options;
     const sourceUrl = run.from === 'origin' ? origin.request()?.url : undefined;
     story.transferFailed(run, reason, error);
-    const goesOn = run.from === 'origin' && reason !== 'store' && origin.failed(reason, error);
+    const goesOn = run.from === 'origin' && reason !== 'store' && origin.failed(reason, error, begunMs);
     onFailed(run, reason, error);
     if (reason === 'store') return;
     const { first, count } = run;

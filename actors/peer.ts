@@ -87,7 +87,7 @@ export class PeerActor {
     const origin = new PeerOrigin(input, {
       ...shared,
       onOpened: (probed, body) => this.#transfers.opened(probed, body),
-      onFailed: (reason, error) => this.#transfers.failed(PROBE, reason, error),
+      onFailed: (...failure) => this.#transfers.failed(PROBE, ...failure),
     });
     this.#transfers = new PeerTransfers({
       ...shared,
@@ -189,7 +189,7 @@ export class PeerActor {
     const error = this.#origin.refusal;
     if (error === undefined) return;
     const reason = 'origin-status';
-    this.#origin.failed(reason, error);
+    this.#origin.failed(reason, error, this.#world.clock.now());
     this.#told.failed({ first: 0, count: 0, parent: 'origin', reason, error: error.toWire() });
   }
 

@@ -109,7 +109,7 @@ test('a lease that waited while the origin failed ends with what the origin said
     onFailed: vi.fn(),
   };
   const origin = new PeerOrigin({ sources: [source], headers: {}, mayReadOrigin: true }, options);
-  origin.failed('origin-unavailable', new ShoalError('ERR_SOURCE_UNAVAILABLE', 'no answer'));
+  origin.failed('origin-unavailable', new ShoalError('ERR_SOURCE_UNAVAILABLE', 'no answer'), 0);
   const context = {
     world,
     content,
