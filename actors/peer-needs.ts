@@ -13,6 +13,9 @@ type State = ReturnType<typeof peerMachine.resolveState>['value'];
 /** Pieces of one kind told in a sync at most. */
 const TOLD_AT_ONCE = 16_384;
 
+/** So many pieces that nobody had before are told sooner than the rest: the others wait for them. */
+const FIRST_PIECES = 8;
+
 interface PeerNeedsOptions {
   readonly content: PeerContent;
   readonly pool: SlotPool;
@@ -81,6 +84,13 @@ export class PeerNeeds {
     const { pieces, stored } = content;
     if (pieces === undefined || stored === undefined) return false;
     return stored.have.count + transfers.book.runningPieces().length >= pieces;
+  }
+
+  /** When a piece that has just come is to be told. */
+  afterPiece(): SyncWhen {
+    const { content, stats } = this.#options;
+    const isFirst = stats.peers === 0 && (content.stored?.have.count ?? 0) <= FIRST_PIECES;
+    return isFirst ? 'news' : 'later';
   }
 
   /** Whether there is to be another sync, and when. */

@@ -132,7 +132,6 @@ export class PeerTransfers {
   /** Tells the scheduler of a failure, unless it is this host's own. */
   failed(run: Run, reason: FailureReason, error: ShoalError, begunMs: number): void {
     const { origin, sync, story, onFailed } = this.#options;
-    const sourceUrl = run.from === 'origin' ? origin.request()?.url : undefined;
     story.transferFailed(run, reason, error);
     const goesOn = run.from === 'origin' && reason !== 'store' && origin.failed(reason, error, begunMs);
     onFailed(run, reason, error);
@@ -144,7 +143,6 @@ export class PeerTransfers {
       parent: nameOf(run.from),
       // What one client was refused is nothing against the origin while this host reads it as another.
       reason: goesOn ? 'busy' : reason,
-      ...(sourceUrl === undefined ? {} : { sourceUrl }),
       ...(goesOn ? {} : { error: error.toWire() }),
     });
   }

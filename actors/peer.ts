@@ -27,9 +27,6 @@ import type { Run } from './transfer.ts';
 /** The origin's first bytes, as a run: nothing of it was leased. */
 const PROBE: Run = { first: 0, count: 0, from: 'origin', hedge: false };
 
-/** The first pieces of a task, told sooner where this host is the first to have them. */
-const FIRST_PIECES = 8;
-
 /** What a client's request brings to a peer: where the content is, and as whom to ask there. */
 export interface PeerInput extends OriginAccess {
   readonly taskId: TaskId;
@@ -294,9 +291,7 @@ export class PeerActor {
   // --- transfers ---
 
   #stored(): void {
-    // The others wait for what nobody had yet.
-    const isNews = this.stats.peers === 0 && (this.content.stored?.have.count ?? 0) <= FIRST_PIECES;
-    this.#sync.schedule(isNews ? 'news' : 'later');
+    this.#sync.schedule(this.#needs.afterPiece());
     this.#whole.advance();
     this.#tell();
     this.#checkComplete();

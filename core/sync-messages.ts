@@ -12,7 +12,6 @@ import {
   TOO_MANY_PIECES,
   taskId,
   uint,
-  url,
   wireError,
 } from './message-fields.ts';
 import { isGeometry } from './piece.ts';
@@ -43,8 +42,6 @@ const failure = z.object({
   count: uint,
   parent,
   reason: failureReasonSchema,
-  /** For `origin-*`: which source. */
-  sourceUrl: url.optional(),
   error: wireError.optional(),
 });
 export type PieceFailure = z.infer<typeof failure>;
@@ -99,8 +96,6 @@ export const leaseSchema = z.object({
   first: piece,
   count: z.int().min(1).max(LIMITS.piecesPerTask),
   parent,
-  /** For the origin: which source, as index into the reply's `sources`. */
-  source: uint.optional(),
   /** A second transfer of a piece that is already in flight. */
   hedge: z.boolean().optional(),
 });

@@ -225,16 +225,18 @@ export class Ledger extends LedgerState {
   #setChild(member: Member, is: boolean): void {
     this.pace.child(member, is);
     if (this.children.has(member) === is) return;
-    if (is) this.children.add(member);
-    else this.children.delete(member);
     this.slots.fetches(member.id, is ? 1 : -1);
-    if (is && this.children.size === 1) for (const other of this.members) this.#watch(other);
-    if (this.children.size === 0) for (const other of this.members) this.#endWatch(other);
+    if (is) {
+      this.children.add(member);
+      if (this.children.size === 1) for (const other of this.members) this.#watch(other);
+    } else {
+      this.children.delete(member);
+      if (this.children.size === 0) for (const other of this.members) this.#endWatch(other);
+    }
   }
 
   /** Follows what the member may give; a task that nobody fetches does not, for hosts are in many of those. */
   #watch(member: Member): void {
-    this.#endWatch(member);
     this.#unwatch.set(
       member,
       this.slots.watch(member.id, () => this.#loaded(member)),

@@ -39,10 +39,11 @@ function scene(slots = 2) {
       return flying.queued.length;
     },
   };
+  const stats = new PeerStats({ now: () => 0, wall: () => 0, after: () => () => {} });
   const needs = new PeerNeeds({
     content,
     pool,
-    stats: new PeerStats({ now: () => 0, wall: () => 0, after: () => () => {} }),
+    stats,
     sync,
     origin: { readsForAll: false } as unknown as PeerOrigin,
     transfers: { book, freeSlots: () => pool.free } as unknown as PeerTransfers,
@@ -54,7 +55,7 @@ function scene(slots = 2) {
     state: () => now.state,
     isOver: () => now.over,
   });
-  return { needs, content, sync, pool, now, flying, set };
+  return { needs, content, stats, sync, pool, now, flying, set };
 }
 
 test('syncs soon while leases come and slots are free, and only to be heard where there is nothing to say', () => {
@@ -81,6 +82,22 @@ test('does not ask for more where all that is missing is on its way', async () =
   expect(needs.next()).toBe('rest');
   sync.stored(0);
   expect(needs.next()).toBe('soon');
+});
+
+test('the first pieces that nobody had before are told sooner, and only those', async () => {
+  const { needs, content, stats } = scene();
+  await content.learn(12 * 8, 8);
+  const { stored } = content;
+  const told: string[] = [];
+  for (let piece = 0; piece < 10; piece += 1) {
+    stored?.writer(piece, 1, (at, hash, length) => stored.commit(at, hash, length)).write(new Uint8Array(8));
+    told.push(needs.afterPiece());
+  }
+  expect(told).toEqual([...Array(8).fill('news'), 'later', 'later']);
+  await content.drop([2, 3, 4, 5, 6, 7, 8, 9]);
+  expect(needs.afterPiece()).toBe('news');
+  stats.peers += 8;
+  expect(needs.afterPiece()).toBe('later');
 });
 
 test('what waits for a slot is told at the usual pace, however many leases come', () => {
