@@ -57,7 +57,7 @@ const leaseSet = {
   originAtOnce: 2,
   leases: [
     { first: 0, count: 2, parent: hostId },
-    { first: 2, count: 1, parent: 'origin' as const, source: 0 },
+    { first: 2, count: 1, parent: 'origin' as const },
   ],
   parents: [address],
   claim: 1,
