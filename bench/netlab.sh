@@ -53,7 +53,16 @@ down() {
   ip link del "$bridge" 2>/dev/null || true
 }
 
+# A namespace may take only what the machine allows everybody: on some that is not all that it has.
+allow_tcp() {
+  local allowed
+  allowed=$(sysctl -n net.ipv4.tcp_allowed_congestion_control)
+  [[ " $allowed " == *" $tcp "* ]] || sysctl -q -w net.ipv4.tcp_allowed_congestion_control="$allowed $tcp" ||
+    { echo "netlab: this kernel has no congestion control $tcp; NETLAB_TCP names another" >&2; exit 1; }
+}
+
 up() { # count rate
+  allow_tcp
   down
   ip link add "$bridge" type bridge
   ip addr add "$net.255.254/16" dev "$bridge"
