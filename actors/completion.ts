@@ -7,51 +7,84 @@ import type { PeerActor } from './peer.ts';
 
 const PROGRESS_MS = 200;
 
-interface CompletionOptions {
-  readonly clock: Clock;
-  readonly onProgress: (progress: DownloadProgress) => void;
+/** Whom to tell how far a download is. */
+interface Progress {
+  readonly tell: (progress: DownloadProgress) => void;
   /** Whether the client may know where the cached file is. */
   readonly maySee: () => boolean;
+}
+
+interface CompletionOptions {
+  readonly clock: Clock;
+  /** Absent: nobody asks. */
+  readonly progress?: Progress;
   readonly signal: AbortSignal;
 }
 
 /** Resolves once a peer has all of its content, and the whole is right. @throws any ShoalError */
-export function untilComplete(peer: PeerActor, options: CompletionOptions): Promise<void> {
-  const { clock, onProgress, maySee, signal } = options;
+export function untilComplete(
+  peer: PeerActor,
+  { clock, progress, signal }: CompletionOptions,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    let toldMs = Number.NEGATIVE_INFINITY;
-    let toldState = '';
-    const fresh = new FreshRanges(peer.content);
-    const tell = () => onProgress({ ...progressOf(peer), cached: maySee() ? fresh.take() : undefined });
+    const teller = progress === undefined ? undefined : new Teller(peer, clock, progress);
     const finish = (settle: () => void) => {
       unlisten();
-      cancelTick();
+      cancelTick?.();
       signal.removeEventListener('abort', onAbort);
       settle();
     };
     const onAbort = () => finish(() => reject(signal.reason as Error));
     const check = () => {
       if (peer.state === 'serving') {
-        tell();
+        teller?.tell();
         return finish(resolve);
       }
       if (peer.ended)
         return finish(() => reject(peer.error ?? new ShoalError('ERR_CANCELLED', 'the peer left')));
-      if (peer.state === toldState && clock.now() - toldMs < PROGRESS_MS) return;
-      toldMs = clock.now();
-      toldState = peer.state;
-      tell();
+      teller?.tellNowAndThen();
     };
     const tick = () => {
       cancelTick = clock.after(PROGRESS_MS, tick);
       check();
     };
-    let cancelTick = clock.after(PROGRESS_MS, tick);
+    let cancelTick = teller && clock.after(PROGRESS_MS, tick);
     const unlisten = peer.listen(check);
     if (signal.aborted) return onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
     check();
   });
+}
+
+/** Tells one client how far a peer is. */
+class Teller {
+  readonly #peer: PeerActor;
+  readonly #clock: Clock;
+  readonly #progress: Progress;
+  readonly #fresh: FreshRanges;
+  #toldMs = Number.NEGATIVE_INFINITY;
+  #toldState = '';
+
+  constructor(peer: PeerActor, clock: Clock, progress: Progress) {
+    this.#peer = peer;
+    this.#clock = clock;
+    this.#progress = progress;
+    this.#fresh = new FreshRanges(peer.content);
+  }
+
+  tell(): void {
+    const { maySee, tell } = this.#progress;
+    tell({ ...progressOf(this.#peer), cached: maySee() ? this.#fresh.take() : undefined });
+  }
+
+  /** Tells it where the state is another, or the last time was a while ago. */
+  tellNowAndThen(): void {
+    const now = this.#clock.now();
+    if (this.#peer.state === this.#toldState && now - this.#toldMs < PROGRESS_MS) return;
+    this.#toldMs = now;
+    this.#toldState = this.#peer.state;
+    this.tell();
+  }
 }
 
 /** Resolves when anything about the peer changed; rejects when it ended. @throws any ShoalError */

@@ -164,7 +164,8 @@ export class Downloads {
       if (stored !== undefined && stored.have.count > 0) pass(stored).catch(() => {});
       return gate.isOpen;
     };
-    await untilComplete(peer, { clock, onProgress, maySee, signal: gate.signal });
+    const progress = { tell: onProgress, maySee };
+    await untilComplete(peer, { clock, progress, signal: gate.signal });
     const stored = contentOf(peer);
     await pass(stored);
     this.#note(peer, stored);
@@ -227,8 +228,7 @@ export class Downloads {
     let leave = unlisten;
     try {
       const { range } = request;
-      const done = { clock, onProgress: () => {}, maySee: () => false, signal: gate.signal };
-      const whole = () => untilComplete(peer, done);
+      const whole = () => untilComplete(peer, { clock, signal: gate.signal });
       const { buffers } = hooks;
       yield* readInOrder({ peer, gate, range, onStart: start('swarm'), whole, buffers });
       if (range === undefined) await whole();

@@ -1,5 +1,6 @@
 import { createCounter } from '../core/counter.ts';
 import { LIMITS } from '../core/limits.ts';
+import { ReceivedCount } from './peer-stats.ts';
 import { SlotPool } from './slot-pool.ts';
 import { SyncPace } from './sync-pace.ts';
 
@@ -7,6 +8,8 @@ import { SyncPace } from './sync-pace.ts';
 export class PeerShare {
   readonly pool = new SlotPool(LIMITS.slotsDown);
   readonly pace = new SyncPace();
+  /** Bytes received since the start, of whatever task. */
+  readonly received = new ReceivedCount();
   /** Numbers of syncs. */
   readonly nextSeq = createCounter();
 }

@@ -5,12 +5,34 @@ import type { OriginReadReason } from '../core/metrics.ts';
 /** How fast a measured rate follows: the weight of the newest transfer. */
 const SMOOTHING = 0.2;
 
-/** What a download received, from where and how fast. */
-export class PeerStats {
+/** Bytes received, by source. */
+export interface Received {
+  readonly origin: number;
+  readonly peers: number;
+  /** Bytes that were here before. */
+  readonly local: number;
+}
+
+/** Counts bytes received. */
+export class ReceivedCount implements Received {
   origin = 0;
   peers = 0;
-  /** Bytes that were here before. */
   local = 0;
+
+  add(bytes: number, from: keyof Received): void {
+    this[from] += bytes;
+  }
+
+  now(): Received {
+    return { origin: this.origin, peers: this.peers, local: this.local };
+  }
+}
+
+/** What a download received, from where and how fast. */
+export class PeerStats {
+  readonly #count = new ReceivedCount();
+  /** The same of all downloads of the host. */
+  readonly #all: ReceivedCount;
   readonly originReasons: Partial<Record<OriginReadReason, number>> = {};
   /** Hosts that bytes came from. */
   readonly parents = new Set<string>();
@@ -24,8 +46,9 @@ export class PeerStats {
   #ended = 0;
   #finished = false;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, all: ReceivedCount) {
     this.#clock = clock;
+    this.#all = all;
     this.#startedMs = clock.now();
     this.#lastByteMs = this.#startedMs;
   }
@@ -38,8 +61,17 @@ export class PeerStats {
   }
 
   pieceCame(bytes: number, from: HostAddress | 'origin'): void {
-    if (from === 'origin') this.origin += bytes;
-    else this.peers += bytes;
+    this.#add(bytes, from === 'origin' ? 'origin' : 'peers');
+  }
+
+  /** So many bytes were here before. */
+  found(bytes: number): void {
+    this.#add(bytes, 'local');
+  }
+
+  #add(bytes: number, from: keyof Received): void {
+    this.#count.add(bytes, from);
+    this.#all.add(bytes, from);
   }
 
   originRead(bytes: number, reason: OriginReadReason): void {
@@ -66,7 +98,19 @@ export class PeerStats {
     this.durationMs = this.#clock.now() - this.#startedMs;
   }
 
-  received(): { origin: number; peers: number; local: number } {
-    return { origin: this.origin, peers: this.peers, local: this.local };
+  get origin(): number {
+    return this.#count.origin;
+  }
+
+  get peers(): number {
+    return this.#count.peers;
+  }
+
+  get local(): number {
+    return this.#count.local;
+  }
+
+  received(): Received {
+    return this.#count.now();
   }
 }

@@ -22,7 +22,6 @@ interface PeerSyncOptions {
   readonly taskId: TaskId;
   readonly sync: SyncState;
   readonly pace: SyncPace;
-  readonly signal: AbortSignal;
   /** What the next sync says; the one after it comes in about `intervalMs`. */
   readonly facts: (intervalMs: number) => SyncFacts;
   readonly isOver: () => boolean;
@@ -98,7 +97,7 @@ export class PeerSync {
   }
 
   async #once(): Promise<void> {
-    const { world, sync, pace, signal, facts, next } = this.#options;
+    const { world, sync, pace, facts, next } = this.#options;
     this.#running = true;
     this.#soon = false;
     this.#now = false;
@@ -108,10 +107,10 @@ export class PeerSync {
     pace.works(this, told.wants);
     const request = sync.request(told);
     try {
-      const options = { timeoutMs: LIMITS.syncTimeoutMs, signal };
       const abandoned = new Promise<never>((_, reject) => {
         this.#abandon = reject;
       });
+      const options = { timeoutMs: LIMITS.syncTimeoutMs };
       const asked = world.bus.request(SUBJECTS.sync, this.#tokens, request, options);
       const reply = await Promise.race([asked, abandoned]);
       if (reply.status === 'refused') throw errorFromWire(reply.error);
@@ -156,6 +155,7 @@ export class PeerSync {
   stop(): void {
     this.#options.pace.works(this, false);
     this.#timer?.();
+    this.#abandon(new ShoalError('ERR_CANCELLED', 'the peer left'));
   }
 
   /** Tells the scheduler that this host takes nothing more of the task; it may go unheard. */

@@ -65,7 +65,7 @@ export class PeerActor {
     this.#opened = input.opened;
     const life = Buffer.from(world.random.bytes(8)).toString('hex');
     const content = new PeerContent(world.store, taskId, input.sources, life);
-    const stats = new PeerStats(world.clock);
+    const stats = new PeerStats(world.clock, share.received);
     const told = new SyncState(world.incarnation, content, share.nextSeq);
     const story = new PeerStory(world, taskId);
     const shared = {
@@ -172,7 +172,7 @@ export class PeerActor {
   /** Takes up what is on disk, and begins. @throws ERR_STORE_FULL, ERR_STORE_IO */
   async start(): Promise<void> {
     await this.content.reopen();
-    this.stats.local = this.content.storedBytes;
+    this.stats.found(this.content.storedBytes);
     this.#actor.start();
     this.#story.joined();
     if (this.#opened) await this.#transfers.opened(this.#opened.probed, this.#opened.body);

@@ -4,6 +4,7 @@ import type { HostWorld } from './host-world.ts';
 import type { Membership } from './membership.ts';
 import { PeerActor, type PeerInput } from './peer.ts';
 import { PeerShare } from './peer-share.ts';
+import type { Received } from './peer-stats.ts';
 import type { SlotPool } from './slot-pool.ts';
 
 /** The peers of one host: one for each task that has work, or had it a moment ago. */
@@ -11,7 +12,6 @@ export class Peers {
   readonly #world: HostWorld;
   readonly #membership: Membership;
   readonly #share = new PeerShare();
-  readonly #past = { origin: 0, peers: 0, local: 0 };
   readonly #peers = new Map<TaskId, { readonly peer: PeerActor; readonly started: Promise<void> }>();
 
   constructor(world: HostWorld, membership: Membership) {
@@ -23,7 +23,6 @@ export class Peers {
   async open(input: PeerInput): Promise<PeerActor> {
     let row = this.#peers.get(input.taskId);
     if (row === undefined || row.peer.ended) {
-      if (row) this.#forget(input.taskId, row.peer);
       const peer = new PeerActor(this.#world, this.#membership, this.#share, input);
       row = { peer, started: peer.start() };
       this.#peers.set(input.taskId, row);
@@ -64,16 +63,12 @@ export class Peers {
   }
 
   /** Bytes received since the start, by source. */
-  get received(): { origin: number; peers: number; local: number } {
-    const sum = { ...this.#past };
-    for (const { peer } of this.#peers.values()) add(sum, peer.stats.received());
-    return sum;
+  get received(): Received {
+    return this.#share.received.now();
   }
 
   #forget(taskId: TaskId, peer: PeerActor): void {
-    if (this.#peers.get(taskId)?.peer !== peer) return;
-    add(this.#past, peer.stats.received());
-    this.#peers.delete(taskId);
+    if (this.#peers.get(taskId)?.peer === peer) this.#peers.delete(taskId);
   }
 
   /** Stops every transfer, and tells the schedulers. */
@@ -86,10 +81,4 @@ export class Peers {
   get size(): number {
     return this.#peers.size;
   }
-}
-
-function add(sum: { origin: number; peers: number; local: number }, more: typeof sum): void {
-  sum.origin += more.origin;
-  sum.peers += more.peers;
-  sum.local += more.local;
 }

@@ -28,6 +28,7 @@ interface Draft {
   readonly seq: number;
   readonly added: number;
   readonly failures: number;
+  readonly sources: number;
   readonly hashes: number;
   /** The epoch whose scheduler the hashes were counted for. */
   readonly epoch: number;
@@ -51,6 +52,7 @@ export class SyncState {
   /** Hashes of all pieces read from an origin here, and how many of them this epoch has been told. */
   readonly #originHashes: PieceHash[] = [];
   #hashesTold = 0;
+  #sourcesTold = 0;
   #mismatch: Mismatch | undefined;
   #probed: Probed | undefined;
   #draft: Draft | undefined;
@@ -89,6 +91,7 @@ export class SyncState {
   startOver(): void {
     this.#base = 0;
     this.#added = [];
+    this.#sourcesTold = 0;
     this.#draft = undefined;
   }
 
@@ -114,6 +117,7 @@ export class SyncState {
       seq,
       added: Math.min(this.#added.length, ADDED_AT_ONCE),
       failures: this.#failures.length,
+      sources: sources.length,
       hashes: hashes.length,
       epoch: this.seen.epoch,
       mismatch: this.#mismatch,
@@ -129,7 +133,7 @@ export class SyncState {
       added: full ? [] : this.#added.slice(0, ADDED_AT_ONCE),
       length,
       pieceLength,
-      sources: sources.slice(0, 16),
+      sources: sources.length > this.#sourcesTold ? sources.slice(0, 16) : [],
       probed: this.#probed,
       failures: [...this.#failures],
       hashes: hashes.length > 0 ? packHashes(hashes) : undefined,
@@ -146,6 +150,7 @@ export class SyncState {
     this.#draft = undefined;
     this.#added.splice(0, draft.added);
     this.#failures.splice(0, draft.failures);
+    this.#sourcesTold = draft.sources;
     // A push of a scheduler just born may have begun the count anew since.
     if (draft.epoch === epoch && this.seen.epoch === epoch) this.#hashesTold += draft.hashes;
     if (this.#mismatch === draft.mismatch) this.#mismatch = undefined;

@@ -9,6 +9,8 @@ import type { TaskClaim } from './task-claim.ts';
 import type { TaskContent } from './task-content.ts';
 import { TaskPeer } from './task-peer.ts';
 
+/** Of so many sets one names parents beside those of its leases. */
+const SETS_PER_BOOK = 8;
 /** Idle children looked at in one round of pushes. */
 const PUSHES = 4;
 /** Holders asked for hashes at once, and how often. */
@@ -63,7 +65,7 @@ export class TaskLeases {
       number: peer.setNumber,
       leases,
       originAtOnce: claim.ledger.originParallel(hostId, world.clock.now()),
-      parents: this.#addresses(hostId, leases),
+      parents: this.#addresses(hostId, peer, leases),
       claim: claim.number,
       hashFrom: page.from,
       hashes: page.entries.length > 0 ? packHashes(page.entries) : undefined,
@@ -78,11 +80,14 @@ export class TaskLeases {
     };
   }
 
-  #addresses(hostId: HostId, leases: readonly Lease[]): LeaseSet['parents'] {
+  #addresses(hostId: HostId, peer: TaskPeer, leases: readonly Lease[]): LeaseSet['parents'] {
     const { world, claim } = this.#options;
     const ids = new Set<HostId>();
     for (const { parent } of leases) if (parent !== 'origin') ids.add(parent);
-    for (const id of claim.ledger.parentsFor(hostId, LIMITS.parentsInReply)) ids.add(id);
+    // Those to know when adrift change seldom, and a host keeps what it was told.
+    if (peer.setNumber % SETS_PER_BOOK === 1) {
+      for (const id of claim.ledger.parentsFor(hostId, LIMITS.parentsInReply)) ids.add(id);
+    }
     return [...ids].flatMap((id) => world.hosts.address(id) ?? []).slice(0, 256);
   }
 

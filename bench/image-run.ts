@@ -140,8 +140,9 @@ export async function measureMany(options: {
   const { hosts, rate, layers, runs, warm } = options;
   const image = await buildImage(layers);
   const others: Image[] = [];
-  // The same sizes in another order take other files.
-  for (let by = 1; by <= warm; by += 1) others.push(await buildImage(rotated(layers, by)));
+  for (let edition = 1; edition <= warm; edition += 1) {
+    others.push(await buildImage(layers, String(edition)));
+  }
   await using lab = await labOf(hosts, rate, image, others);
   const numbers = Array.from({ length: hosts }, (_, index) => index + 1);
   const results: ManyRun[] = [];
@@ -191,11 +192,6 @@ function shoalCpuSeconds(swarm: Swarm): number {
 }
 
 const otherRepository = (index: number) => `bench/other${index}`;
-
-function rotated<T>(list: readonly T[], by: number): readonly T[] {
-  const at = by % list.length;
-  return [...list.slice(at), ...list.slice(0, at)];
-}
 
 function labOf(hosts: number, rate: string, image: Image, others: readonly Image[] = []): Promise<ImageLab> {
   const fill = async (url: string) => {

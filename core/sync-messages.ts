@@ -67,6 +67,7 @@ const syncRequestFields = z.object({
   urgent: piece.optional(),
   /** Wants pieces at all; a complete or passive peer says false. */
   wants: z.boolean(),
+  /** All that it knows, where the scheduler has not acknowledged all of them; else none. */
   sources: z.array(source).max(16),
   /** Whether this host may read the first of its sources itself. */
   mayReadOrigin: z.boolean(),

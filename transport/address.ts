@@ -45,9 +45,12 @@ export class Address<T extends Tokens = Tokens> {
 
   /** The subject for these tokens. @throws ERR_BUS_MESSAGE_INVALID */
   subject(tokens: T): string {
-    return this.#parts
-      .map(({ text, variable }) => (variable ? checkToken(text, own(tokens, text)) : text))
-      .join('.');
+    let subject = '';
+    for (const { text, variable } of this.#parts) {
+      const token = variable ? checkToken(text, own(tokens, text)) : text;
+      subject += subject === '' ? token : `.${token}`;
+    }
+    return subject;
   }
 
   /** The subject with `*` for every token that is not given. @throws ERR_BUS_MESSAGE_INVALID */
@@ -66,8 +69,10 @@ export class Address<T extends Tokens = Tokens> {
     const texts = subject.split('.');
     if (texts.length !== this.#parts.length) return undefined;
     const tokens: Record<string, string> = {};
-    for (const [index, part] of this.#parts.entries()) {
+    let index = 0;
+    for (const part of this.#parts) {
       const text = texts[index] ?? '';
+      index += 1;
       if (!part.variable) {
         if (text !== part.text) return undefined;
       } else if (isToken(text)) tokens[part.text] = text;

@@ -3,12 +3,12 @@ import type { LeaseSets } from '../../actors/lease-sets.ts';
 import { PeerContent } from '../../actors/peer-content.ts';
 import { PeerNeeds } from '../../actors/peer-needs.ts';
 import type { PeerOrigin } from '../../actors/peer-origin.ts';
-import { PeerStats } from '../../actors/peer-stats.ts';
+import { PeerStats, ReceivedCount } from '../../actors/peer-stats.ts';
 import type { PeerTransfers } from '../../actors/peer-transfers.ts';
 import { SlotPool } from '../../actors/slot-pool.ts';
 import { SyncState } from '../../actors/sync-state.ts';
 import { createCounter } from '../../core/counter.ts';
-import type { TaskId } from '../../core/ids.ts';
+import type { HostId, TaskId } from '../../core/ids.ts';
 import { createMemoryStore } from '../../storage/memory-store.ts';
 
 type State = 'joining' | 'transferring' | 'adrift' | 'verifying' | 'serving';
@@ -39,7 +39,7 @@ function scene(slots = 2) {
       return flying.queued.length;
     },
   };
-  const stats = new PeerStats({ now: () => 0, wall: () => 0, after: () => () => {} });
+  const stats = new PeerStats({ now: () => 0, wall: () => 0, after: () => () => {} }, new ReceivedCount());
   const needs = new PeerNeeds({
     content,
     pool,
@@ -96,7 +96,7 @@ test('the first pieces that nobody had before are told sooner, and only those', 
   expect(told).toEqual([...Array(8).fill('news'), 'later', 'later']);
   await content.drop([2, 3, 4, 5, 6, 7, 8, 9]);
   expect(needs.afterPiece()).toBe('news');
-  stats.peers += 8;
+  stats.pieceCame(8, { hostId: 'f'.repeat(32) as HostId, ip: '10.0.0.1', port: 1 });
   expect(needs.afterPiece()).toBe('later');
 });
 

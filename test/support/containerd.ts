@@ -78,7 +78,7 @@ export async function startContainerd(dir: string, inside: readonly string[] = [
       const reference = `${options.registry}/${options.image}`;
       return { ...ran, digest: ran.code === 0 ? await digestOf(reference) : undefined };
     },
-    fetch: (options) => startCommand(command(['content', 'fetch'], options)).done,
+    fetch: (options) => startCommand(command(['--debug', 'content', 'fetch'], options)).done,
     async clear() {
       const names = (await startCommand([...ctr, 'images', 'ls', '-q']).done).stdout.split('\n');
       for (const name of names.filter(Boolean)) {

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { ROOT } from './child.ts';
 import { MIB } from './files.ts';
-import { TAR_END, TAR_PATH_CHARS, tarEntry } from './tar.ts';
+import { TAR_END, TAR_PATH_CHARS, tarEntry, tarText } from './tar.ts';
 
 /** One blob of an image. */
 export interface Blob {
@@ -57,10 +57,11 @@ interface Layer extends Blob {
   readonly diffId: string;
 }
 
-/** Writes one gzip layer of about `target` bytes; `take` gives the next file that is not larger than asked. */
+/** Writes one gzip layer of about `target` bytes, `text` first; `take` gives the next file that is not larger than asked. */
 async function writeLayer(
   folder: string,
   target: number,
+  text: string,
   take: (most: number) => string | undefined,
 ): Promise<Layer> {
   const temporary = join(folder, 'layer.part');
@@ -70,6 +71,11 @@ async function writeLayer(
   let bytes = 0;
   const entries = async function* () {
     // What is inside the compressor is not counted yet, so a layer comes out a little larger.
+    if (text !== '') {
+      const entry = tarText('etc/edition', text);
+      raw.update(entry);
+      yield entry;
+    }
     while (bytes < target) {
       const path = take(Math.max(16 * 1024, (target - bytes) * 1.5));
       if (path === undefined) break;
@@ -98,22 +104,25 @@ async function writeLayer(
   };
 }
 
-/** Builds an image with layers of about these sizes, or finds the one built before. @throws Error where this machine has too few files */
-export async function buildImage(layerBytes: readonly number[] = LARGE_LAYERS): Promise<Image> {
+/**
+ * Builds an image with layers of about these sizes, or finds the one built before; another edition of it shares no blob
+ * with it. @throws Error where this machine has too few files
+ */
+export async function buildImage(layerBytes: readonly number[] = LARGE_LAYERS, edition = ''): Promise<Image> {
   const key = createHash('sha256')
-    .update(`${process.version} ${layerBytes.join(' ')}`)
+    .update(`${process.version} ${layerBytes.join(' ')} ${edition}`)
     .digest('hex');
   const dir = join(tmpdir(), `shoal-image-${key.slice(0, 16)}`);
   if (!existsSync(join(dir, INDEX_FILE))) {
     const draft = `${dir}-${process.pid}`;
-    await writeImage(draft, layerBytes);
+    await writeImage(draft, layerBytes, edition);
     rmSync(dir, { recursive: true, force: true });
     renameSync(draft, dir);
   }
   return readImage(dir);
 }
 
-async function writeImage(dir: string, layerBytes: readonly number[]): Promise<void> {
+async function writeImage(dir: string, layerBytes: readonly number[], edition: string): Promise<void> {
   rmSync(dir, { recursive: true, force: true });
   const folder = join(dir, 'blobs/sha256');
   mkdirSync(folder, { recursive: true });
@@ -130,7 +139,7 @@ async function writeImage(dir: string, layerBytes: readonly number[]): Promise<v
     return undefined;
   };
   const layers: Layer[] = [];
-  for (const bytes of layerBytes) layers.push(await writeLayer(folder, bytes, take));
+  for (const bytes of layerBytes) layers.push(await writeLayer(folder, bytes, edition, take));
   if (layers.some((layer, index) => layer.bytes < (layerBytes[index] ?? 0) * 0.9)) {
     throw new Error('this machine has too few files for the image');
   }

@@ -27,14 +27,17 @@ function headerOf(path: string, bytes: number, mode: number): Buffer {
 
 /** A file of this machine as an entry of a ustar archive, at the same path. */
 export function tarEntry(file: string): Buffer {
-  const content = readFileSync(file);
-  const path = file.replace(/^\/+/, '');
+  return entry(file.replace(/^\/+/, ''), readFileSync(file), statSync(file).mode & 0o755 || 0o600);
+}
+
+/** A text as an entry of a ustar archive. */
+export function tarText(path: string, text: string): Buffer {
+  return entry(path, Buffer.from(text), 0o644);
+}
+
+function entry(path: string, content: Buffer, mode: number): Buffer {
   const padding = Buffer.alloc((BLOCK - (content.length % BLOCK)) % BLOCK);
-  return Buffer.concat([
-    headerOf(path, content.length, statSync(file).mode & 0o755 || 0o600),
-    content,
-    padding,
-  ]);
+  return Buffer.concat([headerOf(path, content.length, mode), content, padding]);
 }
 
 /** What ends an archive. */
