@@ -158,10 +158,10 @@ export class PeerSync {
     this.#abandon(new ShoalError('ERR_CANCELLED', 'the peer left'));
   }
 
-  /** Tells the scheduler that this host takes nothing more of the task; it may go unheard. */
+  /** Tells the scheduler that this host takes nothing more of the task, unless it knows; it may go unheard. */
   async farewell(told: Pick<SyncFacts, 'received' | 'originReasons'>): Promise<void> {
     const { world, sync } = this.#options;
-    if (world.alone) return;
+    if (world.alone || sync.restIsKnown) return;
     const request = sync.request({
       ...told,
       running: [],

@@ -26,6 +26,7 @@ type Mismatch = NonNullable<SyncRequest['mismatch']>;
 /** What one sync said, until it is acknowledged. */
 interface Draft {
   readonly seq: number;
+  readonly wants: boolean;
   readonly added: number;
   readonly failures: number;
   readonly sources: number;
@@ -53,6 +54,7 @@ export class SyncState {
   readonly #originHashes: PieceHash[] = [];
   #hashesTold = 0;
   #sourcesTold = 0;
+  #restIsKnown = false;
   #mismatch: Mismatch | undefined;
   #probed: Probed | undefined;
   #draft: Draft | undefined;
@@ -109,12 +111,19 @@ export class SyncState {
     return untold || this.#added.length > 0 || this.#failures.length > 0 || this.#mismatch !== undefined;
   }
 
+  /** Whether a scheduler has acknowledged that nothing is wanted here, and all else that there is to tell. */
+  get restIsKnown(): boolean {
+    return this.#restIsKnown && !this.hasNews;
+  }
+
   request(facts: SyncFacts): SyncRequest {
     const { stored, length, pieceLength, sources } = this.#content;
     const seq = this.#nextSeq();
+    if (facts.wants) this.#restIsKnown = false;
     const hashes = this.#originHashes.slice(this.#hashesTold, this.#hashesTold + LIMITS.hashesPerPage);
     this.#draft = {
       seq,
+      wants: facts.wants,
       added: Math.min(this.#added.length, ADDED_AT_ONCE),
       failures: this.#failures.length,
       sources: sources.length,
@@ -148,6 +157,7 @@ export class SyncState {
     const draft = this.#draft;
     if (draft?.seq !== seq) return;
     this.#draft = undefined;
+    this.#restIsKnown = !draft.wants;
     this.#added.splice(0, draft.added);
     this.#failures.splice(0, draft.failures);
     this.#sourcesTold = draft.sources;

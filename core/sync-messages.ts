@@ -111,7 +111,7 @@ const leaseSetFields = z.object({
   leases: z.array(leaseSchema).max(1024),
   /** How many leases of the origin may run at once; the others wait. */
   originAtOnce: z.int().min(1).max(64),
-  /** Addresses of the parents named in `leases`, and a few more to know when adrift. */
+  /** Addresses of the parents named in `leases`, and now and then a few more to know when adrift. */
   parents: z.array(address).max(256),
   /** Counts the claims dropped under this epoch: a larger one than known says that every piece held is wrong. */
   claim: uint,

@@ -6,6 +6,7 @@ import { Bitfield } from '../../core/bitfield.ts';
 import { createCounter } from '../../core/counter.ts';
 import { unpackHashes } from '../../core/hash-page.ts';
 import { LIMITS } from '../../core/limits.ts';
+import type { Source } from '../../core/source.ts';
 import type { PieceFailure, SyncRequest } from '../../core/sync-messages.ts';
 
 const facts = {
@@ -23,12 +24,13 @@ const facts = {
 /** A host's side: what it has, and the state under test. */
 function hostOf(pieces: number) {
   const have = new Bitfield(pieces);
-  const content = { stored: { have }, length: pieces, pieceLength: 1, sources: [] };
+  const sources: Source[] = [];
+  const content = { stored: { have }, length: pieces, pieceLength: 1, sources };
   const sync = new SyncState(1, content as unknown as PeerContent, createCounter());
   const store = (piece: number) => {
     if (have.add(piece)) sync.stored(piece);
   };
-  return { have, sync, store, send: () => copy(sync.request(facts)) };
+  return { have, sources, sync, store, send: (wants = true) => copy(sync.request({ ...facts, wants })) };
 }
 
 /** What the bus does to a message: it arrives as it was when it left. */
@@ -207,6 +209,39 @@ describe('a sync', () => {
     sync.acknowledged(request.seq, 1);
     send();
     expect(request).toEqual(sent);
+  });
+
+  test('names its sources until they were heard, and all of them again with each new one or to another scheduler', () => {
+    const { send, sources, sync } = hostOf(16);
+    const source = (name: string): Source => ({ url: `http://${name}/`, credentials: false });
+    sources.push(source('a'));
+    expect(send().sources).toEqual([source('a')]);
+    const first = send();
+    expect(first.sources).toEqual([source('a')]);
+    sources.push(source('b'));
+    sync.acknowledged(first.seq, 1);
+    const second = send();
+    expect(second.sources).toEqual([source('a'), source('b')]);
+    sync.acknowledged(second.seq, 1);
+    expect(send().sources).toEqual([]);
+    sync.startOver();
+    expect(send().sources).toEqual([source('a'), source('b')]);
+  });
+
+  test('leaves rest known only once it was heard, and until something is wanted or is new', () => {
+    const { send, store, sync } = hostOf(16);
+    sync.acknowledged(send().seq, 1);
+    expect(sync.restIsKnown).toBe(false);
+    const rest = send(false);
+    expect(sync.restIsKnown).toBe(false);
+    sync.acknowledged(rest.seq, 1);
+    expect(sync.restIsKnown).toBe(true);
+    store(1);
+    expect(sync.restIsKnown).toBe(false);
+    sync.acknowledged(send(false).seq, 1);
+    expect(sync.restIsKnown).toBe(true);
+    send();
+    expect(sync.restIsKnown).toBe(false);
   });
 
   test('stays within a message, and the rest follows', () => {
