@@ -294,6 +294,7 @@ export class TaskActor {
       const peer = this.#peers.get(hostId);
       if (peer?.wants) this.#leases.push(hostId, peer);
     }
+    if (this.state === 'idle') return;
     let working = false;
     for (const [hostId, peer] of this.#peers) {
       if (peer.isSilent(nowMs)) {
