@@ -5,6 +5,8 @@ import { FORTY, measureFirstByte, measureLone, measureMany, TWELVE } from './ima
 
 /*
  * Images through the registry mirror, against the registry itself, over shaped links. Needs root.
+ * What fetches is `ctr --debug content fetch`: `--debug` leaves out the progress bar, which asks ten times a second how far
+ * each blob is.
  *   npm run bench:image -- [--only first,lone,many,small] [--runs 3] [--hosts 8] [--rate 50mbit] [--warm 0] [--json]
  * `--warm N`: many and small are measured with daemons that pulled N other such images before, not with ones just started.
  * NETLAB_TCP as for bench:netlab.
