@@ -9,7 +9,7 @@ import type { TaskClaim } from './task-claim.ts';
 import type { TaskContent } from './task-content.ts';
 import { TaskPeer } from './task-peer.ts';
 
-/** Of so many sets one names parents beside those of its leases. */
+/** Of so many sets one names parents beside those of its leases, once there are any. */
 const SETS_PER_BOOK = 8;
 /** Idle children looked at in one round of pushes. */
 const PUSHES = 4;
@@ -85,8 +85,10 @@ export class TaskLeases {
     const ids = new Set<HostId>();
     for (const { parent } of leases) if (parent !== 'origin') ids.add(parent);
     // Those to know when adrift change seldom, and a host keeps what it was told.
-    if (peer.setNumber % SETS_PER_BOOK === 1) {
-      for (const id of claim.ledger.parentsFor(hostId, LIMITS.parentsInReply)) ids.add(id);
+    if (!peer.knowsParents || peer.setNumber % SETS_PER_BOOK === 0) {
+      const more = claim.ledger.parentsFor(hostId, LIMITS.parentsInReply);
+      for (const id of more) ids.add(id);
+      peer.knowsParents = more.length > 0;
     }
     return [...ids].flatMap((id) => world.hosts.address(id) ?? []).slice(0, 256);
   }

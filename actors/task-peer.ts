@@ -26,6 +26,8 @@ export class TaskPeer {
   veteran = false;
   /** Pieces that ran when it was new here, or adrift: this scheduler did not lease them, but they may come from the origin. */
   readonly inherited = new Set<number>();
+  /** It was told whom to ask when adrift. */
+  knowsParents = false;
   /** How far it has been told the log of hashes. */
   hashCursor = 0;
   /** Largest seq applied, and the one that said everything last. */

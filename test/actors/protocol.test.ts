@@ -86,6 +86,24 @@ test('a lease that the host never saw is only repeated; one it has seen and drop
   expect(freed.leases.map(({ first: piece }) => piece)).toEqual([0]);
 });
 
+test('whom to ask when adrift is told as soon as there is somebody, and now and then again', async () => {
+  const sim = await scene();
+  const child = new Puppet(sim, 2);
+  await child.announce();
+  const told: number[] = [];
+  const sync = async (seq: number) => {
+    const more = seq === 1 ? { have: bits(0) } : { base: seq - 1 };
+    const { parents } = await child.set(TASK, { seq, wants: false, ...more, ...FOUR });
+    told.push(parents.length);
+  };
+  for (let seq = 1; seq <= 2; seq += 1) await sync(seq);
+  const { hostId } = await holder(sim);
+  for (let seq = 3; seq <= 17; seq += 1) await sync(seq);
+  expect(told).toEqual([0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0]);
+  const { parents } = await child.set(TASK, { seq: 18, base: 17, ...FOUR });
+  expect(parents.map((parent) => parent.hostId)).toEqual([hostId]);
+});
+
 test('two hosts that may read the origin are never leased the same piece of it', async () => {
   const sim = await scene();
   const readers = [1, 2, 3].map((number) => new Puppet(sim, number));
