@@ -89,7 +89,7 @@ export class PeerNeeds {
   /** When a piece that has just come is to be told. */
   afterPiece(): SyncWhen {
     const { content, stats } = this.#options;
-    const isFirst = stats.peers === 0 && (content.stored?.have.count ?? 0) <= FIRST_PIECES;
+    const isFirst = stats.received().peers === 0 && (content.stored?.have.count ?? 0) <= FIRST_PIECES;
     return isFirst ? 'news' : 'later';
   }
 

@@ -98,18 +98,6 @@ export class PeerStats {
     this.durationMs = this.#clock.now() - this.#startedMs;
   }
 
-  get origin(): number {
-    return this.#count.origin;
-  }
-
-  get peers(): number {
-    return this.#count.peers;
-  }
-
-  get local(): number {
-    return this.#count.local;
-  }
-
   received(): Received {
     return this.#count.now();
   }

@@ -208,7 +208,7 @@ export class PeerActor {
 
   /** The one URL that all bytes came from so far; undefined where hosts, the disk or several URLs gave any. */
   get onlySource(): string | undefined {
-    const { peers, local } = this.stats;
+    const { peers, local } = this.stats.received();
     return peers === 0 && local === 0 ? this.#origin.onlySource : undefined;
   }
 

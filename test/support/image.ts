@@ -70,12 +70,12 @@ async function writeLayer(
   const [raw, packed] = [createHash('sha256'), createHash('sha256')];
   let bytes = 0;
   const entries = async function* () {
-    // What is inside the compressor is not counted yet, so a layer comes out a little larger.
     if (text !== '') {
       const entry = tarText('etc/edition', text);
       raw.update(entry);
       yield entry;
     }
+    // What is inside the compressor is not counted yet, so a layer comes out a little larger.
     while (bytes < target) {
       const path = take(Math.max(16 * 1024, (target - bytes) * 1.5));
       if (path === undefined) break;
