@@ -1,12 +1,14 @@
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import { z } from 'zod';
+import {
+  type DownloadProgress,
+  type DownloadResult,
+  downloadProgressSchema,
+  downloadResultSchema,
+  type GetRequest,
+} from '../core/download.ts';
 import { errorFromWire, ShoalError } from '../core/errors.ts';
 import {
-  type GetProgress,
-  type GetRequest,
-  type GetResult,
-  getProgressSchema,
-  getResultSchema,
   type HostRow,
   type HostStatus,
   hostRowSchema,
@@ -29,8 +31,8 @@ const wireErrorSchema = z.object({
   error: z.object({ code: z.string(), message: z.string(), details: z.unknown().optional() }),
 });
 const lineSchema = z.union([
-  z.object({ progress: getProgressSchema }),
-  z.object({ result: getResultSchema }),
+  z.object({ progress: downloadProgressSchema }),
+  z.object({ result: downloadResultSchema }),
   wireErrorSchema,
 ]);
 const removedSchema = z.object({ hosts: z.number() });
@@ -39,12 +41,12 @@ const removedSchema = z.object({ hosts: z.number() });
 export interface DaemonClient {
   get(
     request: GetRequest,
-    onProgress: (progress: GetProgress) => void,
+    onProgress: (progress: DownloadProgress) => void,
     signal: AbortSignal,
-  ): Promise<GetResult>;
+  ): Promise<DownloadResult>;
   stream(
     request: GetRequest,
-    onResult: (result: GetResult) => void,
+    onResult: (result: DownloadResult) => void,
     signal: AbortSignal,
   ): AsyncIterable<Uint8Array>;
   status(): Promise<HostStatus>;
@@ -83,9 +85,9 @@ function daemonClient(socketPath: string): DaemonClient {
 async function runGet(
   socketPath: string,
   body: GetRequest,
-  onProgress: (progress: GetProgress) => void,
+  onProgress: (progress: DownloadProgress) => void,
   signal: AbortSignal,
-): Promise<GetResult> {
+): Promise<DownloadResult> {
   const answer = await open(socketPath, 'POST', '/v1/get', body, signal);
   try {
     for await (const line of readLines(translated(answer, signal))) {
@@ -103,7 +105,7 @@ async function runGet(
 async function* runStream(
   socketPath: string,
   body: GetRequest,
-  onResult: (result: GetResult) => void,
+  onResult: (result: DownloadResult) => void,
   signal: AbortSignal,
 ): AsyncIterable<Uint8Array> {
   const answer = await open(socketPath, 'POST', '/v1/stream', body, signal);
@@ -116,7 +118,7 @@ async function* runStream(
         continue;
       }
       const value = parseJson(Buffer.from(payload).toString());
-      if (kind === 'R') onResult(checked(getResultSchema, value));
+      if (kind === 'R') onResult(checked(downloadResultSchema, value));
       else if (kind === 'E') throw errorFromWire(checked(wireErrorSchema, { error: value }).error);
       else if (value === bytes) return;
       else break;

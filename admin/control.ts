@@ -1,66 +1,12 @@
 import { z } from 'zod';
+import type { DownloadProgress, DownloadResult, GetRequest } from '../core/download.ts';
 
 /*
  * What a daemon does for the command line beside it, over the unix socket in its --dir: the schemas are the wire
  * form, `HostControl` what the daemon implements and the client gives back.
  */
 
-export const getRequestSchema = z.object({
-  /** URL, digest or task id. */
-  resource: z.string().min(1).max(8192),
-  digest: z.string().max(200).optional(),
-  /** Sent to the origin, and to nobody else. */
-  headers: z.record(z.string(), z.string()).default({}),
-  noOrigin: z.boolean().default(false),
-  maxStaleMs: z.int().min(0).default(0),
-});
-export type GetRequest = z.infer<typeof getRequestSchema>;
-
 const bytesBySource = z.object({ origin: z.number(), peers: z.number(), local: z.number() });
-
-/** Why bytes came from the origin and not from a host. */
-export const originReasonSchema = z.enum(['no-holder', 'adrift', 'credentials', 'lone-host']);
-
-export const getProgressSchema = z.object({
-  taskId: z.string().optional(),
-  /** Unknown for a stream without a length. */
-  length: z.number().optional(),
-  /** Verified bytes. */
-  doneBytes: z.number(),
-  bytes: bytesBySource,
-  /** Hosts bytes are coming from, or came from. */
-  parents: z.number(),
-  state: z.enum(['resolving', 'waiting', 'transferring', 'adrift', 'verifying']),
-  /** The cached file while it fills: what can be copied from it already, so that little is left for the end. */
-  cached: z
-    .object({
-      path: z.string(),
-      /** Another one than before: forget what was copied. */
-      revision: z.string(),
-      /** Bytes [start, end) verified since the progress before. */
-      fresh: z.array(z.tuple([z.number(), z.number()])),
-    })
-    .optional(),
-});
-export type GetProgress = z.infer<typeof getProgressSchema>;
-
-export const getResultSchema = z.object({
-  taskId: z.string(),
-  length: z.number(),
-  /** The cached file; absent for private content, which is only streamed. */
-  path: z.string().optional(),
-  /** As in `getProgressSchema.cached`: what was copied under this revision is right. */
-  revision: z.string().optional(),
-  /** Verified digest of the whole, where one was given; else absent. */
-  digest: z.string().optional(),
-  bytes: bytesBySource,
-  originReasons: z.partialRecord(originReasonSchema, z.number()),
-  parents: z.number(),
-  durationMs: z.number(),
-  /** The longest time without a byte, ms. */
-  longestGapMs: z.number(),
-});
-export type GetResult = z.infer<typeof getResultSchema>;
 
 export const hostStatusSchema = z.object({
   hostId: z.string(),
@@ -155,9 +101,9 @@ export interface HostControl {
    */
   get(
     request: GetRequest,
-    onProgress: (progress: GetProgress) => void,
+    onProgress: (progress: DownloadProgress) => void,
     signal: AbortSignal,
-  ): Promise<GetResult>;
+  ): Promise<DownloadResult>;
   /**
    * The content in order while it arrives; the first value tells task and length. Reading drives which piece is
    * urgent, and a slow reader is waited for.
@@ -165,7 +111,7 @@ export interface HostControl {
    */
   stream(
     request: GetRequest,
-    onResult: (result: GetResult) => void,
+    onResult: (result: DownloadResult) => void,
     signal: AbortSignal,
   ): AsyncIterable<Uint8Array>;
   status(): HostStatus;

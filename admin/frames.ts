@@ -5,7 +5,7 @@ import { ShoalError } from '../core/errors.ts';
  * `end` frame ends a stream well, so that one that was cut never looks complete.
  */
 
-/** `R` a GetResult as JSON, `D` content, `E` a WireError as JSON, `Z` the end with the number of content bytes as JSON. */
+/** `R` a DownloadResult as JSON, `D` content, `E` a WireError as JSON, `Z` the end with the number of content bytes as JSON. */
 export type FrameKind = 'R' | 'D' | 'E' | 'Z';
 
 /** One frame. */

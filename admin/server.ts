@@ -1,8 +1,9 @@
 import { Readable } from 'node:stream';
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import { type GetRequest, getRequestSchema } from '../core/download.ts';
 import { ShoalError, toShoalError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
-import { type GetRequest, getRequestSchema, type HostControl } from './control.ts';
+import type { HostControl } from './control.ts';
 import { claimSocket } from './socket.ts';
 import { contentFrames, getLines } from './streams.ts';
 

@@ -1,5 +1,6 @@
+import type { DownloadProgress, DownloadResult, GetRequest } from '../core/download.ts';
 import { toShoalError } from '../core/errors.ts';
-import type { GetProgress, GetRequest, GetResult, HostControl } from './control.ts';
+import type { HostControl } from './control.ts';
 import { FRAME_BYTES, frameHead, jsonFrame } from './frames.ts';
 
 /** Lines of a running `get`: `{progress}` as it changes, the newest where the reader is slow, then `{result}` or `{error}`. */
@@ -8,10 +9,10 @@ export async function* getLines(
   request: GetRequest,
   signal: AbortSignal,
 ): AsyncIterable<string> {
-  let newest: GetProgress | undefined;
+  let newest: DownloadProgress | undefined;
   let ended = false;
   let wake = (): void => {};
-  const onProgress = (progress: GetProgress): void => {
+  const onProgress = (progress: DownloadProgress): void => {
     newest = progress;
     wake();
   };
@@ -37,7 +38,7 @@ export async function* getLines(
 async function runGet(
   control: HostControl,
   request: GetRequest,
-  onProgress: (progress: GetProgress) => void,
+  onProgress: (progress: DownloadProgress) => void,
   signal: AbortSignal,
 ): Promise<string> {
   try {
@@ -53,7 +54,7 @@ export async function* contentFrames(
   request: GetRequest,
   signal: AbortSignal,
 ): AsyncIterable<Uint8Array> {
-  const results: GetResult[] = [];
+  const results: DownloadResult[] = [];
   const takeResults = (): Uint8Array[] => results.splice(0).map((result) => jsonFrame('R', result));
   let bytes = 0;
   try {

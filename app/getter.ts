@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { GetProgress, GetRequest, GetResult } from '../admin/control.ts';
+import type { DownloadProgress, DownloadResult, GetRequest } from '../core/download.ts';
 import { ShoalError } from '../core/errors.ts';
 import type { Door } from './door.ts';
 import type { OutputFile } from './output.ts';
@@ -18,14 +18,14 @@ export interface GetJob {
   readonly open: () => Promise<Door>;
   /** Another way, once the daemon is gone; it had told where NATS is. */
   readonly reopen: (natsUrl: string | undefined) => Promise<Door>;
-  readonly onProgress: (progress: GetProgress) => void;
+  readonly onProgress: (progress: DownloadProgress) => void;
   /** Says something to the person who asked. */
   readonly note: (text: string) => void;
 }
 
 /** How a `get` ended. */
 export interface GetEnd {
-  readonly result: GetResult;
+  readonly result: DownloadResult;
   readonly via: Door['kind'];
 }
 
@@ -62,11 +62,11 @@ function isDaemonGone(error: unknown): boolean {
   return error.code === 'ERR_DAEMON_UNAVAILABLE' || error.code === 'ERR_CANCELLED';
 }
 
-async function deliver(door: Door, job: GetJob, given: Given, signal: AbortSignal): Promise<GetResult> {
+async function deliver(door: Door, job: GetJob, given: Given, signal: AbortSignal): Promise<DownloadResult> {
   const { target, request } = job;
   if (target.kind === 'stream') return deliverInOrder(door, job, target.write, given, signal);
   const follow = target.kind === 'file' && !door.cacheIsOurs;
-  const onProgress = (progress: GetProgress): void => {
+  const onProgress = (progress: DownloadProgress): void => {
     if (follow && progress.cached) target.file.follow(progress.cached);
     job.onProgress(progress);
   };
@@ -82,7 +82,7 @@ async function deliver(door: Door, job: GetJob, given: Given, signal: AbortSigna
 async function takeFile(
   door: Door,
   file: OutputFile,
-  { path, length, revision }: GetResult,
+  { path, length, revision }: DownloadResult,
   signal: AbortSignal,
 ): Promise<boolean> {
   if (path === undefined) return false;
@@ -103,7 +103,7 @@ async function deliverInOrder(
   write: (chunk: Uint8Array) => Promise<void>,
   given: Given,
   signal: AbortSignal,
-): Promise<GetResult> {
+): Promise<DownloadResult> {
   const content = contentOf(door, job, signal);
   const again = given.bytes;
   const repeated = createHash('sha256');
@@ -131,13 +131,13 @@ function changed(): ShoalError {
 
 interface Content extends AsyncIterable<Uint8Array> {
   /** What was told last of what came. @throws ERR_INTERNAL where nothing was */
-  result(): GetResult;
+  result(): DownloadResult;
 }
 
 function contentOf(door: Door, job: GetJob, signal: AbortSignal): Content {
-  let result: GetResult | undefined;
+  let result: DownloadResult | undefined;
   async function* content(): AsyncIterable<Uint8Array> {
-    const take = (told: GetResult): void => {
+    const take = (told: DownloadResult): void => {
       result = told;
     };
     let doneBytes = 0;
@@ -156,7 +156,7 @@ function contentOf(door: Door, job: GetJob, signal: AbortSignal): Content {
   };
 }
 
-function progressOf(doneBytes: number, result: GetResult | undefined): GetProgress {
+function progressOf(doneBytes: number, result: DownloadResult | undefined): DownloadProgress {
   return {
     ...(result !== undefined && { taskId: result.taskId, length: result.length }),
     doneBytes,

@@ -1,8 +1,8 @@
-import type { Downloads } from '../actors/downloads.ts';
-import type { HostActor } from '../actors/host.ts';
-import type { HostWorld } from '../actors/host-world.ts';
-import type { Peers } from '../actors/peers.ts';
-import type { GetProgress, GetResult, HostControl, HostStatus } from '../admin/control.ts';
+import type { Downloads } from '../actors/client/downloads.ts';
+import type { HostActor } from '../actors/host/host.ts';
+import type { Peers } from '../actors/host/peers.ts';
+import type { HostWorld } from '../actors/host/world.ts';
+import type { HostControl, HostStatus } from '../admin/control.ts';
 import type { RangeServer } from '../dataplane/data-plane.ts';
 import type { Advertised } from './advertised.ts';
 import type { HostConfig } from './config.ts';
@@ -29,10 +29,8 @@ export function hostControl(facts: Facts, downloads: Downloads): HostControl {
   const startedMs = world.clock.now();
   return {
     ...queries,
-    get: (request, onProgress, signal) =>
-      downloads.get(request, (progress) => onProgress(progress as GetProgress), signal) as Promise<GetResult>,
-    stream: (request, onResult, signal) =>
-      downloads.stream(request, { onResult: (result) => onResult(result as GetResult) }, signal),
+    get: (request, onProgress, signal) => downloads.get(request, onProgress, signal),
+    stream: (request, onResult, signal) => downloads.stream(request, { onResult }, signal),
     status: () => statusOf(facts, startedMs),
     images: () => listImages(world.store, registryNamer(facts.config.registries)),
   };

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Trust } from '../actors/trust.ts';
+import type { Trust } from '../actors/host/trust.ts';
 import type { Random } from '../core/clock.ts';
 import { ShoalError } from '../core/errors.ts';
 import { type HostId, hostIdFrom, isHostId } from '../core/ids.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import type { Access } from '../actors/access.ts';
-import type { Downloads } from '../actors/downloads.ts';
-import type { HostWorld } from '../actors/host-world.ts';
+import type { Access } from '../actors/client/access.ts';
+import type { Downloads } from '../actors/client/downloads.ts';
+import type { HostWorld } from '../actors/host/world.ts';
 import type { TaskId } from '../core/ids.ts';
 import type { AddressPolicy } from '../origins/address-policy.ts';
 import type { RegistryClient } from '../origins/registry/registry.ts';

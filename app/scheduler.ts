@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Holdings } from '../actors/holdings.ts';
-import { HostTable } from '../actors/host-table.ts';
-import { SchedulerActor } from '../actors/scheduler.ts';
+import { Holdings } from '../actors/scheduler/holdings.ts';
+import { HostTable } from '../actors/scheduler/host-table.ts';
+import { SchedulerActor } from '../actors/scheduler/scheduler.ts';
 import type { Health } from '../admin/health.ts';
 import { ShoalError, toShoalError } from '../core/errors.ts';
 import { schedulerIdFrom } from '../core/ids.ts';

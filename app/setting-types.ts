@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { ShoalError } from '../core/errors.ts';
 import { MOST_LABELS, parseLabel } from '../core/labels.ts';
-import { type ForwardRule, parseRules } from '../proxy/forward/rules.ts';
+import type { ForwardRule } from '../proxy/forward/rule.ts';
+import { parseRules } from '../proxy/forward/rules.ts';
 
 /** A parser that throws ShoalErrors, as a zod transform that adds issues. */
 export function asIssue<I, O>(parse: (value: I) => O): (value: I, context: z.core.$RefinementCtx<I>) => O {

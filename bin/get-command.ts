@@ -1,6 +1,6 @@
-import type { GetRequest } from '../admin/control.ts';
 import { type GetEnd, type GetTarget, runGet } from '../app/getter.ts';
 import { openOutput } from '../app/output.ts';
+import type { GetRequest } from '../core/download.ts';
 import { ShoalError } from '../core/errors.ts';
 import { looksLikeDigest, parseDigest } from '../core/ids.ts';
 import { parseSourceUrl } from '../core/source.ts';

@@ -1,11 +1,11 @@
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import type { GetRequest } from '../admin/control.ts';
 import { defaultCacheBytes } from '../app/cache-size.ts';
 import { type HostConfig, loadHostConfig } from '../app/config.ts';
 import type { ConfigInput } from '../app/config-sources.ts';
 import { type Door, daemonDoor, returningDaemonDoor } from '../app/door.ts';
 import type { GetJob, GetTarget } from '../app/getter.ts';
+import type { GetRequest } from '../core/download.ts';
 import { ShoalError, toShoalError } from '../core/errors.ts';
 import { redactUrl } from '../core/source.ts';
 

@@ -1,11 +1,9 @@
+import type { OriginReadReason } from './download.ts';
 import type { ErrorCode } from './errors.ts';
 import type { FailureReason } from './sync-messages.ts';
 
 /** Where bytes of a download came from. */
 export type ByteSource = 'origin' | 'peer' | 'local';
-
-/** Why bytes came from an origin and not from a host. */
-export type OriginReadReason = 'no-holder' | 'adrift' | 'credentials' | 'lone-host';
 
 /** State of the connection to NATS, as metrics show it. */
 export type BusGaugeState = 'connected' | 'disconnected' | 'closed';

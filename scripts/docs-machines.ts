@@ -2,14 +2,16 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import type { AnyStateMachine } from 'xstate';
 import { type DirectedGraphNode, toDirectedGraph } from 'xstate/graph';
-import { hostMachine } from '../machines/host.ts';
-import { peerMachine } from '../machines/peer.ts';
-import { pieceMachine } from '../machines/piece.ts';
-import { taskMachine } from '../machines/task.ts';
+import { hostMachine } from '../machines/host/host.ts';
+import { peerMachine } from '../machines/host/peer.ts';
+import { pieceMachine } from '../machines/host/piece.ts';
+import { taskMachine } from '../machines/scheduler/task.ts';
 
 const FOLDER = new URL('../docs/machines/', import.meta.url);
 
 interface Chapter {
+  /** The folder of `machines/`, `actors/` and `test/machines/` that it lies in. */
+  readonly home: 'host' | 'scheduler';
   readonly machine: AnyStateMachine;
   readonly about: string;
   /** One sentence for each state. */
@@ -18,6 +20,7 @@ interface Chapter {
 
 const CHAPTERS: Readonly<Record<string, Chapter>> = {
   host: {
+    home: 'host',
     machine: hostMachine,
     about: 'A host’s membership of the swarm, on the host.',
     states: {
@@ -30,6 +33,7 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
     },
   },
   peer: {
+    home: 'host',
     machine: peerMachine,
     about:
       'One host’s part in one task, on the host, from the first sync until a while after the last transfer.',
@@ -46,6 +50,7 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
     },
   },
   piece: {
+    home: 'host',
     machine: pieceMachine,
     about: 'One piece on its way to a host, from lease to verdict.',
     states: {
@@ -58,6 +63,7 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
     },
   },
   task: {
+    home: 'scheduler',
     machine: taskMachine,
     about: 'One task, in the scheduler that owns its partition.',
     states: {
@@ -156,19 +162,19 @@ export function undescribedStates(): string[] {
   });
 }
 
-function page(name: string, { machine, about, states }: Chapter): string {
+function page(name: string, { home, machine, about, states }: Chapter): string {
   return `# The ${name} machine
 
-Made by \`npx tsx scripts/docs-machines.ts --write\` from \`machines/${name}.ts\`; a test keeps it in step.
+Made by \`npx tsx scripts/docs-machines.ts --write\` from \`machines/${home}/${name}.ts\`; a test keeps it in step.
 
-${about} Its effects are in \`actors/${name}.ts\`.
+${about} Its effects are in \`actors/${home}/${name === home ? '' : `${name}/`}\`.
 
 \`\`\`mermaid
 ${diagram(machine)}
 \`\`\`
 
 What leaves from *any state* holds in every one that does not say otherwise. An event that a state neither handles nor
-declares ignored does nothing there; \`test/machines/${name}.test.ts\` lists them all.
+declares ignored does nothing there; \`test/machines/${home}/${name}.test.ts\` lists them all.
 
 | state | what it means | on entry | on exit | declared ignored |
 | --- | --- | --- | --- | --- |

@@ -1,15 +1,11 @@
-import { Access } from '../actors/access.ts';
-import { closeRecord } from '../actors/audience.ts';
-import {
-  type DownloadRequest,
-  type DownloadResult,
-  Downloads,
-  type StreamHooks,
-} from '../actors/downloads.ts';
-import { HostActor } from '../actors/host.ts';
-import type { HostWorld } from '../actors/host-world.ts';
-import { Membership } from '../actors/membership.ts';
-import { Peers } from '../actors/peers.ts';
+import { Access } from '../actors/client/access.ts';
+import { closeRecord } from '../actors/client/audience.ts';
+import { Downloads } from '../actors/client/downloads.ts';
+import { HostActor } from '../actors/host/host.ts';
+import { Membership } from '../actors/host/membership.ts';
+import { Peers } from '../actors/host/peers.ts';
+import type { HostWorld } from '../actors/host/world.ts';
+import type { DownloadRequest, DownloadResult, StreamHooks } from '../core/download.ts';
 import { type ShoalError, toShoalError } from '../core/errors.ts';
 import type { HostAddress, HostRole } from '../core/host.ts';
 import { type HostId, hostIdFrom } from '../core/ids.ts';

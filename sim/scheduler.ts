@@ -1,6 +1,6 @@
-import { Holdings } from '../actors/holdings.ts';
-import { HostTable } from '../actors/host-table.ts';
-import { SchedulerActor } from '../actors/scheduler.ts';
+import { Holdings } from '../actors/scheduler/holdings.ts';
+import { HostTable } from '../actors/scheduler/host-table.ts';
+import { SchedulerActor } from '../actors/scheduler/scheduler.ts';
 import { schedulerIdFrom } from '../core/ids.ts';
 import { silentSchedulerMetrics } from '../core/metrics.ts';
 import { OriginReads } from '../scheduling/origin-reads.ts';

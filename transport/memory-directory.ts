@@ -1,18 +1,26 @@
 import type { Cancel } from '../core/clock.ts';
-import type { Directory, DirectoryEntry, Subscription } from './bus.ts';
+import type { BusState, Directory, DirectoryEntry, Subscription } from './bus.ts';
 import { checkSize } from './codec.ts';
 import { checkKey } from './directory-key.ts';
 import { type MemorySwitch, STORE_PLACE } from './memory-hub.ts';
 import type { MemoryBucket, MemoryChange } from './memory-store.ts';
-import type { MemoryWire } from './memory-wire.ts';
+
+/** The wire that a bus reaches the store by. */
+interface StoredWire {
+  readonly name: string;
+  readonly state: BusState;
+  onState(listener: (state: BusState) => void): Subscription;
+  /** @throws ERR_BUS_UNAVAILABLE while the store is out of reach */
+  stored<Value>(read: () => Value): Promise<Value>;
+}
 
 /** A directory of a hub in memory, seen by one bus. */
 export class MemoryDirectory implements Directory {
-  readonly #wire: MemoryWire;
+  readonly #wire: StoredWire;
   readonly #hub: MemorySwitch;
   readonly #bucket: MemoryBucket;
 
-  constructor(wire: MemoryWire, hub: MemorySwitch, bucket: MemoryBucket) {
+  constructor(wire: StoredWire, hub: MemorySwitch, bucket: MemoryBucket) {
     this.#wire = wire;
     this.#hub = hub;
     this.#bucket = bucket;

@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../core/clock.ts';
 import { randomInt } from '../core/clock.ts';
+import type { BusState } from './bus.ts';
 import { MemoryStore } from './memory-store.ts';
-import type { MemoryWire } from './memory-wire.ts';
 import type { WireMessage } from './wire.ts';
 
 /** A message on its way between two buses of a hub; `to` is `nats` for the store. */
@@ -38,7 +38,7 @@ export const STORE_PLACE = 'nats';
 export class MemorySwitch {
   readonly clock: Clock;
   readonly store = new MemoryStore();
-  readonly wires = new Set<MemoryWire>();
+  readonly wires = new Set<HubWire>();
   readonly #options: MemoryHubOptions;
   readonly #lanes = new Map<string, { readonly queue: (() => void)[]; lastAt: number }>();
 
@@ -66,7 +66,7 @@ export class MemorySwitch {
   /** Hands a message to every plain listener and to one of each queue; false where nobody listens. */
   route(
     kind: 'publish' | 'request',
-    from: MemoryWire,
+    from: HubWire,
     subject: string,
     deliver: (to: Listener) => void,
   ): boolean {
@@ -104,9 +104,17 @@ export class MemorySwitch {
   }
 }
 
+/** What the hub knows of a wire. */
+export interface HubWire {
+  readonly name: string;
+  readonly state: BusState;
+  /** Its subscriptions to a subject. */
+  listeners(subject: string): readonly Listener[];
+}
+
 /** One subscription of one wire. */
 export interface Listener {
-  readonly wire: MemoryWire;
+  readonly wire: HubWire;
   readonly pattern: string;
   readonly queue: string | undefined;
   readonly handler: (message: WireMessage) => void;

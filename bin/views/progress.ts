@@ -1,18 +1,18 @@
 import { createRequire } from 'node:module';
-import type { GetProgress } from '../../admin/control.ts';
+import type { DownloadProgress } from '../../core/download.ts';
 import { formatBytes, formatDuration, formatRate } from '../../core/units.ts';
 import { RateMeter } from './rate.ts';
 
 /** Shows how a download goes, on standard error. */
 export interface ProgressView {
-  update(progress: GetProgress): void;
+  update(progress: DownloadProgress): void;
   /** Says a line between. */
   note(text: string): void;
   stop(): void;
 }
 
 const LINE_MS = 5_000;
-const PLAIN: Readonly<Record<GetProgress['state'], string>> = {
+const PLAIN: Readonly<Record<DownloadProgress['state'], string>> = {
   resolving: 'asking the origin what it has',
   waiting: 'waiting for the first piece',
   transferring: 'transferring',
@@ -42,7 +42,7 @@ function lineProgress(stream: NodeJS.WriteStream): ProgressView {
 }
 
 /** `12 % 31 MiB of 256 MiB, 14 MiB/s, 16 s left, transferring`. */
-function progressText({ doneBytes, length, state }: GetProgress, rate: RateMeter): string {
+function progressText({ doneBytes, length, state }: DownloadProgress, rate: RateMeter): string {
   const speed = formatRate(rate.bytesPerSec);
   if (length === undefined) return `${formatBytes(doneBytes)}, ${speed}, ${PLAIN[state]}`;
   const percent = length === 0 ? 100 : Math.floor((doneBytes / length) * 100);

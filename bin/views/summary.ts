@@ -1,4 +1,4 @@
-import type { GetResult } from '../../admin/control.ts';
+import type { DownloadResult } from '../../core/download.ts';
 import { formatBytes, formatDuration, formatRate } from '../../core/units.ts';
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -16,7 +16,7 @@ export function reasonsText(reasons: Readonly<Record<string, number | undefined>
 }
 
 /** The one line that ends a `get`: how much, how fast, where its bytes came from and why, and what was checked. */
-export function summaryText(result: GetResult): string {
+export function summaryText(result: DownloadResult): string {
   const { bytes, durationMs, length, parents, digest } = result;
   const rate = formatRate((length / Math.max(1, durationMs)) * 1000);
   const reasons = reasonsText(result.originReasons);

@@ -1,7 +1,7 @@
-import type { Access } from '../../actors/access.ts';
-import { type AskWorld, askSource } from '../../actors/ask-source.ts';
-import { credentialOf } from '../../actors/audience.ts';
-import type { AdmitFacts } from '../../actors/downloads.ts';
+import type { Access } from '../../actors/client/access.ts';
+import { type AskWorld, askSource } from '../../actors/client/ask-source.ts';
+import { credentialOf } from '../../actors/client/audience.ts';
+import type { AdmitFacts } from '../../core/download.ts';
 import { canonicalUrl } from '../../core/source.ts';
 import { asksWithCredentials } from '../../origins/request-headers.ts';
 

@@ -1,4 +1,4 @@
-import type { ForwardRule } from './rules.ts';
+import type { ForwardRule } from './rule.ts';
 
 const ENDINGS = [
   // Packages.

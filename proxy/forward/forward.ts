@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Access } from '../../actors/access.ts';
-import type { Downloads } from '../../actors/downloads.ts';
+import type { Access } from '../../actors/client/access.ts';
+import type { Downloads } from '../../actors/client/downloads.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { ShoalError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
@@ -17,7 +17,8 @@ import { createInterceptor } from './intercept.ts';
 import { FORWARD_LIMITS, type ForwardLimits } from './limits.ts';
 import { createPrefixes } from './prefix.ts';
 import { answerRefusal, type Refusal, refusal, refusalOf } from './reply.ts';
-import { type Choice, createRules, type ForwardRule } from './rules.ts';
+import type { ForwardRule } from './rule.ts';
+import { type Choice, createRules } from './rules.ts';
 import { fitsSwarm, giveFromSwarm, type SwarmEnd } from './swarm.ts';
 import { type Target, targetOf } from './target.ts';
 import { createUpstream } from './upstream.ts';

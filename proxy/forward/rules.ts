@@ -2,19 +2,7 @@ import { ShoalError } from '../../core/errors.ts';
 import { portOf } from '../../core/source.ts';
 import { DEFAULT_RULES } from './default-rules.ts';
 import { compileGlob, compilePattern, type Pattern } from './pattern.ts';
-
-/** Says which requests go through the swarm; of several rules the first that matches wins. */
-export interface ForwardRule {
-  /** `HOST` or `HOST:PORT` with `*` for any characters, or a regular expression between slashes; absent: all. */
-  readonly host?: string | undefined;
-  /** Regular expression, found anywhere in the path; absent: all. */
-  readonly path?: string | undefined;
-  /** Absent: all for `direct`, GET for `swarm`. */
-  readonly methods?: readonly string[] | undefined;
-  readonly use: 'swarm' | 'direct';
-  /** Query parameters that neither name content nor grant access to it. */
-  readonly filteredQuery?: readonly string[] | undefined;
-}
+import type { ForwardRule } from './rule.ts';
 
 /** How a request is answered. */
 export type Choice =

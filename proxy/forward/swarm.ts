@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { DownloadRequest, DownloadResult, Downloads, StreamStart } from '../../actors/downloads.ts';
+import type { Downloads } from '../../actors/client/downloads.ts';
+import type { DownloadRequest, DownloadResult, StreamStart } from '../../core/download.ts';
 import { type ShoalError, toShoalError } from '../../core/errors.ts';
 import { type ByteRange, formatContentRange, parseRange } from '../../core/ranges.ts';
 import { asksWithCredentials } from '../../origins/request-headers.ts';

@@ -1,5 +1,5 @@
-import type { DownloadResult, StreamStart } from '../../actors/downloads.ts';
 import type { BufferPool } from '../../core/buffer-pool.ts';
+import type { DownloadResult, StreamStart } from '../../core/download.ts';
 import { ShoalError } from '../../core/errors.ts';
 import { type Digest, taskIdOfDigest } from '../../core/ids.ts';
 import { type ByteRange, parseRange } from '../../core/ranges.ts';

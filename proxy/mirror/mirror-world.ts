@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Access } from '../../actors/access.ts';
-import type { Downloads } from '../../actors/downloads.ts';
+import type { Access } from '../../actors/client/access.ts';
+import type { Downloads } from '../../actors/client/downloads.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { HostId, TaskId } from '../../core/ids.ts';
 import type { Logger } from '../../core/logger.ts';

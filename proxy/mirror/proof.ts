@@ -1,4 +1,4 @@
-import type { Verdict } from '../../actors/access.ts';
+import type { Verdict } from '../../actors/client/access.ts';
 import { ShoalError, toShoalError } from '../../core/errors.ts';
 import { parseContentRange } from '../../core/ranges.ts';
 import { RecentMap } from '../../core/recent-map.ts';

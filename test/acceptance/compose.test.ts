@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
-import { getResultSchema, type HostStatus, hostStatusSchema } from '../../admin/control.ts';
+import { type HostStatus, hostStatusSchema } from '../../admin/control.ts';
+import { downloadResultSchema } from '../../core/download.ts';
 import { findCommand } from '../../scripts/ensure-system.mjs';
 import { ROOT, run, SHOAL, startChild, startCommand, until } from '../support/child.ts';
 import { digestOfFile, MIB, writeRandomFile } from '../support/files.ts';
@@ -87,7 +88,7 @@ test('a swarm by compose scales its peers, shares a file inside, and takes in a 
     const output = join(dir, 'got');
     const got = await run([...SHOAL, 'get', url, '-o', output, '--dir', outside, ...flags]);
     expect(await digestOfFile(output)).toBe(digest);
-    expect(getResultSchema.parse(lastJson(got)).bytes).toMatchObject({ origin: 0, peers: SIZE });
+    expect(downloadResultSchema.parse(lastJson(got)).bytes).toMatchObject({ origin: 0, peers: SIZE });
     const hosts = JSON.parse(
       await docker('exec', peers[0] ?? '', 'shoal', 'host', 'ls', '--json'),
     ) as unknown;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { PieceActor } from '../../actors/host/piece/piece.ts';
 import { Owners } from '../../actors/owners.ts';
-import { PieceActor } from '../../actors/piece.ts';
 
 test('actions of one machine reach the owner of the actor they run in', () => {
   const stored: string[] = [];

@@ -1,11 +1,15 @@
-import type { GetResult, HostControl, HostStatus, TaskDetail } from '../../admin/control.ts';
+import type { HostControl, HostStatus, TaskDetail } from '../../admin/control.ts';
+import type { DownloadResult } from '../../core/download.ts';
 import { ShoalError } from '../../core/errors.ts';
+import { parseDigest, taskIdOfDigest } from '../../core/ids.ts';
 
-export const RESULT: GetResult = {
-  taskId: `sha256-${'a'.repeat(64)}`,
+const DIGEST = parseDigest(`sha256:${'a'.repeat(64)}`);
+
+export const RESULT: DownloadResult = {
+  taskId: taskIdOfDigest(DIGEST),
   length: 6,
   path: '/cache/a',
-  digest: `sha256:${'a'.repeat(64)}`,
+  digest: DIGEST,
   bytes: { origin: 0, peers: 6, local: 0 },
   originReasons: {},
   parents: 1,

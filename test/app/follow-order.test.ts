@@ -5,7 +5,7 @@ import { type FetchReply, ORDER_PAGE_BYTES } from '../../core/fetch-messages.ts'
 import { LIMITS } from '../../core/limits.ts';
 import { encode } from '../../transport/codec.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
-import { HOST, JOB, openOrders, orderOf, settle, urls } from '../actors/orders.ts';
+import { HOST, JOB, openOrders, orderOf, settle, urls } from '../actors/client/orders.ts';
 import { seededRandom } from '../transport/real-clock.ts';
 
 const NEVER = new AbortController().signal;

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { GetRequest } from '../../admin/control.ts';
 import type { Door } from '../../app/door.ts';
 import { type GetJob, type GetTarget, runGet } from '../../app/getter.ts';
 import { openOutput } from '../../app/output.ts';
+import type { GetRequest } from '../../core/download.ts';
 import { ShoalError } from '../../core/errors.ts';
 import { RESULT } from '../admin/fake-control.ts';
 import { tempDir } from '../support/temp-dir.ts';

@@ -1,8 +1,9 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test, vi } from 'vitest';
-import { getResultSchema, type HostControl } from '../../admin/control.ts';
+import type { HostControl } from '../../admin/control.ts';
 import { startAdmin } from '../../admin/server.ts';
+import { downloadResultSchema } from '../../core/download.ts';
 import { ERRORS, type ErrorCode, ShoalError } from '../../core/errors.ts';
 import { silentLogger } from '../../core/logger.ts';
 import { fakeControl, RESULT, STATUS, TASK } from '../admin/fake-control.ts';
@@ -211,7 +212,7 @@ test('get passes on what it was asked, and prints one JSON object', async () => 
     expect.anything(),
   );
   const result = JSON.parse(stdout);
-  expect(getResultSchema.parse(result)).toMatchObject({ taskId: RESULT.taskId, length: 6 });
+  expect(downloadResultSchema.parse(result)).toMatchObject({ taskId: RESULT.taskId, length: 6 });
   expect(result).toMatchObject({ output: at.file, via: 'daemon' });
 });
 

@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { z } from 'zod';
-import { getResultSchema, type HostStatus, hostStatusSchema } from '../../admin/control.ts';
+import { type HostStatus, hostStatusSchema } from '../../admin/control.ts';
+import { downloadResultSchema } from '../../core/download.ts';
 import { findCommand } from '../../scripts/ensure-system.mjs';
 import { type Child, type Ran, SHOAL, startChild, startCommand, until } from './child.ts';
 import { storedBytes } from './files.ts';
@@ -10,7 +11,7 @@ import { freePort } from './free-port.ts';
 
 /** How a `shoal get` ended. `result` is there where it succeeded. */
 export interface GetOutcome extends Ran {
-  readonly result: z.infer<typeof getResultSchema> | undefined;
+  readonly result: z.infer<typeof downloadResultSchema> | undefined;
 }
 
 /** A `shoal get` under way. */
@@ -77,7 +78,7 @@ export function lastJson(stdout: string): unknown {
 }
 
 function outcomeOf(ran: Ran): GetOutcome {
-  return { ...ran, result: ran.code === 0 ? getResultSchema.parse(lastJson(ran.stdout)) : undefined };
+  return { ...ran, result: ran.code === 0 ? downloadResultSchema.parse(lastJson(ran.stdout)) : undefined };
 }
 
 /** Starts a swarm and waits until every host has joined. @throws Error with the logs where one does not */

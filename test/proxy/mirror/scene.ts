@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
-import { Access } from '../../../actors/access.ts';
-import type { DownloadRequest, StreamHooks } from '../../../actors/downloads.ts';
-import { actualRange } from '../../../actors/reader.ts';
+import { Access } from '../../../actors/client/access.ts';
+import { actualRange } from '../../../actors/client/reader.ts';
+import type { DownloadRequest, StreamHooks } from '../../../core/download.ts';
 import { ShoalError } from '../../../core/errors.ts';
 import { type Digest, digestOfTask, type HostId, parseDigest, taskIdOfDigest } from '../../../core/ids.ts';
 import { silentLogger } from '../../../core/logger.ts';

@@ -1,0 +1,204 @@
+import type {
+  ActualRange,
+  DownloadProgress,
+  DownloadRequest,
+  DownloadResult,
+  StreamHooks,
+  StreamStart,
+} from '../../core/download.ts';
+import { toShoalError } from '../../core/errors.ts';
+import { LIMITS } from '../../core/limits.ts';
+import type { StoredTask } from '../../storage/store.ts';
+import type { PeerActor, PeerInput } from '../host/peer/peer.ts';
+import type { Peers } from '../host/peers.ts';
+import type { HostWorld } from '../host/world.ts';
+import type { Access } from './access.ts';
+import type { Proofs } from './audience.ts';
+import { untilComplete } from './completion.ts';
+import { localResult, peerResult } from './download-facts.ts';
+import { endedBy } from './ended-by.ts';
+import { Gate, refuseBareAdmission } from './gate.ts';
+import { Possession } from './possession.ts';
+import { actualRange, readInOrder } from './reader.ts';
+import { targetOf } from './target.ts';
+import { Tries } from './tries.ts';
+
+/** What clients ask of a host: content, whole or in order. */
+export class Downloads {
+  readonly #world: HostWorld;
+  readonly #peers: Peers;
+  readonly #proofs: Proofs;
+
+  constructor(world: HostWorld, peers: Peers, access: Access) {
+    this.#world = world;
+    this.#peers = peers;
+    this.#proofs = { access, possession: new Possession() };
+  }
+
+  /** Fetches a resource into the cache. @throws any ShoalError */
+  async get(
+    request: DownloadRequest,
+    onProgress: (progress: DownloadProgress) => void,
+    signal: AbortSignal,
+  ): Promise<DownloadResult> {
+    const startedMs = this.#world.clock.now();
+    try {
+      const result = await this.#getOften(request, onProgress, startedMs, signal);
+      this.#world.metrics.getEnded('ok', result.durationMs);
+      return result;
+    } catch (thrown) {
+      const error = toShoalError(signal.aborted ? (signal.reason ?? thrown) : thrown);
+      this.#world.metrics.getEnded(error.code, this.#world.clock.now() - startedMs);
+      throw error;
+    }
+  }
+
+  async #getOften(
+    request: DownloadRequest,
+    onProgress: (progress: DownloadProgress) => void,
+    startedMs: number,
+    signal: AbortSignal,
+  ): Promise<DownloadResult> {
+    const tries = new Tries(this.#world.log);
+    for (;;) {
+      try {
+        return await this.#get(request, tries, onProgress, startedMs, signal);
+      } catch (error) {
+        if (!tries.again(error)) throw error;
+      }
+    }
+  }
+
+  async #get(
+    request: DownloadRequest,
+    tries: Tries,
+    onProgress: (progress: DownloadProgress) => void,
+    startedMs: number,
+    signal: AbortSignal,
+  ): Promise<DownloadResult> {
+    const { clock } = this.#world;
+    onProgress({ doneBytes: 0, bytes: { origin: 0, peers: 0, local: 0 }, parents: 0, state: 'resolving' });
+    const { input, gate } = await this.#open(request, tries, signal);
+    const cached = await this.#cached(input);
+    if (cached) {
+      await gate.pass(cached);
+      return localResult(cached, clock.now() - startedMs);
+    }
+    const peer = await this.#peers.open(input);
+    const pass = (stored: StoredTask) => gate.pass(stored, () => peer.onlySource);
+    const maySee = () => {
+      const { stored } = peer.content;
+      if (stored !== undefined && stored.have.count > 0) pass(stored).catch(() => {});
+      return gate.isOpen;
+    };
+    const progress = { tell: onProgress, maySee };
+    await untilComplete(peer, { clock, progress, signal: gate.signal });
+    const stored = contentOf(peer);
+    await pass(stored);
+    this.#note(peer, stored);
+    return peerResult(peer, stored, clock.now() - startedMs);
+  }
+
+  /**
+   * The content, or a range of it, in order while it arrives. A reader that goes away ends nothing for others; the
+   * download itself is given up with its last client, and what it brought stays.
+   * @throws any ShoalError, also in the middle; ERR_TASK_RANGE before the first byte
+   */
+  stream(request: DownloadRequest, hooks: StreamHooks, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    return endedBy(signal, this.#streamOften(request, hooks, signal));
+  }
+
+  async *#streamOften(
+    request: DownloadRequest,
+    hooks: StreamHooks,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    const tries = new Tries(this.#world.log);
+    let isStarted = false;
+    const onStart = (start: StreamStart) => {
+      isStarted = true;
+      hooks.onStart?.(start);
+    };
+    for (;;) {
+      try {
+        return yield* this.#stream(request, tries, { ...hooks, onStart }, signal);
+      } catch (error) {
+        if (isStarted || !tries.again(error)) throw error;
+      }
+    }
+  }
+
+  async *#stream(
+    request: DownloadRequest,
+    tries: Tries,
+    hooks: StreamHooks,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    const { clock } = this.#world;
+    const startedMs = clock.now();
+    const { input, gate } = await this.#open(request, tries, signal);
+    const start = (from: StreamStart['from']) => (stored: StoredTask, range: ActualRange) => {
+      const { taskId, length, mediaType, etag } = stored.record;
+      hooks.onStart?.({ taskId, length, mediaType, etag, range, from });
+    };
+    const cached = await this.#cached(input);
+    if (cached) {
+      await gate.pass(cached);
+      const { length = 0 } = cached.record;
+      const range = actualRange(request.range, length);
+      start('cache')(cached, range);
+      yield* cached.stream({ start: range.start, end: range.end ?? length }, gate.signal, hooks.buffers);
+      return hooks.onResult(localResult(cached, clock.now() - startedMs));
+    }
+    const peer = await this.#peers.open(input);
+    const unlisten = peer.listen(() => {});
+    let leave = unlisten;
+    try {
+      const { range } = request;
+      const whole = () => untilComplete(peer, { clock, signal: gate.signal });
+      const { buffers } = hooks;
+      yield* readInOrder({ peer, gate, range, onStart: start('swarm'), whole, buffers });
+      if (range === undefined) await whole();
+      const stored = contentOf(peer);
+      this.#note(peer, stored);
+      hooks.onResult(peerResult(peer, stored, clock.now() - startedMs));
+      // Whoever reads range after range comes back at once: what is in flight for the next is not thrown away.
+      if (!stored.complete) leave = () => clock.after(LIMITS.lingerMs, unlisten);
+    } finally {
+      leave();
+    }
+  }
+
+  async #open(
+    request: DownloadRequest,
+    tries: Tries,
+    signal: AbortSignal,
+  ): Promise<{ input: PeerInput; gate: Gate }> {
+    refuseBareAdmission(request);
+    const input = await targetOf(this.#world, request, tries.taskId, signal);
+    const { taskId } = input;
+    tries.taskId = taskId;
+    const gate = new Gate({ world: this.#world, proofs: this.#proofs, request, taskId, signal });
+    return { input, gate };
+  }
+
+  async #cached(input: PeerInput): Promise<StoredTask | undefined> {
+    if (!this.#world.store.row(input.taskId)?.complete) return undefined;
+    const stored = await this.#world.store.open(input.taskId);
+    if (!stored?.complete) return undefined;
+    input.opened?.body?.discard();
+    return stored;
+  }
+
+  /** Who alone gave all of the content has it. */
+  #note(peer: PeerActor, stored: StoredTask): void {
+    const url = peer.onlySource;
+    if (url !== undefined && stored.complete) this.#proofs.possession.shown(stored, url);
+  }
+}
+
+function contentOf(peer: PeerActor): StoredTask {
+  const { stored } = peer.content;
+  if (stored === undefined) throw toShoalError(new Error('a peer that gave content has none'));
+  return stored;
+}

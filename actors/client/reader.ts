@@ -1,0 +1,113 @@
+import type { BufferPool } from '../../core/buffer-pool.ts';
+import type { ActualRange, WantedRange } from '../../core/download.ts';
+import { ShoalError, toShoalError } from '../../core/errors.ts';
+import type { ByteRange } from '../../core/ranges.ts';
+import type { StoredTask } from '../../storage/store.ts';
+import type { PeerActor } from '../host/peer/peer.ts';
+import { changed } from './completion.ts';
+import type { Gate } from './gate.ts';
+
+/** Read from disk at a time. */
+const CHUNK_BYTES = 512 * 1024;
+
+/** What is read of content of this length, bytes. @throws ERR_TASK_RANGE */
+export function actualRange(wanted: WantedRange | undefined, length: number | undefined): ActualRange {
+  if (wanted === undefined) return { start: 0, end: length };
+  if (length === undefined) return typeof wanted === 'function' ? { start: 0, end: undefined } : open(wanted);
+  const { start, end } = typeof wanted === 'function' ? wanted(length) : wanted;
+  const isRange = Number.isSafeInteger(start) && start >= 0 && end > start;
+  if (isRange && start < length) return { start, end: Math.min(end, length) };
+  throw new ShoalError('ERR_TASK_RANGE', `no such bytes: the content has ${length}`, { details: { length } });
+}
+
+/** The end may lie beyond the content, whose length is not known yet. */
+function open({ start, end }: ByteRange): ActualRange {
+  return { start, end: Number.isSafeInteger(end) ? end : undefined };
+}
+
+interface Reading {
+  readonly peer: PeerActor;
+  readonly gate: Gate;
+  readonly range: WantedRange | undefined;
+  /** Called once, before the first byte. */
+  readonly onStart: (stored: StoredTask, range: ActualRange) => void;
+  /** Resolves when the whole has proven right; the last bytes of a whole are held back until then. */
+  readonly whole: () => Promise<void>;
+  /** @see StreamHooks.buffers */
+  readonly buffers: BufferPool | undefined;
+}
+
+/**
+ * Content in order while its pieces arrive in any order. Only the piece that a waiting reader needs next is urgent, and
+ * only when nothing is buffered for it. @throws any ShoalError
+ */
+export async function* readInOrder(reading: Reading): AsyncGenerator<Uint8Array> {
+  const { peer, gate, range: wanted, onStart, whole, buffers } = reading;
+  let position: number | undefined;
+  let isStarted = false;
+  for (;;) {
+    gate.signal.throwIfAborted();
+    const { stored, length, pieceLength } = peer.content;
+    if (stored === undefined || pieceLength === undefined) {
+      if (typeof wanted === 'object') peer.starve(wanted.start);
+      await changed(peer, gate.signal);
+      continue;
+    }
+    const range = actualRange(wanted, length);
+    position ??= range.start;
+    const end = range.end ?? Number.POSITIVE_INFINITY;
+    const ready = position >= end ? position : readyUntil(stored, position, end);
+    if (stored.have.count > 0 || length === 0) void gate.pass(stored, () => peer.onlySource).catch(() => {});
+    if (ready === position && position < end) {
+      // The length of a stream may turn out to end right here.
+      peer.starve(position);
+      await changed(peer, gate.signal);
+      continue;
+    }
+    await gate.pass(stored, () => peer.onlySource);
+    if (peer.content.stored !== stored) continue;
+    if (!isStarted) onStart(stored, range);
+    isStarted = true;
+    if (position >= end) return;
+    const isWhole = range.start === 0 && ready === length;
+    if (isWhole) await whole();
+    if (peer.content.stored !== stored || !stored.have.has(Math.floor(position / pieceLength))) continue;
+    const chunk = await readChunk(stored, { start: position, end: ready }, buffers);
+    if (chunk === undefined) {
+      if (stored.record.length === undefined) await changed(peer, gate.signal);
+      continue;
+    }
+    position += chunk.length;
+    yield chunk;
+  }
+}
+
+/** Undefined where a piece ended early, as the last of a stream does: its length is known in a moment. */
+async function readChunk(
+  stored: StoredTask,
+  { start, end }: ByteRange,
+  buffers: BufferPool | undefined,
+): Promise<Uint8Array | undefined> {
+  const isSized = stored.record.length !== undefined;
+  const buffer = buffers?.take(end - start) ?? Buffer.allocUnsafeSlow(end - start);
+  try {
+    const read = await stored.read(buffer, start);
+    return read === buffer.length ? buffer : buffer.subarray(0, read);
+  } catch (error) {
+    if (isSized || toShoalError(error).code !== 'ERR_STORE_IO') throw error;
+    return undefined;
+  }
+}
+
+/** Where the bytes end that can be read at once from here; `position` itself where the next one is missing. */
+function readyUntil({ have, record }: StoredTask, position: number, end: number): number {
+  const { pieceLength, length = Number.POSITIVE_INFINITY } = record;
+  const most = Math.min(position + CHUNK_BYTES, end, length);
+  let until = position;
+  while (until < most) {
+    const piece = Math.floor(until / pieceLength);
+    if (!have.has(piece)) break;
+    until = Math.min((piece + 1) * pieceLength, most);
+  }
+  return until;
+}

@@ -1,0 +1,177 @@
+import type { PieceHash } from '../../../core/hash-page.ts';
+import { type Digest, digestOfTask, type TaskId } from '../../../core/ids.ts';
+import { pieceCount, pieceLengthFor } from '../../../core/piece.ts';
+import type { Probed, TaskAudience } from '../../../core/probed.ts';
+import type { Source } from '../../../core/source.ts';
+import type { HaveReply } from '../../../dataplane/data-plane.ts';
+import type { Store, StoredTask } from '../../../storage/store.ts';
+
+/** What this host knows of a task's content: how it is cut, which hashes its pieces must have, where it is kept. */
+export class PeerContent {
+  readonly taskId: TaskId;
+  readonly digest: Digest | undefined;
+  sources: Source[];
+  audience: TaskAudience = 'public';
+  etag: string | undefined;
+  lastModified: string | undefined;
+  mediaType: string | undefined;
+  /** Whether origins give ranges with a strong validator. */
+  ranges = true;
+  length: number | undefined;
+  pieceLength: number | undefined;
+  stored: StoredTask | undefined;
+  readonly #store: Store;
+  readonly #expected = new Map<number, Uint8Array>();
+  #unpin: (() => void) | undefined;
+  readonly #life: string;
+  #drops = 0;
+
+  constructor(store: Store, taskId: TaskId, sources: readonly Source[], life: string) {
+    this.#life = life;
+    this.#store = store;
+    this.taskId = taskId;
+    this.digest = digestOfTask(taskId);
+    this.sources = [...sources];
+  }
+
+  /** Takes up what an earlier life left on disk. */
+  async reopen(): Promise<void> {
+    const stored = await this.#store.open(this.taskId);
+    if (stored === undefined) return;
+    this.#adopt(stored);
+    this.audience = stored.record.audience;
+    this.etag ??= stored.record.etag;
+    this.mediaType ??= stored.record.mediaType;
+    for (const source of stored.record.sources) this.addSource(source);
+  }
+
+  addSource(source: Source): void {
+    if (!this.sources.some(({ url }) => url === source.url)) this.sources.push(source);
+  }
+
+  /** What the first answer of an origin told. */
+  async learnProbed(probed: Probed): Promise<void> {
+    this.audience = probed.audience;
+    this.etag = probed.etag;
+    this.lastModified = probed.lastModified;
+    this.ranges = probed.ranges;
+    this.mediaType = probed.mediaType;
+    await this.learn(probed.length, pieceLengthFor(probed.length));
+  }
+
+  /** What a host that holds some of it says, where no scheduler does. @throws ERR_STORE_FULL, ERR_STORE_IO */
+  async learnHeld({ audience, length, pieceLength }: HaveReply): Promise<void> {
+    if (this.stored === undefined) this.audience = audience;
+    await this.learn(length, pieceLength);
+  }
+
+  /** What an origin says of content that is known already, beside what was known. */
+  async amendProbed({ ranges, mediaType }: Probed): Promise<void> {
+    this.ranges = ranges;
+    if (mediaType === undefined || this.mediaType !== undefined) return;
+    this.mediaType = mediaType;
+    await this.stored?.amend({ mediaType });
+  }
+
+  /** Length and piece length, from the scheduler or an origin. @throws ERR_STORE_FULL, ERR_STORE_IO */
+  async learn(length: number | undefined, pieceLength: number): Promise<void> {
+    if (this.stored === undefined) {
+      const { taskId, audience, sources, etag, mediaType } = this;
+      const record = { taskId, length, pieceLength, audience, sources, etag, mediaType };
+      this.#adopt(await this.#store.create(record));
+    }
+    if (length !== undefined && this.length === undefined) {
+      await this.stored?.setLength(length);
+      this.length = length;
+    }
+  }
+
+  #adopt(stored: StoredTask): void {
+    this.stored = stored;
+    this.length = stored.record.length;
+    this.pieceLength = stored.record.pieceLength;
+    this.#unpin ??= stored.pin();
+  }
+
+  /** Number of pieces; undefined while the length is unknown. */
+  get pieces(): number | undefined {
+    if (this.length === undefined || this.pieceLength === undefined) return undefined;
+    return pieceCount({ length: this.length, pieceLength: this.pieceLength });
+  }
+
+  get complete(): boolean {
+    const { pieces, stored } = this;
+    return pieces !== undefined && stored !== undefined && stored.have.count >= pieces;
+  }
+
+  has(piece: number): boolean {
+    return this.stored?.have.has(piece) ?? false;
+  }
+
+  hasRun(first: number, count: number): boolean {
+    return this.stored?.have.hasRun(first, count) ?? false;
+  }
+
+  /** Bytes of the pieces that are there. */
+  get storedBytes(): number {
+    const { stored, length, pieceLength } = this;
+    if (stored === undefined || pieceLength === undefined) return 0;
+    const bytes = stored.have.count * pieceLength;
+    const last = (this.pieces ?? 0) - 1;
+    if (length === undefined || last < 0 || !stored.have.has(last)) return bytes;
+    return bytes - (pieceLength * (last + 1) - length);
+  }
+
+  expected(piece: number): Uint8Array | undefined {
+    return this.#expected.get(piece);
+  }
+
+  expect(piece: number, hash: Uint8Array): void {
+    this.#expected.set(piece, hash);
+  }
+
+  /**
+   * Takes hashes from the scheduler; a withdrawn one is forgotten. Returns the pieces held here that have another
+   * hash, which must be dropped.
+   */
+  expectAll(hashes: readonly PieceHash[]): number[] {
+    const wrong: number[] = [];
+    for (const { piece, hash } of hashes) {
+      const withdrawn = hash.every((byte) => byte === 0);
+      if (withdrawn) this.#expected.delete(piece);
+      else this.#expected.set(piece, hash);
+      const held = this.stored?.hash(piece);
+      if (held === undefined || !this.has(piece)) continue;
+      if (withdrawn || Buffer.compare(held, hash) !== 0) wrong.push(piece);
+    }
+    return wrong;
+  }
+
+  /** Another one than before: pieces that were there are not, or come with other bytes. */
+  get revision(): string {
+    return `${this.#life}.${this.#drops}`;
+  }
+
+  /** Takes pieces back: they proved wrong. */
+  async drop(pieces: readonly number[]): Promise<void> {
+    this.#drops += 1;
+    await this.stored?.drop(pieces);
+  }
+
+  /** Throws everything away, on disk too: the claim of its source proved wrong. */
+  async discard(): Promise<void> {
+    this.#drops += 1;
+    this.#expected.clear();
+    this.release();
+    this.stored = undefined;
+    this.length = undefined;
+    this.pieceLength = undefined;
+    await this.#store.remove(this.taskId);
+  }
+
+  /** Lets the content be evicted. */
+  release(): void {
+    this.#unpin?.();
+    this.#unpin = undefined;
+  }
+}

@@ -1,0 +1,165 @@
+import { ShoalError, toShoalError } from '../../../core/errors.ts';
+import { LIMITS } from '../../../core/limits.ts';
+import type { Probed } from '../../../core/probed.ts';
+import { portOf, type Source } from '../../../core/source.ts';
+import type { FailureReason } from '../../../core/sync-messages.ts';
+import type { OpenBody, OriginRequest } from '../../../origins/origin.ts';
+import { addressRefused } from '../../../origins/origin-error.ts';
+import type { HostWorld } from '../world.ts';
+import type { PeerContent } from './content.ts';
+
+/** As whom a client lets a host read the origin. */
+export interface OriginAccess {
+  readonly sources: readonly Source[];
+  /** Sent to the first source, and to nobody else. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly mayReadOrigin: boolean;
+}
+
+interface PeerOriginOptions {
+  readonly world: HostWorld;
+  readonly content: PeerContent;
+  readonly signal: AbortSignal;
+  readonly onOpened: (probed: Probed, body: OpenBody) => Promise<void>;
+  readonly onFailed: (reason: FailureReason, error: ShoalError, begunMs: number) => void;
+}
+
+/** Clients whose access is kept for the case that the one in use fails; who comes later is not kept. */
+const MOST_OTHERS = 16;
+
+/** One host's way to the origin of one task: which source it may read, as whom, and whether that one refused. */
+export class PeerOrigin {
+  readonly #options: PeerOriginOptions;
+  #access: OriginAccess;
+  /** Of other clients, who may be let in where the one in use is not. */
+  readonly #others: OriginAccess[] = [];
+  #mayRead: boolean;
+  #gained = false;
+  /** Since when the origin is read as this client. */
+  #sinceMs = Number.NEGATIVE_INFINITY;
+  #error: ShoalError | undefined;
+  #probing = false;
+  /** The last URL whose address was judged: every sync asks. */
+  #judged: { readonly url: string; readonly allowed: boolean } | undefined;
+
+  constructor(access: OriginAccess, options: PeerOriginOptions) {
+    this.#access = access;
+    this.#mayRead = access.mayReadOrigin;
+    this.#options = options;
+  }
+
+  /** What the origin said when it failed last. */
+  get error(): ShoalError | undefined {
+    return this.#error;
+  }
+
+  /** Takes up another client's access where there is none, else keeps it; returns whether there was none and is one now. */
+  gain(access: OriginAccess): boolean {
+    if (!access.mayReadOrigin) return false;
+    if (!this.#mayRead) return this.#use(access);
+    const isKnown = [this.#access, ...this.#others].some((known) => isSame(known, access));
+    if (!isKnown && this.#others.length < MOST_OTHERS) this.#others.push(access);
+    return false;
+  }
+
+  #use(access: OriginAccess): true {
+    this.#gained ||= urlOf(access) !== urlOf(this.#access);
+    this.#access = access;
+    this.#mayRead = true;
+    this.#sinceMs = this.#options.world.clock.now();
+    return true;
+  }
+
+  /** The one URL that this host has read, where it was never another. */
+  get onlySource(): string | undefined {
+    return this.#gained ? undefined : this.#access.sources[0]?.url;
+  }
+
+  /** The request to the origin, as whoever asked for the content. */
+  readonly request = (): OriginRequest | undefined => {
+    const { sources, headers } = this.#access;
+    const own = sources[0];
+    const source = own ?? this.#options.content.sources.find(({ credentials }) => !credentials);
+    if (source === undefined || !this.#mayRead) return undefined;
+    return { url: source.url, headers: source === own ? headers : {} };
+  };
+
+  /**
+   * The same where there must be one; a lease may have waited when the origin failed another.
+   * @throws what the origin said when it failed last, ERR_SOURCE_FORBIDDEN
+   */
+  readonly demand = (): OriginRequest => {
+    const request = this.request();
+    if (request !== undefined) return request;
+    throw this.#error ?? new ShoalError('ERR_SOURCE_FORBIDDEN', 'this host may not read the origin');
+  };
+
+  /** Whether this host reads the origin for the swarm. */
+  get readsForAll(): boolean {
+    const { originReaders, role } = this.#options.world;
+    const request = this.request();
+    if (request === undefined || !this.#allows(request.url)) return false;
+    return originReaders === 'all' || role === 'seed';
+  }
+
+  #allows(url: string): boolean {
+    if (this.#judged?.url !== url) this.#judged = { url, allowed: this.#options.world.origin.allows(url) };
+    return this.#judged.allowed;
+  }
+
+  /** A source that this host may not read is as good as a refusal by it. */
+  get refusal(): ShoalError | undefined {
+    const request = this.request();
+    if (request === undefined || this.#allows(request.url)) return undefined;
+    const url = new URL(request.url);
+    return addressRefused(url.hostname, portOf(url));
+  }
+
+  /**
+   * The origin refused for good, or is out of reach: this host does not read it as that client again in this task.
+   * Returns whether it goes on as another one, whose credentials may be right where these were not, or whose source
+   * can be reached.
+   * @param begunMs when the read began: as a client before, it says nothing of this one
+   */
+  failed(reason: FailureReason, error: ShoalError, begunMs: number): boolean {
+    this.#error = error;
+    if (!reason.startsWith('origin-')) return false;
+    const isChanged = reason === 'origin-changed';
+    if (!isChanged && this.#mayRead && begunMs < this.#sinceMs) return true;
+    this.#mayRead = false;
+    if (isChanged) return false;
+    const isOut = reason === 'origin-unavailable';
+    const url = urlOf(this.#access);
+    const at = this.#others.findIndex((other) => !isOut || urlOf(other) !== url);
+    const [next] = at < 0 ? [] : this.#others.splice(at, 1);
+    return next !== undefined && this.#use(next);
+  }
+
+  /** Reads the origin's first bytes, to learn the length; what comes is used. Returns whether it was asked. */
+  async probe(): Promise<boolean> {
+    const { world, content, signal, onOpened, onFailed } = this.#options;
+    const request = this.request();
+    if (this.#probing || request === undefined || content.stored !== undefined) return false;
+    this.#probing = true;
+    const begunMs = world.clock.now();
+    try {
+      const answer = await world.origin.probe({ ...request, prefixBytes: LIMITS.resolveBytes }, signal);
+      if (answer.kind === 'content') await onOpened(answer.probed, answer.body);
+    } catch (thrown) {
+      const error = toShoalError(thrown);
+      if (error.code !== 'ERR_CANCELLED')
+        onFailed(error.retryable ? 'origin-unavailable' : 'origin-status', error, begunMs);
+    } finally {
+      this.#probing = false;
+    }
+    return true;
+  }
+}
+
+function urlOf({ sources }: OriginAccess): string | undefined {
+  return sources[0]?.url;
+}
+
+function isSame(a: OriginAccess, b: OriginAccess): boolean {
+  return urlOf(a) === urlOf(b) && JSON.stringify(a.headers) === JSON.stringify(b.headers);
+}

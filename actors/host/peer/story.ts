@@ -1,0 +1,97 @@
+import type { OriginReadReason } from '../../../core/download.ts';
+import type { ShoalError } from '../../../core/errors.ts';
+import type { TaskId } from '../../../core/ids.ts';
+import type { FailureReason } from '../../../core/sync-messages.ts';
+import type { SlotPool } from '../slot-pool.ts';
+import type { HostWorld } from '../world.ts';
+import type { PeerContent } from './content.ts';
+import type { PeerStats } from './stats.ts';
+import type { Run } from './transfer.ts';
+
+/** What is told of a peer: as events, in the log and in metrics. */
+export class PeerStory {
+  readonly #world: HostWorld;
+  readonly #of: { readonly taskId: TaskId; readonly hostId: string };
+
+  constructor(world: HostWorld, taskId: TaskId) {
+    this.#world = world;
+    this.#of = { taskId, hostId: world.hostId };
+  }
+
+  joined(): void {
+    this.#world.emit('peer.joined', this.#of.taskId, this.#of);
+  }
+
+  adrift(): void {
+    const { taskId } = this.#of;
+    this.#world.emit('peer.adrift', taskId, this.#of);
+    if (!this.#world.alone) this.#world.log.info({ taskId }, 'no scheduler answers; going on adrift');
+  }
+
+  recovered(): void {
+    this.#world.emit('peer.recovered', this.#of.taskId, this.#of);
+  }
+
+  unanswered(error: ShoalError): void {
+    this.#world.log.debug({ taskId: this.#of.taskId, code: error.code }, 'sync not answered');
+  }
+
+  slots(pool: SlotPool): void {
+    this.#world.metrics.slots('down', pool.used, pool.total);
+  }
+
+  /** @param reason why it was read from the origin; absent where a host gave it */
+  pieceCame(piece: number, bytes: number, from: Run['from'], reason: OriginReadReason | undefined): void {
+    const { emit, metrics } = this.#world;
+    if (reason !== undefined) metrics.originRead(reason, bytes);
+    metrics.received(from === 'origin' ? 'origin' : 'peer', bytes);
+    emit('piece.verified', this.#of.taskId, { ...this.#of, parent: nameOf(from), piece });
+  }
+
+  transferFailed(run: Run, reason: FailureReason, error: ShoalError): void {
+    const { emit, log, metrics } = this.#world;
+    const { taskId } = this.#of;
+    const parent = nameOf(run.from);
+    metrics.pieceFailed(reason);
+    log.debug({ taskId, piece: run.first, parent, reason, err: error }, 'transfer failed');
+    emit('piece.failed', taskId, { ...this.#of, parent, piece: run.first, reason });
+    if (reason !== 'corrupt' || run.from === 'origin') return;
+    const piece = typeof error.details['piece'] === 'number' ? error.details['piece'] : run.first;
+    emit('piece.rejected', taskId, { ...this.#of, parent, piece });
+    log.warn({ taskId, parent, piece }, 'a parent served wrong bytes; they were not kept');
+  }
+
+  contradicted(): void {
+    this.#world.log.warn({ taskId: this.#of.taskId }, 'the whole contradicts the digest');
+  }
+
+  samplesFailed(error: unknown): void {
+    this.#world.log.warn({ taskId: this.#of.taskId, err: error }, 'the source could not be read again');
+  }
+
+  completed({ length = 0 }: PeerContent, stats: PeerStats): void {
+    const { emit, log } = this.#world;
+    const { taskId } = this.#of;
+    const { durationMs, originReasons } = stats;
+    const bytes = stats.received();
+    log.info({ taskId, length, ...bytes, durationMs: Math.round(durationMs) }, 'content complete');
+    emit('peer.completed', taskId, { ...this.#of, length, bytes, durationMs, originReasons });
+  }
+
+  failed(error: ShoalError): void {
+    const { emit, log } = this.#world;
+    const { taskId } = this.#of;
+    const { code, message } = error;
+    log.warn({ taskId, code, err: error }, 'download failed');
+    emit('peer.failed', taskId, { ...this.#of, error: { code, message } });
+  }
+
+  crashed(error: unknown): void {
+    this.#world.log.error({ taskId: this.#of.taskId, err: error }, 'peer actor crashed');
+  }
+}
+
+/** A parent as messages and events name it. */
+export function nameOf(from: Run['from']) {
+  return from === 'origin' ? 'origin' : from.hostId;
+}

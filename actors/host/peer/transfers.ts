@@ -1,0 +1,149 @@
+import type { OriginReadReason } from '../../../core/download.ts';
+import type { ShoalError } from '../../../core/errors.ts';
+import { LIMITS } from '../../../core/limits.ts';
+import type { Probed } from '../../../core/probed.ts';
+import type { FailureReason } from '../../../core/sync-messages.ts';
+import type { OpenBody } from '../../../origins/origin.ts';
+import type { SlotPool } from '../slot-pool.ts';
+import type { HostWorld } from '../world.ts';
+import type { PeerContent } from './content.ts';
+import { LeaseBook } from './lease-book.ts';
+import type { PeerOrigin } from './origin.ts';
+import type { PeerStats } from './stats.ts';
+import { nameOf, type PeerStory } from './story.ts';
+import type { SyncState } from './sync-state.ts';
+import { type Run, Transfer, type TransferEnd } from './transfer.ts';
+
+interface PeerTransfersOptions {
+  readonly world: HostWorld;
+  readonly content: PeerContent;
+  readonly pool: SlotPool;
+  readonly origin: PeerOrigin;
+  readonly stats: PeerStats;
+  readonly sync: SyncState;
+  readonly story: PeerStory;
+  readonly isAdrift: () => boolean;
+  readonly isOver: () => boolean;
+  readonly onStored: (piece: number) => void;
+  readonly onFailed: (run: Run, reason: FailureReason, error: ShoalError) => void;
+  /** A transfer ended, and its slot is free. */
+  readonly onEnded: (failed: boolean) => void;
+}
+
+/** The transfers of one peer: what they bring and how they fail, as the scheduler is to hear of it. */
+export class PeerTransfers {
+  readonly book: LeaseBook;
+  readonly #options: PeerTransfersOptions;
+
+  constructor(options: PeerTransfersOptions) {
+    const { content, pool } = options;
+    this.#options = options;
+    this.book = new LeaseBook({
+      pool,
+      isHeld: (first, count) => content.hasRun(first, count),
+      isReady: (run) => this.#isReady(run),
+      start: (run, opened) => this.#start(run, opened),
+      onEnd: (end) => this.#ended(end),
+    });
+  }
+
+  /** Leases that can be taken beyond those that run or wait: the free slots, and two intervals ahead. */
+  freeSlots(intervalMs: number): number {
+    const { pool, stats } = this.#options;
+    const aheadMs = 2 * intervalMs;
+    const ahead = Math.min(LIMITS.slotsDown, Math.ceil(stats.leasesPerSec() * (aheadMs / 1000)));
+    return Math.max(0, pool.free + ahead - this.book.queuedCount);
+  }
+
+  /** Uses the answer of an origin, and its body as far as nothing of it is there or on its way. */
+  async opened(probed: Probed, body: OpenBody | undefined): Promise<void> {
+    const { content, sync } = this.#options;
+    if (content.stored === undefined) await content.learnProbed(probed);
+    else await content.amendProbed(probed);
+    sync.probed(probed);
+    const { pieceLength, pieces } = content;
+    if (body === undefined || pieceLength === undefined || content.complete) return body?.discard();
+    const prefix = Math.max(1, Math.ceil(LIMITS.resolveBytes / pieceLength));
+    const count = content.ranges ? Math.min(prefix, pieces ?? prefix) : (pieces ?? LIMITS.piecesPerTask);
+    const run: Run = { first: 0, count, from: 'origin', hedge: false };
+    const isWanted = count > 0 && !content.hasRun(0, count) && this.book.isFree(run);
+    if (!isWanted) return body.discard();
+    this.book.open(run, body);
+  }
+
+  #isReady(run: Run): boolean {
+    const { content } = this.#options;
+    if (content.stored === undefined) return false;
+    if (run.from === 'origin') return true;
+    for (let piece = run.first; piece < run.first + run.count; piece += 1) {
+      if (!content.has(piece) && content.expected(piece) === undefined) return false;
+    }
+    return true;
+  }
+
+  #start(run: Run, opened: OpenBody | undefined): Transfer {
+    const { world, content, origin, stats, story, pool } = this.#options;
+    story.slots(pool);
+    return new Transfer(
+      {
+        world,
+        content,
+        originRequest: origin.demand,
+        seize: (piece) => this.book.seize(piece),
+        onBytes: (bytes, from) => stats.bytesCame(bytes, from),
+        onStored: (piece, hash, length, from) => this.#stored(piece, hash, length, from),
+      },
+      run,
+      opened,
+    );
+  }
+
+  #stored(piece: number, hash: Uint8Array, length: number, from: Run['from']): void {
+    const { content, sync, stats, story, onStored } = this.#options;
+    const reason = from === 'origin' ? this.#originReason() : undefined;
+    if (reason !== undefined) {
+      content.expect(piece, hash);
+      sync.readFromOrigin(piece, hash);
+      stats.originRead(length, reason);
+    }
+    sync.stored(piece);
+    stats.pieceCame(length, from);
+    this.book.dropHedges(piece);
+    story.pieceCame(piece, length, from, reason);
+    onStored(piece);
+  }
+
+  #originReason(): OriginReadReason {
+    const { world, content, isAdrift } = this.#options;
+    if (world.alone) return 'lone-host';
+    if (isAdrift()) return 'adrift';
+    return content.audience === 'source' ? 'credentials' : 'no-holder';
+  }
+
+  #ended({ run, bytes, durationMs, failure }: TransferEnd): void {
+    const { world, stats, story, pool, isOver, onEnded } = this.#options;
+    if (isOver()) return;
+    stats.transferEnded(bytes, durationMs);
+    story.slots(pool);
+    if (failure) this.failed(run, failure.reason, failure.error, world.clock.now() - durationMs);
+    onEnded(failure !== undefined);
+  }
+
+  /** Tells the scheduler of a failure, unless it is this host's own. */
+  failed(run: Run, reason: FailureReason, error: ShoalError, begunMs: number): void {
+    const { origin, sync, story, onFailed } = this.#options;
+    story.transferFailed(run, reason, error);
+    const goesOn = run.from === 'origin' && reason !== 'store' && origin.failed(reason, error, begunMs);
+    onFailed(run, reason, error);
+    if (reason === 'store') return;
+    const { first, count } = run;
+    sync.failed({
+      first,
+      count,
+      parent: nameOf(run.from),
+      // What one client was refused is nothing against the origin while this host reads it as another.
+      reason: goesOn ? 'busy' : reason,
+      ...(goesOn ? {} : { error: error.toWire() }),
+    });
+  }
+}

@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import { digestAlgorithm } from '../../../core/ids.ts';
+import { pieceOffset, pieceSize } from '../../../core/piece.ts';
+import type { Origin, OriginRequest } from '../../../origins/origin.ts';
+import { WholeHasher } from '../../../storage/whole-hash.ts';
+import type { PeerContent } from './content.ts';
+
+/** Reads pieces again from the source and tells which of those on disk agree with it. */
+export async function readSamples(
+  origin: Origin,
+  request: OriginRequest,
+  content: PeerContent,
+  samples: readonly number[],
+  signal: AbortSignal,
+): Promise<{ agreed: number[]; differed: number[] }> {
+  const agreed: number[] = [];
+  const differed: number[] = [];
+  const { length, pieceLength, etag, lastModified } = content;
+  if (length === undefined || pieceLength === undefined) return { agreed, differed };
+  for (const piece of samples) {
+    const start = pieceOffset({ pieceLength }, piece);
+    const end = start + pieceSize({ length, pieceLength }, piece);
+    const hash = createHash('sha256');
+    const expect = { etag, lastModified, length };
+    await origin.read(
+      { ...request, range: { start, end }, expect },
+      (chunk) => void hash.update(chunk),
+      signal,
+    );
+    const held = content.stored?.hash(piece);
+    (held && hash.digest().equals(held) ? agreed : differed).push(piece);
+  }
+  return { agreed, differed };
+}
+
+/** Compares the whole with the digest that the task id is, hashing behind the writes. */
+export class WholeCheck {
+  readonly #content: PeerContent;
+  readonly #signal: AbortSignal;
+  #hasher: WholeHasher | undefined;
+
+  constructor(content: PeerContent, signal: AbortSignal) {
+    this.#content = content;
+    this.#signal = signal;
+  }
+
+  /** A piece arrived: goes on hashing up to the first that is missing. */
+  advance(): void {
+    const { digest, stored } = this.#content;
+    if (digest === undefined || stored === undefined || stored.complete) return;
+    this.#hasher ??= new WholeHasher(stored, digestAlgorithm(digest), this.#signal);
+    this.#hasher.advance();
+  }
+
+  /** Pieces were taken back: what was hashed counts no more. */
+  reset(): void {
+    this.#hasher = undefined;
+  }
+
+  /** Whether the whole is what the digest says; true where there is none. @throws ERR_STORE_IO, ERR_STORE_CORRUPT */
+  async agrees(): Promise<boolean> {
+    const { digest, stored } = this.#content;
+    if (digest === undefined || stored === undefined || stored.complete) return true;
+    this.advance();
+    const hex = await this.#hasher?.digest();
+    return digest === `${digestAlgorithm(digest)}:${hex}`;
+  }
+}

@@ -1,0 +1,23 @@
+import type { HostRole } from '../../core/host.ts';
+import type { HostId } from '../../core/ids.ts';
+import type { HostMetrics } from '../../core/metrics.ts';
+import type { DataPlane } from '../../dataplane/data-plane.ts';
+import type { Origin } from '../../origins/origin.ts';
+import type { Store } from '../../storage/store.ts';
+import type { World } from '../world.ts';
+
+/** What the actors of a host are given. */
+export interface HostWorld extends World {
+  readonly hostId: HostId;
+  /** Random at each start of the daemon. */
+  readonly incarnation: number;
+  readonly role: HostRole;
+  readonly store: Store;
+  readonly dataPlane: DataPlane;
+  readonly origin: Origin;
+  readonly metrics: HostMetrics;
+  /** Whether hosts that are not seeds may read origins on behalf of the swarm. */
+  readonly originReaders: 'all' | 'seeds';
+  /** Whether there is a swarm at all; without one every download goes straight to the origin. */
+  readonly alone: boolean;
+}

@@ -1,0 +1,239 @@
+import type { Cancel } from '../../core/clock.ts';
+import { ShoalError } from '../../core/errors.ts';
+import type { Alive, AnnounceReply, AnnounceRequest, Holds } from '../../core/host-messages.ts';
+import {
+  type HostId,
+  isHostId,
+  isResourceId,
+  isTaskId,
+  PARTITIONS,
+  partitionOf,
+  type ResourceId,
+  type TaskId,
+} from '../../core/ids.ts';
+import { LIMITS } from '../../core/limits.ts';
+import type { ResolveReply, ResolveRequest } from '../../core/resolve-messages.ts';
+import type { SyncReply, SyncRequest } from '../../core/sync-messages.ts';
+import type { Subscription } from '../../transport/bus.ts';
+import { SUBJECTS } from '../../transport/subjects.ts';
+import { SchedulerQuery } from './query.ts';
+import { Resource } from './resource/resource.ts';
+import { TaskTable } from './task-table.ts';
+import type { SchedulerWorld } from './world.ts';
+
+const TICK_MS = 500;
+const QUEUE = 'scheduler';
+/** How long hosts have to say what they hold. */
+const CENSUS_MS = 1_000;
+
+/** One scheduler: routes what hosts say to the actors of its tasks, and keeps the table of hosts. */
+export class SchedulerActor {
+  readonly #world: SchedulerWorld;
+  readonly #tasks: TaskTable;
+  readonly #query: SchedulerQuery;
+  readonly #resources = new Map<ResourceId, Resource>();
+  #subscriptions: Subscription[] = [];
+  #cancelTick: Cancel | undefined;
+  #cancelRecovery: Cancel | undefined;
+  #ticks = 0;
+
+  constructor(world: SchedulerWorld) {
+    this.#world = world;
+    this.#tasks = new TaskTable(world);
+    this.#query = new SchedulerQuery(world, this.#tasks);
+  }
+
+  start(): void {
+    const { bus } = this.#world;
+    const queue = { queue: QUEUE };
+    this.#subscriptions = [
+      bus.serve(
+        SUBJECTS.announce,
+        {},
+        (request, { hostId }) => this.#announce(asHost(hostId), request),
+        queue,
+      ),
+      bus.serve(SUBJECTS.sync, {}, (request, tokens) => this.#sync(tokens, request)),
+      bus.serve(SUBJECTS.resolve, {}, (request, tokens) => this.#resolve(tokens, request)),
+      bus.serve(SUBJECTS.query, {}, (query, { noun }) => this.#query.answer(noun, query)),
+      bus.subscribe(SUBJECTS.alive, {}, (alive, { hostId }) => this.#alive(asHost(hostId), alive)),
+      bus.subscribe(SUBJECTS.holds, {}, (holds, { hostId }) => this.#holds(asHost(hostId), holds)),
+      bus.onState((state) => {
+        if (state === 'connected') this.#returned();
+      }),
+    ];
+    if (bus.state === 'connected') this.#takeCensus();
+    this.#awaitRecovery();
+    this.#tick();
+  }
+
+  /** Hosts were lost meanwhile that were not gone: nothing is leased from the origin before they are heard again. */
+  #returned(): void {
+    this.#world.recoveredAtMs = this.#world.clock.now() + CENSUS_MS;
+    this.#awaitRecovery();
+    this.#takeCensus();
+  }
+
+  /** Hosts that wait for a lease of the origin are not left to ask again. */
+  #awaitRecovery(): void {
+    const { clock, recoveredAtMs } = this.#world;
+    this.#cancelRecovery?.();
+    this.#cancelRecovery = clock.after(Math.max(0, recoveredAtMs - clock.now()), () => {
+      for (const actor of this.#tasks.actors()) actor.recovered();
+    });
+  }
+
+  /** Reads the log, and asks every host what it holds. */
+  #takeCensus(): void {
+    const { bus, epoch, schedulerKeys } = this.#world;
+    const partitions = Array.from({ length: PARTITIONS }, (_, index) => index);
+    bus.publish(SUBJECTS.census, {}, { epoch, partitions, schedulerKeys: schedulerKeys() });
+    void this.#tasks.readLog();
+  }
+
+  // --- hosts ---
+
+  #announce(hostId: HostId, request: AnnounceRequest): AnnounceReply {
+    const { hosts, clock, epoch, schedulerKeys, mintToken } = this.#world;
+    this.#alive(hostId, request);
+    const tokenExpiresAtMs = clock.wall() + LIMITS.tokenMs;
+    return {
+      token: mintToken(hostId, request.publicKey, tokenExpiresAtMs),
+      tokenExpiresAtMs,
+      schedulerKeys: schedulerKeys(),
+      addressBook: hosts.addressBook(hostId),
+      epoch,
+      aliveEveryMs: Math.max(LIMITS.aliveMs, hosts.size),
+    };
+  }
+
+  #alive(hostId: HostId, alive: Alive): void {
+    const { hosts, slots, clock, emit, log } = this.#world;
+    const news = hosts.hear(hostId, alive, clock.now());
+    slots.setLimits(hostId, { up: alive.slotsUp, down: alive.slotsDown });
+    if (news === 'known') return;
+    if (news === 'reborn') this.#forget(hostId);
+    const { ip, port, role, zone } = alive;
+    log.info({ hostId, ip, port, role, news }, 'host announced');
+    emit('host.announced', hostId, { hostId, ip, port, role, ...(zone === undefined ? {} : { zone }) });
+  }
+
+  #holds(hostId: HostId, holds: Holds): void {
+    const known = this.#world.hosts.get(hostId);
+    if (known !== undefined && known.alive.incarnation !== holds.incarnation) return;
+    this.#world.holdings.take(hostId, holds);
+    for (const row of holds.tasks) {
+      this.#tasks.get(row.taskId)?.hold(hostId, row.have ?? 'complete');
+      this.#tasks.heard(row);
+    }
+    for (const taskId of holds.gone) this.#tasks.get(taskId)?.lose(hostId);
+  }
+
+  /** A host is gone or another incarnation: nothing it held or fetched counts. */
+  #forget(hostId: HostId): void {
+    this.#world.holdings.deleteHost(hostId);
+    this.#tasks.lose(hostId);
+    for (const resource of this.#resources.values()) resource.lose(hostId);
+  }
+
+  // --- tasks ---
+
+  #sync(
+    tokens: { partition: string; taskId: string; hostId: string },
+    request: SyncRequest,
+  ): SyncReply | Promise<SyncReply> {
+    const hostId = asHost(tokens.hostId);
+    const taskId = asTask(tokens.taskId);
+    if (String(partitionOf(taskId)) !== tokens.partition) {
+      throw new ShoalError('ERR_BUS_MESSAGE_INVALID', 'the partition is not the task’s');
+    }
+    if (this.#tasks.open(taskId).actor.revivedBy(request)) this.#tasks.remove(taskId);
+    const task = this.#tasks.open(taskId);
+    const answer = () => {
+      const startedMs = this.#world.clock.now();
+      const reply = task.actor.sync(hostId, request);
+      this.#world.metrics.synced(this.#world.clock.now() - startedMs);
+      return reply;
+    };
+    return task.ready === undefined ? answer() : task.ready.then(answer);
+  }
+
+  #resolve(
+    tokens: { partition: string; resourceId: string; hostId: string },
+    request: ResolveRequest,
+  ): ResolveReply {
+    const hostId = asHost(tokens.hostId);
+    if (!isResourceId(tokens.resourceId) || String(partitionOf(tokens.resourceId)) !== tokens.partition) {
+      throw new ShoalError('ERR_BUS_MESSAGE_INVALID', 'the resource id or its partition is not valid');
+    }
+    let resource = this.#resources.get(tokens.resourceId);
+    if (resource === undefined) {
+      resource = new Resource();
+      this.#resources.set(tokens.resourceId, resource);
+    }
+    const reply = resource.resolve(hostId, request, this.#world.clock.now(), this.#world.clock.wall());
+    if (request.outcome?.kind === 'found') {
+      const { taskId, probed, readingBytes } = request.outcome;
+      const source = { url: request.url, credentials: request.credentials };
+      const { actor, ready } = this.#tasks.open(taskId);
+      const tell = () => actor.resolved(hostId, source, probed, readingBytes);
+      if (ready !== undefined) void ready.then(tell);
+      else tell();
+    }
+    return reply;
+  }
+
+  // --- time ---
+
+  #tick(): void {
+    const { clock, hosts, slots, metrics, bus, emit, log } = this.#world;
+    const now = clock.now();
+    for (const { hostId } of hosts.sweep(now)) {
+      log.info({ hostId }, 'host lost');
+      emit('host.lost', hostId, { hostId });
+      this.#forget(hostId);
+      slots.forget(hostId);
+    }
+    this.#tasks.tick(now);
+    this.#ticks += 1;
+    if (this.#ticks % 2 === 0) this.#sayAlive();
+    if (this.#ticks % 120 === 0) this.#forgetResources(now);
+    metrics.known(this.#tasks.size, hosts.size);
+    metrics.busState(bus.state);
+    this.#cancelTick = clock.after(TICK_MS, () => this.#tick());
+  }
+
+  #sayAlive(): void {
+    const { bus, schedulerId, epoch, hosts } = this.#world;
+    const partitions = Array.from({ length: PARTITIONS }, (_, index) => index);
+    const message = { epoch, partitions, tasks: this.#tasks.size, hosts: hosts.size, version: '1' };
+    bus.publish(SUBJECTS.schedulerAlive, { schedulerId }, message);
+  }
+
+  #forgetResources(now: number): void {
+    for (const [resourceId, resource] of this.#resources) {
+      if (resource.isIdle(now)) this.#resources.delete(resourceId);
+    }
+  }
+
+  /** Stops answering. */
+  stop(): void {
+    this.#cancelTick?.();
+    this.#cancelRecovery?.();
+    for (const subscription of this.#subscriptions) subscription.close();
+  }
+
+  get size(): { readonly tasks: number; readonly hosts: number } {
+    return { tasks: this.#tasks.size, hosts: this.#world.hosts.size };
+  }
+}
+
+function asHost(token: string): HostId {
+  if (isHostId(token)) return token;
+  throw new ShoalError('ERR_BUS_MESSAGE_INVALID', 'the subject names no host');
+}
+
+function asTask(token: string): TaskId {
+  if (isTaskId(token)) return token;
+  throw new ShoalError('ERR_BUS_MESSAGE_INVALID', 'the subject names no task');
+}

@@ -1,0 +1,75 @@
+import { type ShoalError, toShoalError } from '../../core/errors.ts';
+import { type PieceHash, packHashes } from '../../core/hash-page.ts';
+import { type HostId, partitionOf, type TaskId } from '../../core/ids.ts';
+import { LIMITS } from '../../core/limits.ts';
+import type { Delivery, LogCreated, LogEnded } from '../../core/log-messages.ts';
+import { SUBJECTS } from '../../transport/subjects.ts';
+import type { World } from '../world.ts';
+
+/**
+ * The durable task log. Writing it never holds anything up: it holds nothing that hosts and origins could not
+ * rebuild, so a write that fails is counted and forgotten.
+ */
+export class TaskLog {
+  readonly #world: World;
+  #failing = false;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  created(entry: LogCreated): void {
+    this.#append(() => this.#world.bus.append(SUBJECTS.logCreated, this.#of(entry.taskId), entry));
+  }
+
+  manifest(taskId: TaskId, epoch: number, hashes: readonly PieceHash[]): void {
+    const pages = Math.ceil(hashes.length / LIMITS.hashesPerPage);
+    for (let page = 0; page < pages; page += 1) {
+      const from = page * LIMITS.hashesPerPage;
+      const message = { epoch, pages, hashes: packHashes(hashes.slice(from, from + LIMITS.hashesPerPage)) };
+      const tokens = { ...this.#of(taskId), page: String(page) };
+      this.#append(() => this.#world.bus.append(SUBJECTS.logManifest, tokens, message));
+    }
+  }
+
+  delivery(taskId: TaskId, hostId: HostId, entry: Delivery): void {
+    this.#append(() => this.#world.bus.append(SUBJECTS.delivery, { ...this.#of(taskId), hostId }, entry));
+  }
+
+  failed(taskId: TaskId, entry: LogEnded): void {
+    this.#append(() => this.#world.bus.append(SUBJECTS.logFailed, this.#of(taskId), entry));
+  }
+
+  retired(taskId: TaskId, entry: LogEnded): void {
+    this.#append(() => this.#world.bus.append(SUBJECTS.logRetired, this.#of(taskId), entry));
+  }
+
+  /** All tasks that were ever created and are still in the log. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_TIMEOUT */
+  async readCreated(): Promise<LogCreated[]> {
+    return (await this.#world.bus.readLog(SUBJECTS.logCreated, {})).map(({ message }) => message);
+  }
+
+  /** Pages of hashes of one task. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_TIMEOUT */
+  async readManifest(taskId: TaskId): Promise<Uint8Array[]> {
+    const entries = await this.#world.bus.readLog(SUBJECTS.logManifest, this.#of(taskId));
+    return entries.map(({ message }) => message.hashes);
+  }
+
+  #of(taskId: TaskId): { partition: string; taskId: string } {
+    return { partition: String(partitionOf(taskId)), taskId };
+  }
+
+  #append(write: () => Promise<void>): void {
+    write().then(
+      () => {
+        this.#failing = false;
+      },
+      (thrown: unknown) => {
+        const error: ShoalError = toShoalError(thrown);
+        if (!this.#failing)
+          this.#world.log.warn({ code: error.code }, 'the task log cannot be written; going on without');
+        this.#failing = true;
+      },
+    );
+  }
+}

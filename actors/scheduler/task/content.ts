@@ -1,0 +1,118 @@
+import type { TaskId } from '../../../core/ids.ts';
+import { LIMITS } from '../../../core/limits.ts';
+import type { LogCreated } from '../../../core/log-messages.ts';
+import { pieceCount } from '../../../core/piece.ts';
+import type { Probed, TaskAudience } from '../../../core/probed.ts';
+import type { Source } from '../../../core/source.ts';
+
+const MOST_SOURCES = 16;
+
+/** What a scheduler knows of a task's content: where it is, who may have it, how long it is and how it is cut. */
+export class TaskContent {
+  readonly taskId: TaskId;
+  #audience: TaskAudience = 'public';
+  /** A host holds it as content of its source: no other source makes it everybody's. */
+  #isPrivate = false;
+  #sources: Source[] = [];
+  readonly #banned = new Set<string>();
+  #probed: Probed | undefined;
+  #length: number | undefined;
+  #pieceLength: number | undefined;
+
+  constructor(taskId: TaskId) {
+    this.taskId = taskId;
+  }
+
+  get audience(): TaskAudience {
+    return this.#isPrivate ? 'source' : this.#audience;
+  }
+
+  /** Takes what the log says. */
+  set audience(audience: TaskAudience) {
+    this.#audience = audience;
+  }
+
+  /** Takes what a host says of what it holds. */
+  heldFor(audience: TaskAudience): void {
+    this.#isPrivate ||= audience === 'source';
+  }
+
+  get sources(): readonly Source[] {
+    return this.#sources;
+  }
+
+  /** Scheme, host and port of the first source. */
+  get origin(): string | undefined {
+    const [source] = this.#sources;
+    return source && URL.canParse(source.url) ? new URL(source.url).origin : undefined;
+  }
+
+  /** What the first host that asked an origin learnt. */
+  get probed(): Probed | undefined {
+    return this.#probed;
+  }
+
+  get length(): number | undefined {
+    return this.#length;
+  }
+
+  get pieceLength(): number | undefined {
+    return this.#pieceLength;
+  }
+
+  /** Number of pieces; undefined while the length is unknown. */
+  get pieces(): number | undefined {
+    const [length, pieceLength] = [this.#length, this.#pieceLength];
+    return length === undefined || pieceLength === undefined
+      ? undefined
+      : pieceCount({ length, pieceLength });
+  }
+
+  addSource(source: Source): void {
+    if (this.#banned.has(source.url) || this.#sources.length >= MOST_SOURCES) return;
+    if (!this.#sources.some(({ url }) => url === source.url)) this.#sources.push(source);
+  }
+
+  /** Takes an origin's answer; returns whether it is the first. */
+  learn(probed: Probed): boolean {
+    if (this.#probed !== undefined) return false;
+    this.#probed = probed;
+    this.audience = probed.audience;
+    return true;
+  }
+
+  /** Takes length and piece length from whoever tells them; returns what of them was not known. */
+  setGeometry(length: number | undefined, pieceLength: number): 'all' | 'length' | undefined {
+    // No claim of a host may make this scheduler keep account of more pieces than there can be.
+    if (length !== undefined && length > pieceLength * LIMITS.piecesPerTask) return undefined;
+    if (this.#pieceLength === undefined) {
+      this.#pieceLength = pieceLength;
+      this.#length = length;
+      return 'all';
+    }
+    if (this.#length !== undefined || length === undefined || pieceLength !== this.#pieceLength)
+      return undefined;
+    this.#length = length;
+    return 'length';
+  }
+
+  /** Bans the first source and forgets what was learnt of it; returns it. */
+  dropSource(): Source | undefined {
+    const [source] = this.#sources.splice(0, 1);
+    if (source) this.#banned.add(source.url);
+    this.#probed = undefined;
+    this.#length = undefined;
+    this.#pieceLength = undefined;
+    return source;
+  }
+
+  isBanned({ url }: Source): boolean {
+    return this.#banned.has(url);
+  }
+
+  /** The task as the log keeps it. */
+  record(): Omit<LogCreated, 'epoch' | 'atMs'> {
+    const { taskId, length, pieceLength, audience, probed } = this;
+    return { taskId, length, pieceLength, audience, probed, sources: this.#sources };
+  }
+}

@@ -1,0 +1,88 @@
+import { randomInt } from '../../../core/clock.ts';
+import type { HostId, TaskId } from '../../../core/ids.ts';
+import type { SyncRequest } from '../../../core/sync-messages.ts';
+import type { SchedulerWorld } from '../world.ts';
+import type { TaskClaim } from './claim.ts';
+
+/** Readers that samples are taken of at most. */
+const READERS = 16;
+/** A host that takes longer to read its samples is passed over for another. */
+const PATIENCE_MS = 30_000;
+
+/**
+ * The whole contradicts the digest: pieces read again decide between a reader that passed on other bytes than the
+ * origin gave, and a source that has other content.
+ */
+export class Resampling {
+  readonly #world: SchedulerWorld;
+  readonly #taskId: TaskId;
+  readonly #claim: TaskClaim;
+  #asked: { readonly hostId: HostId; readonly pieces: number[]; readonly untilMs: number } | undefined;
+
+  constructor(world: SchedulerWorld, taskId: TaskId, claim: TaskClaim) {
+    this.#world = world;
+    this.#taskId = taskId;
+    this.#claim = claim;
+  }
+
+  /** The pieces that a host is to read again. */
+  piecesFor(hostId: HostId): number[] | undefined {
+    return this.#asked?.hostId === hostId ? this.#asked.pieces : undefined;
+  }
+
+  lose(hostId: HostId): void {
+    if (this.#asked?.hostId === hostId) this.#asked = undefined;
+  }
+
+  /** The claim was dropped. */
+  reset(): void {
+    this.#asked = undefined;
+  }
+
+  /** Takes a host's word on the whole, or on its samples; returns whether the source is the one to blame. */
+  blamesSource(
+    hostId: HostId,
+    { agreed, differed }: NonNullable<SyncRequest['mismatch']>,
+    mayReadOrigin: boolean,
+  ): boolean {
+    if (agreed.length + differed.length === 0) {
+      const nowMs = this.#world.clock.now();
+      if (this.#asked && this.#asked.untilMs > nowMs) return false;
+      if (!mayReadOrigin) return true;
+      this.#asked = { hostId, pieces: this.#choose(), untilMs: nowMs + PATIENCE_MS };
+      return false;
+    }
+    if (this.#asked?.hostId !== hostId) return false;
+    this.#asked = undefined;
+    for (const piece of differed) this.#expose(piece);
+    return differed.length === 0;
+  }
+
+  /** Whoever read the piece passed on other bytes: nothing it said counts any more. */
+  #expose(piece: number): void {
+    const { claims, ledger } = this.#claim;
+    const [liar] = claims.claimants(piece);
+    if (liar === undefined) return;
+    this.#world.log.warn(
+      { taskId: this.#taskId, hostId: liar },
+      'a reader passed on other bytes than the origin gave',
+    );
+    ledger.quarantine(liar);
+    for (const withdrawn of claims.withdraw(liar)) ledger.disprove(withdrawn);
+  }
+
+  /** Two pieces at random of each host that read the origin. */
+  #choose(): number[] {
+    const { claims } = this.#claim;
+    const byReader = new Map<HostId | undefined, number[]>();
+    for (const { piece } of claims.export()) {
+      const [reader] = claims.claimants(piece);
+      const pieces = byReader.get(reader);
+      if (pieces) pieces.push(piece);
+      else byReader.set(reader, [piece]);
+    }
+    const pick = (pieces: number[]) => pieces[randomInt(this.#world.random, pieces.length)] ?? 0;
+    const readers = [...byReader.values()].slice(0, READERS);
+    return [...new Set(readers.flatMap((pieces) => [pick(pieces), pick(pieces)]))];
+  }
+}

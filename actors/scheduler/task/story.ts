@@ -1,0 +1,84 @@
+import type { Cancel } from '../../../core/clock.ts';
+import type { WireError } from '../../../core/errors.ts';
+import type { HostId } from '../../../core/ids.ts';
+import type { Source } from '../../../core/source.ts';
+import type { TaskLog } from '../task-log.ts';
+import type { SchedulerWorld } from '../world.ts';
+import type { TaskClaim } from './claim.ts';
+import type { TaskContent } from './content.ts';
+import type { TaskPeer } from './peer.ts';
+
+/** How long hashes gather before they are written. */
+const MANIFEST_MS = 1_000;
+
+/** What is told of a task: to the log, so that another scheduler can take it up, and as events. */
+export class TaskStory {
+  readonly #world: SchedulerWorld;
+  readonly #log: TaskLog;
+  readonly #content: TaskContent;
+  readonly #claim: TaskClaim;
+  #manifestTimer: Cancel | undefined;
+  /** The claim, and the end of its log of hashes, as they were written last. */
+  #written = { claim: 0, end: 0 };
+
+  constructor(world: SchedulerWorld, log: TaskLog, content: TaskContent, claim: TaskClaim) {
+    this.#world = world;
+    this.#log = log;
+    this.#content = content;
+    this.#claim = claim;
+  }
+
+  created(): void {
+    const { taskId, length } = this.#content;
+    const { emit, epoch, clock } = this.#world;
+    const sources = this.#content.sources.map(({ url }) => url);
+    emit('task.created', taskId, { taskId, sources, ...(length === undefined ? {} : { length }) });
+    this.#log.created({ ...this.#content.record(), epoch, atMs: clock.wall() });
+  }
+
+  /** Soon while hashes come in; at once when the last is there, since who has all says nothing more. */
+  hashesCame(): void {
+    const { pieces } = this.#content;
+    const { claims } = this.#claim;
+    if (pieces !== undefined && claims.end >= pieces && claims.proven >= pieces) return this.manifest();
+    this.#manifestTimer ??= this.#world.clock.after(MANIFEST_MS, () => {
+      this.#manifestTimer = undefined;
+      this.manifest();
+    });
+  }
+
+  manifest(): void {
+    const { number: claim, claims } = this.#claim;
+    const { end } = claims;
+    if (end === 0 || (this.#written.claim === claim && this.#written.end === end)) return;
+    this.#written = { claim, end };
+    this.#log.manifest(this.#content.taskId, this.#world.epoch, claims.export());
+  }
+
+  delivered(hostId: HostId, { received, joinedMs }: TaskPeer): void {
+    const { clock } = this.#world;
+    const durationMs = Math.round(clock.now() - joinedMs);
+    this.#log.delivery(this.#content.taskId, hostId, { bytes: received, durationMs, atMs: clock.wall() });
+  }
+
+  banned({ url }: Source): void {
+    const { taskId } = this.#content;
+    this.#world.emit('source.banned', taskId, { taskId, source: url });
+    this.#world.log.warn({ taskId, source: url }, 'source contradicts the digest; banned');
+  }
+
+  failed(error: WireError | undefined): void {
+    const { taskId } = this.#content;
+    const { emit, epoch, clock } = this.#world;
+    if (error) emit('task.failed', taskId, { taskId, error: { code: error.code, message: error.message } });
+    this.#log.failed(taskId, { epoch, atMs: clock.wall(), error });
+  }
+
+  retired(): void {
+    const { taskId } = this.#content;
+    const { emit, epoch, clock } = this.#world;
+    this.#manifestTimer?.();
+    emit('task.retired', taskId, { taskId });
+    this.#log.retired(taskId, { epoch, atMs: clock.wall() });
+  }
+}

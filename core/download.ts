@@ -1,0 +1,123 @@
+import { z } from 'zod';
+import type { BufferPool } from './buffer-pool.ts';
+import type { Digest, TaskId } from './ids.ts';
+import { taskId } from './message-fields.ts';
+import type { ByteRange } from './ranges.ts';
+
+/* What a client asks a host for, and what it is told: the schemas are the form on the control socket. */
+
+export const getRequestSchema = z.object({
+  /** URL, digest or task id. */
+  resource: z.string().min(1).max(8192),
+  digest: z.string().max(200).optional(),
+  /** Sent to the origin, and to nobody else. */
+  headers: z.record(z.string(), z.string()).default({}),
+  noOrigin: z.boolean().default(false),
+  maxStaleMs: z.int().min(0).default(0),
+});
+/** What a client asks for over the control socket. */
+export type GetRequest = z.infer<typeof getRequestSchema>;
+
+/** What the check of a request's own is told of the content. */
+export interface AdmitFacts {
+  /** Whether it was public at its last proof, as far as is known here. */
+  readonly wasPublic: boolean;
+}
+
+/** Bytes to read, by a range or by the length once that is known. */
+export type WantedRange = ByteRange | ((length: number) => ByteRange);
+
+/** Bytes [start, end) of content; without an end while the length is unknown. */
+export interface ActualRange {
+  readonly start: number;
+  readonly end: number | undefined;
+}
+
+/** What a client wants. */
+export interface DownloadRequest extends Readonly<GetRequest> {
+  /** Query parameters of the URL that neither name content nor grant access to it. */
+  readonly filteredQuery?: readonly string[] | undefined;
+  /** Which bytes of the whole a stream gives, cut to the length; a function is asked once the length is known. */
+  readonly range?: WantedRange | undefined;
+  /**
+   * Takes the place of the content's own audience: begun beside the download, and no byte is given before it resolved.
+   * What it throws ends this request alone. Asked again where a source was out of reach and the content turns out to
+   * have been public.
+   */
+  readonly admit?: ((facts: AdmitFacts) => Promise<void>) | undefined;
+}
+
+/** Bytes received, by where they came from. */
+const bytesBySource = z.object({ origin: z.number(), peers: z.number(), local: z.number() });
+
+/** Why bytes came from the origin and not from a host. */
+const originReason = z.enum(['no-holder', 'adrift', 'credentials', 'lone-host']);
+export type OriginReadReason = z.infer<typeof originReason>;
+
+const cached = z.object({
+  path: z.string(),
+  /** Another one than before: forget what was copied. */
+  revision: z.string(),
+  /** Bytes [start, end) verified since the progress before. */
+  fresh: z.array(z.tuple([z.number(), z.number()])),
+});
+/** What can be copied from a cached file that is still filling, so that little is left for the end. */
+export type FreshBytes = z.infer<typeof cached>;
+
+export const downloadProgressSchema = z.object({
+  taskId: taskId.optional(),
+  /** Unknown for a stream without a length. */
+  length: z.number().optional(),
+  /** Verified bytes. */
+  doneBytes: z.number(),
+  bytes: bytesBySource,
+  /** Hosts bytes are coming from, or came from. */
+  parents: z.number(),
+  state: z.enum(['resolving', 'waiting', 'transferring', 'adrift', 'verifying']),
+  cached: cached.optional(),
+});
+/** How far a download is. */
+export type DownloadProgress = z.infer<typeof downloadProgressSchema>;
+
+export const downloadResultSchema = z.object({
+  taskId,
+  length: z.number(),
+  /** The cached file; absent for content that is not public, which is only streamed. */
+  path: z.string().optional(),
+  /** As in the progress: what was copied from the file under this revision is right. */
+  revision: z.string().optional(),
+  /** Verified digest of the whole, where one was given. */
+  digest: z.custom<Digest>((value) => typeof value === 'string').optional(),
+  bytes: bytesBySource,
+  originReasons: z.partialRecord(originReason, z.number()),
+  parents: z.number(),
+  durationMs: z.number(),
+  /** The longest time without a byte, ms. */
+  longestGapMs: z.number(),
+});
+/** Where the content came from, and where it is now. */
+export type DownloadResult = z.infer<typeof downloadResultSchema>;
+
+/** What is known when the first byte of a stream is there. */
+export interface StreamStart {
+  readonly taskId: TaskId;
+  /** Bytes of the whole content; undefined where its end alone will tell. */
+  readonly length: number | undefined;
+  readonly mediaType: string | undefined;
+  /** Strong; that of the source which gave it. */
+  readonly etag: string | undefined;
+  /** What will be given. */
+  readonly range: ActualRange;
+  /** `cache`: all of the content was here before. */
+  readonly from: 'cache' | 'swarm';
+}
+
+/** What a stream tells beside its bytes. */
+export interface StreamHooks {
+  /** Called once, before the first byte, or before the end of what is empty. */
+  readonly onStart?: (start: StreamStart) => void;
+  /** Called once, after the last byte. */
+  readonly onResult: (result: DownloadResult) => void;
+  /** Where chunks are read into, each to be given back once it was sent; absent: each chunk has memory of its own. */
+  readonly buffers?: BufferPool;
+}

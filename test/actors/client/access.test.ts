@@ -1,0 +1,295 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Access, type Claimant, type Verdict } from '../../../actors/client/access.ts';
+import { ShoalError } from '../../../core/errors.ts';
+import { SimClock } from '../../../sim/clock.ts';
+import { SimRandom } from '../../../sim/random.ts';
+
+const URL_B = 'https://registry.test/v2/a/blobs/sha256:aa';
+const open: Verdict = { kind: 'allowed', open: true };
+const allowed: Verdict = { kind: 'allowed', open: false };
+const refused: Verdict = { kind: 'refused', error: new ShoalError('ERR_SOURCE_REFUSED', 'no') };
+const down: Verdict = { kind: 'unreachable', error: new ShoalError('ERR_SOURCE_UNAVAILABLE', 'down') };
+
+function scene(more: { memoryMs?: number; graceMs?: number } = {}) {
+  const clock = new SimClock();
+  const closed: string[] = [];
+  const access = new Access({
+    clock,
+    random: new SimRandom(1),
+    memoryMs: 30_000,
+    graceMs: 600_000,
+    onClosed: (content) => closed.push(content),
+    ...more,
+  });
+  let asked = 0;
+  /** What comes of a claim when the source would say this. */
+  const claim = (verdict: Verdict, who: Partial<Claimant> = {}) =>
+    access
+      .prove({ content: URL_B, credential: undefined, wasOpen: false, ...who }, async () => {
+        asked += 1;
+        return verdict;
+      })
+      .then(
+        () => 'in',
+        (error: ShoalError) => error.code,
+      );
+  const pass = (ms: number) => clock.run(clock.now() + ms);
+  return { access, clock, closed, claim, pass, asked: () => asked };
+}
+
+const key = { credential: 'Bearer a' };
+
+test('who was let in is let in again without a question, until the memory ends', async () => {
+  const { claim, pass, asked } = scene();
+  expect(await claim(allowed, key)).toBe('in');
+  await pass(29_000);
+  expect(await claim(refused, key)).toBe('in');
+  expect(asked()).toBe(1);
+  await pass(1_001);
+  expect(await claim(refused, key)).toBe('ERR_SOURCE_REFUSED');
+  expect(asked()).toBe(2);
+});
+
+test('without a memory every claim is a question', async () => {
+  const { claim, asked } = scene({ memoryMs: 0 });
+  await claim(allowed, key);
+  await claim(allowed, key);
+  expect(asked()).toBe(2);
+});
+
+test('a refusal is asked for again after a second, so that who has just been let in need not wait', async () => {
+  const { claim, pass, asked } = scene();
+  expect(await claim(refused, key)).toBe('ERR_SOURCE_REFUSED');
+  expect(await claim(allowed, key)).toBe('ERR_SOURCE_REFUSED');
+  expect(asked()).toBe(1);
+  await pass(1_001);
+  expect(await claim(allowed, key)).toBe('in');
+});
+
+test.each([
+  ['another credential', { credential: 'Bearer b' }],
+  ['no credential', { credential: undefined }],
+  ['an empty credential', { credential: '' }],
+  ['other content', { ...key, content: `${URL_B}b` }],
+  ['content and credential cut elsewhere', { content: `${URL_B}\nBearer a`, credential: undefined }],
+])('%s is another claim', async (_, who) => {
+  const { claim } = scene();
+  expect(await claim(allowed, key)).toBe('in');
+  expect(await claim(refused, who)).toBe('ERR_SOURCE_REFUSED');
+});
+
+test('those who claim the same at once share one question', async () => {
+  const { access } = scene();
+  let asked = 0;
+  let answer = (_verdict: Verdict): void => {};
+  const ask = () =>
+    new Promise<Verdict>((resolve) => {
+      asked += 1;
+      answer = resolve;
+    });
+  const claims = [1, 2, 3].map(() => access.prove({ content: URL_B, wasOpen: false, ...key }, ask));
+  answer(allowed);
+  await Promise.all(claims);
+  expect(asked).toBe(1);
+});
+
+test('a question that was called off is no answer: the next one who waits asks', async () => {
+  const { access } = scene();
+  let callOff = (): void => {};
+  const first = access.prove(
+    { content: URL_B, wasOpen: false, ...key },
+    () =>
+      new Promise((_, reject) => {
+        callOff = () => reject(new ShoalError('ERR_CANCELLED', 'gone'));
+      }),
+  );
+  const asks: number[] = [];
+  const others = [1, 2].map((one) =>
+    access.prove({ content: URL_B, wasOpen: false, ...key }, async () => {
+      asks.push(one);
+      return allowed;
+    }),
+  );
+  callOff();
+  await expect(first).rejects.toMatchObject({ code: 'ERR_CANCELLED' });
+  await Promise.all(others);
+  expect(asks).toEqual([1]);
+});
+
+test('out of reach is not refused: a credential proven within the grace is let in, and no other', async () => {
+  const { claim, pass } = scene();
+  expect(await claim(allowed, key)).toBe('in');
+  await pass(600_000);
+  expect(await claim(down, key)).toBe('in');
+  expect(await claim(down, { credential: 'Bearer b' })).toBe('ERR_SOURCE_UNAVAILABLE');
+  expect(await claim(down)).toBe('ERR_SOURCE_UNAVAILABLE');
+  await pass(1_001);
+  expect(await claim(down, key)).toBe('ERR_SOURCE_UNAVAILABLE');
+});
+
+test('being let in while the source is out of reach does not make the grace longer', async () => {
+  const { claim, pass } = scene();
+  await claim(allowed, key);
+  for (let minute = 1; minute <= 9; minute += 1) {
+    await pass(60_000);
+    expect(await claim(down, key)).toBe('in');
+  }
+  await pass(61_000);
+  expect(await claim(down, key)).toBe('ERR_SOURCE_UNAVAILABLE');
+});
+
+test('no grace: with the source out of reach the memory is all there is', async () => {
+  const { claim, pass } = scene({ graceMs: 0 });
+  await claim(allowed, key);
+  await pass(20_000);
+  expect(await claim(down, key)).toBe('in');
+  await pass(11_000);
+  expect(await claim(down, key)).toBe('ERR_SOURCE_UNAVAILABLE');
+});
+
+test('a refusal ends the grace at once, also where the source is out of reach right after', async () => {
+  const { claim, pass } = scene();
+  await claim(allowed, key);
+  await pass(30_001);
+  expect(await claim(refused, key)).toBe('ERR_SOURCE_REFUSED');
+  await pass(1_001);
+  expect(await claim(down, key)).toBe('ERR_SOURCE_UNAVAILABLE');
+});
+
+test('what was open is given to everybody while the source is out of reach, however long ago that was', async () => {
+  const { claim, pass } = scene();
+  expect(await claim(open)).toBe('in');
+  await pass(86_400_000);
+  expect(await claim(down)).toBe('in');
+  expect(await claim(down, key)).toBe('in');
+  expect(await claim(down, { content: `${URL_B}b` })).toBe('ERR_SOURCE_UNAVAILABLE');
+  expect(await claim(down, { content: `${URL_B}c`, wasOpen: true })).toBe('in');
+});
+
+test('once it refuses those without credentials it is open to nobody, whatever the record says', async () => {
+  const { claim, pass, closed } = scene();
+  await claim(open);
+  await pass(30_001);
+  expect(await claim(refused, { wasOpen: true })).toBe('ERR_SOURCE_REFUSED');
+  expect(closed).toEqual([URL_B]);
+  await pass(1_001);
+  expect(await claim(down, { wasOpen: true })).toBe('ERR_SOURCE_UNAVAILABLE');
+  expect(await claim(down, { ...key, wasOpen: true })).toBe('ERR_SOURCE_UNAVAILABLE');
+  await pass(1_001);
+  expect(await claim(open)).toBe('in');
+  await pass(30_001);
+  expect(await claim(down)).toBe('in');
+});
+
+test('wrong credentials close nothing for others, but what they were refused they do not get in an outage', async () => {
+  const { claim, pass, closed } = scene();
+  await claim(open);
+  expect(await claim(refused, { credential: 'wrong', wasOpen: true })).toBe('ERR_SOURCE_REFUSED');
+  expect(closed).toEqual([]);
+  await pass(1_001);
+  expect(await claim(down, { credential: 'wrong', wasOpen: true })).toBe('ERR_SOURCE_UNAVAILABLE');
+  await pass(30_000);
+  expect(await claim(down, { wasOpen: true })).toBe('in');
+});
+
+test('whether it was open is looked up when the source turns out to be out of reach', async () => {
+  const { access } = scene();
+  let known = false;
+  const claimant = {
+    content: URL_B,
+    credential: undefined,
+    get wasOpen() {
+      return known;
+    },
+  };
+  const claim = access.prove(claimant, async () => {
+    known = true;
+    return down;
+  });
+  await expect(claim).resolves.toBeUndefined();
+});
+
+test('no history of answers lets a claim in that its rules do not', async () => {
+  const step = fc.record({
+    credential: fc.constantFrom(undefined, 'a', 'b'),
+    kind: fc.constantFrom('open', 'allowed', 'refused', 'down'),
+    passMs: fc.constantFrom(0, 500, 5_000, 31_000, 300_000, 601_000),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+      const { claim, pass, clock } = scene();
+      const proven = new Map<string | undefined, number>();
+      let isOpen = false;
+      for (const { credential, kind, passMs } of steps) {
+        await pass(passMs);
+        const now = clock.now();
+        const verdict = { open, allowed, refused, down }[kind];
+        const answer = await claim(verdict, { credential });
+        const isRemembered = now - (proven.get(credential) ?? Number.NEGATIVE_INFINITY) < 30_000;
+        if (answer === 'in') {
+          const inGrace = now - (proven.get(credential) ?? Number.NEGATIVE_INFINITY) <= 600_000;
+          const may = kind === 'open' || kind === 'allowed' || isRemembered || inGrace || isOpen;
+          expect(may).toBe(true);
+        }
+        if (isRemembered) continue;
+        if (answer === 'in' && (kind === 'open' || kind === 'allowed')) {
+          proven.set(credential, now);
+          if (kind === 'open') isOpen = true;
+        }
+        if (answer === 'ERR_SOURCE_REFUSED' && kind === 'refused') {
+          proven.delete(credential);
+          if (credential === undefined) isOpen = false;
+        }
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
+
+describe('what a content that somebody was let in to names', () => {
+  const NAMED = `${URL_B}-named`;
+  const named = { ...key, content: NAMED };
+
+  test('needs no question of its own, and no longer than that answer is remembered', async () => {
+    const { access, claim, pass, asked } = scene();
+    await claim(allowed, key);
+    await pass(20_000);
+    access.vouch({ content: URL_B, ...key }, [NAMED]);
+    expect(await claim(refused, named)).toBe('in');
+    expect(asked()).toBe(1);
+    await pass(10_001);
+    expect(await claim(refused, named)).toBe('ERR_SOURCE_REFUSED');
+  });
+
+  test('is not open to another credential, and not where nobody was let in', async () => {
+    const { access, claim, pass } = scene();
+    access.vouch({ content: URL_B, ...key }, [NAMED]);
+    expect(await claim(refused, named)).toBe('ERR_SOURCE_REFUSED');
+    await pass(1_001);
+    await claim(refused, key);
+    access.vouch({ content: URL_B, ...key }, [NAMED]);
+    expect(await claim(refused, named)).toBe('ERR_SOURCE_REFUSED');
+    await pass(1_001);
+    await claim(allowed, key);
+    access.vouch({ content: URL_B, ...key }, [NAMED]);
+    expect(await claim(refused, { ...named, credential: 'Bearer b' })).toBe('ERR_SOURCE_REFUSED');
+    expect(await claim(refused, { ...named, credential: undefined })).toBe('ERR_SOURCE_REFUSED');
+  });
+
+  test('stays refused where it was refused itself a moment ago', async () => {
+    const { access, claim } = scene();
+    await claim(refused, named);
+    await claim(allowed, key);
+    access.vouch({ content: URL_B, ...key }, [NAMED]);
+    expect(await claim(allowed, named)).toBe('ERR_SOURCE_REFUSED');
+  });
+
+  test('needs a question where nothing is remembered', async () => {
+    const { access, claim, asked } = scene({ memoryMs: 0 });
+    await claim(allowed, key);
+    access.vouch({ content: URL_B, ...key }, [NAMED]);
+    await claim(allowed, named);
+    expect(asked()).toBe(2);
+  });
+});
