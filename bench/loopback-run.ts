@@ -35,6 +35,8 @@ export interface LoopbackReport {
   readonly runs: number;
   readonly curlSeconds: number;
   readonly variants: Readonly<Record<LoopbackVariant, LoopbackFigures>>;
+  /** What the medians are of. */
+  readonly samples: Readonly<Record<LoopbackVariant, readonly LoopbackSample[]>>;
 }
 
 /**
@@ -63,12 +65,14 @@ export async function measureLoopback(bytes: number, runs: number): Promise<Loop
       }
     }
     const curlSeconds = median(curls);
-    const figures = (variant: LoopbackVariant) => figuresOf(samples.get(variant) ?? [], curlSeconds);
+    const of = (variant: LoopbackVariant) => samples.get(variant) ?? [];
+    const figures = (variant: LoopbackVariant) => figuresOf(of(variant), curlSeconds);
     return {
       bytes,
       runs,
       curlSeconds,
       variants: { cache: figures('cache'), digest: figures('digest'), output: figures('output') },
+      samples: { cache: of('cache'), digest: of('digest'), output: of('output') },
     };
   } finally {
     rmSync(dir, { recursive: true, force: true });

@@ -2,10 +2,11 @@ import { parseArgs } from 'node:util';
 import { formatBytes, parseBytes } from '../core/units.ts';
 import { tableOf } from '../test/support/figures.ts';
 import { measureNetlab, type NetlabRun } from './netlab-run.ts';
+import { figureOf, record } from './record.ts';
 
 /*
  * One file to N hosts at once over shaped links, against one curl in the same lab. Needs root.
- *   npm run bench:netlab -- --hosts 8 --rate 50mbit --size 128MiB --runs 3 [--digest] [--json]
+ *   npm run bench:netlab -- --hosts 8 --rate 50mbit --size 128MiB --runs 3 [--digest] [--json] [--record NAME]
  * NETLAB_TCP=bbr gives the lab's hosts another congestion control than Linux's own.
  */
 const { values } = parseArgs({
@@ -16,6 +17,7 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '3' },
     digest: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    record: { type: 'string' },
   },
 });
 
@@ -42,6 +44,38 @@ const report = await measureNetlab({
   },
 });
 
+const over = (of: (run: NetlabRun) => number) => report.runs.map(of);
+record(values.record, {
+  title: `${hosts} hosts fetch one file of ${formatBytes(bytes)} at once, beside one curl in the same lab`,
+  conditions: [`links of ${values.rate} each way, TCP ${report.congestion}, no seed`],
+  figures: [
+    figureOf(
+      'last file',
+      'ratio',
+      over(({ ratio }) => ratio),
+    ),
+    figureOf(
+      'median host',
+      'ratio',
+      over(({ medianRatio }) => medianRatio),
+    ),
+    figureOf(
+      'from the origin',
+      'copies',
+      over(({ originCopies }) => originCopies),
+    ),
+    figureOf(
+      'one curl',
+      's',
+      over(({ curlSeconds }) => curlSeconds),
+    ),
+    figureOf(
+      'last file',
+      's',
+      over(({ makespanSeconds }) => makespanSeconds),
+    ),
+  ],
+});
 if (values.json) console.log(JSON.stringify(report));
 else {
   const head = ['run', 'curl s', 'last file s', 'median host s', 'last/curl', 'median/curl', 'origin copies'];

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 
@@ -97,52 +97,4 @@ test('nothing is left for later in a comment', () => {
       (whole) => whole,
     ),
   ).toEqual([]);
-});
-
-describe('links', () => {
-  const pages = files.filter((path) => path.endsWith('.md'));
-
-  /** Headings as GitHub names them in links. */
-  function anchors(markdown: string): Set<string> {
-    const headings = markdown.replace(/```[\s\S]*?```/g, '').match(/^#{1,6} .*$/gm) ?? [];
-    return new Set(
-      headings.map((heading) =>
-        heading
-          .replace(/^#+ /, '')
-          .toLowerCase()
-          .replace(/[^\p{L}\p{N} _-]/gu, '')
-          .trim()
-          .replace(/ /g, '-'),
-      ),
-    );
-  }
-
-  /** Links of a page that lead nowhere. */
-  function broken(page: string): string[] {
-    const text = read(page)
-      .replace(/```[\s\S]*?```/g, '')
-      .replace(/`[^`\n]*`/g, '');
-    const links = [...text.matchAll(/\]\(([^)\s]+)(?:\s+"[^"]*")?\)/g)].map(([, target = '']) => target);
-    return links.filter((target) => {
-      if (/^[a-z][a-z0-9+.-]*:/.test(target)) return false;
-      const [file = '', anchor] = target.split('#');
-      const path = file === '' ? page : normalize(join(dirname(page), decodeURIComponent(file)));
-      if (path.startsWith('..') || !existsSync(join(ROOT, path))) return true;
-      return anchor !== undefined && path.endsWith('.md') && !anchors(read(path)).has(anchor);
-    });
-  }
-
-  test.each(pages)('every link of %s leads somewhere', (page) => {
-    expect(broken(page)).toEqual([]);
-  });
-
-  test('pages name no document that is not there', () => {
-    const named = pages.flatMap((page) =>
-      [...read(page).matchAll(/(?<![\w/.])docs\/[\w/-]+\.(?:md|json|ya?ml)/g)].map(([path]) => ({
-        page,
-        path,
-      })),
-    );
-    expect(named.filter(({ path }) => !existsSync(join(ROOT, path)))).toEqual([]);
-  });
 });
