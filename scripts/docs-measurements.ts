@@ -15,6 +15,7 @@ npm run measurements                                  # makes this page anew
 - *Ratio* is Shoal's time over the time of the plain tool (curl, or the registry itself) in the same place: 1.00 is as fast.
   A ratio that is called *rate* is the other way round: more is better.
 - *Copies* are the bytes that the origin sent over the length of the content: 1.000 is once.
+- An empty cell was not told by the note that the figures were taken from.
 - The labs emulate all hosts and links on the cores of one machine. Where these are full, the figures are theirs.
 `;
 

@@ -61,7 +61,8 @@ export function configPage(): string {
   return `# Configuration
 
 Every setting is a flag, an environment variable and a key of the configuration file. A flag wins over the variable, the variable over the file.
-The file is YAML, one \`name: value\` a line, named by \`--config FILE\` or \`SHOAL_CONFIG\`; a key that is not a setting is an error, one that does not concern a role is ignored there.
+The file is YAML, one \`name: value\` a line, named by \`--config FILE\` or \`SHOAL_CONFIG\`. A key that is not a setting is an error.
+One that does not concern a role is ignored there.
 
 \`\`\`yaml
 nats: nats://10.0.0.1:4222
@@ -72,7 +73,8 @@ limit-up: 100MB
 allow-origin: [registry.local:5000, 169.254.10.10]
 \`\`\`
 
-Sizes: \`512MiB\`, \`64GiB\` (powers of 1024), \`20MB\` (powers of 1000), or a number of bytes. Rates: the same a second, or \`100Mbit\`. Durations: \`500ms\`, \`30s\`, \`5m\`, \`1h30m\`, or a number of seconds.
+Sizes: \`512MiB\`, \`64GiB\` (powers of 1024), \`20MB\` (powers of 1000), or a number of bytes.
+Rates: the same a second, or \`100Mbit\`. Durations: \`500ms\`, \`30s\`, \`5m\`, \`1h30m\`, or a number of seconds.
 Lists: a repeated flag, a comma list in a variable, a YAML list in the file. Credentials for NATS stand in its URL or in \`nats-creds\`; they are never logged.
 
 ${table(['setting', 'flag', 'variable', 'default', 'for', 'what'], rows)}
@@ -91,7 +93,8 @@ function isEmpty(value: unknown): boolean {
 export async function metricsPage(): Promise<string> {
   return `# Metrics
 
-\`http://<admin-listen>:<admin-port>/metrics\` in Prometheus' text format; \`/healthz\` (200: runs) and \`/readyz\` (200: can do its work, else 503) beside it answer JSON.
+\`http://<admin-listen>:<admin-port>/metrics\` in Prometheus' text format.
+\`/healthz\` (200: runs) and \`/readyz\` (200: can do its work, else 503) beside it answer JSON.
 \`shoal up\` shows the metrics of its host and its scheduler together.
 
 ## Hosts
@@ -102,7 +105,8 @@ ${await metricsTable(openHostMetrics().registry)}
 
 ${await metricsTable(openSchedulerMetrics().registry)}
 
-Reasons of \`shoal_origin_bytes_total\`: \`no-holder\` (nobody in the swarm had the piece yet), \`adrift\` (no scheduler answered), \`credentials\` (the content is read with one's own), \`lone-host\` (nobody else to ask).
+Reasons of \`shoal_origin_bytes_total\`: \`no-holder\` (nobody in the swarm had the piece yet), \`adrift\` (no scheduler answered),
+\`credentials\` (the content is read with one's own), \`lone-host\` (nobody else to ask).
 
 This page is made from \`app/metrics.ts\` by \`scripts/docs.ts\`.
 `;

@@ -77,8 +77,8 @@ describe('links', () => {
 });
 
 describe('pages are read with ease', () => {
-  const isMade = (page: string) =>
-    /^docs\/(?:machines\/|(?:CONFIG|ERRORS|EVENTS|MEASUREMENTS|METRICS|SUBJECTS)\.md$)/.test(page);
+  /** Made from the code, tables for the most part. */
+  const isMade = (page: string) => /^docs\/(?:machines\/|SUBJECTS\.md$)/.test(page);
 
   test.each(pages.filter((page) => !isMade(page)))(
     `no line of %s is longer than ${MAX_COLUMNS}, but in tables, links and code`,
@@ -137,6 +137,22 @@ describe('docs/PROTOCOL.md', () => {
     const quoted = new RegExp(`\\(\\s*(['"\`])${escaped(name)}\\1,`);
     expect(read(file)).toMatch(quoted);
   });
+});
+
+test('the figures of README are those of the measurements that they link to', () => {
+  const sections = new Map(
+    read('docs/MEASUREMENTS.md')
+      .split('\n## ')
+      .map((section) => [section.slice(0, section.indexOf('\n')), section]),
+  );
+  const rows = read('README.md').match(/^\|.*\(docs\/MEASUREMENTS\.md#.*$/gm) ?? [];
+  const figures = rows.flatMap((row) => {
+    const [, name = ''] = /MEASUREMENTS\.md#([\w-]+)/.exec(row) ?? [];
+    return [...row.matchAll(/\*\*([^*]+)\*\*/g)].map(([, figure = '']) => ({ name, figure }));
+  });
+  expect(rows).toHaveLength(5);
+  expect(figures.length).toBeGreaterThanOrEqual(5);
+  expect(figures.filter(({ name, figure }) => !sections.get(name)?.includes(` ${figure} `))).toEqual([]);
 });
 
 function escaped(text: string): string {
