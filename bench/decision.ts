@@ -1,14 +1,18 @@
 import { randomBytes } from 'node:crypto';
+import { parseArgs } from 'node:util';
 import { type Random, randomInt } from '../core/clock.ts';
 import type { HostId } from '../core/ids.ts';
 import { Ledger } from '../scheduling/ledger.ts';
 import { OriginReads } from '../scheduling/origin-reads.ts';
 import { SlotTable } from '../scheduling/slots.ts';
+import { type Figure, figureOf, record } from './record.ts';
 
 /*
  * What one decision of the scheduler costs, in the middle of a download: a lease ends, its child is given the next
- * one. Run: npx tsx bench/decision.ts
+ * one.
+ *   npm run bench:decision -- [--record NAME]
  */
+const { values } = parseArgs({ options: { record: { type: 'string' } } });
 
 const random: Random = { next: Math.random, bytes: (count) => randomBytes(count) };
 const id = (index: number): HostId => index.toString(16).padStart(32, '0') as HostId;
@@ -66,6 +70,7 @@ function measure(pieces: number, hosts: number, share: number): Cost {
   };
 }
 
+const figures: Figure[] = [];
 for (const share of [0.1, 0.5, 0.95]) {
   console.log(
     `each host holds ${share * 100} %: µs a decision (µs a piece reported), share of decisions that gave a lease`,
@@ -73,8 +78,16 @@ for (const share of [0.1, 0.5, 0.95]) {
   for (const pieces of [100, 1_000, 10_000]) {
     const cells = [10, 100, 1_000].map((hosts) => {
       const { grantUs, reportUs, given } = measure(pieces, hosts, share);
+      const name = `${hosts} hosts, ${pieces} pieces, each holds ${share * 100} %`;
+      figures.push(figureOf(name, 'µs', [grantUs]));
       return `${hosts} hosts ${grantUs.toFixed(1)} (${reportUs.toFixed(1)}) ${given.toFixed(2)}`.padEnd(34);
     });
     console.log(`${String(pieces).padStart(7)} pieces  ${cells.join('')}`);
   }
 }
+record(values.record, {
+  title:
+    'What one decision of the scheduler costs in the middle of a download: a lease ended, the next one is given',
+  conditions: ['the mean of 20,000 decisions each'],
+  figures,
+});

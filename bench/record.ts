@@ -71,7 +71,7 @@ export function record(
     title,
     command: command(),
     date: new Date().toISOString().slice(0, 10),
-    commit: output('git', 'describe', '--always', '--dirty'),
+    commit: commit(),
     machine: {
       cores: cpus().length,
       cpu: first?.model.trim() ?? 'unknown',
@@ -85,6 +85,12 @@ export function record(
   const path = target.endsWith('.json') ? target : `${MEASUREMENTS_DIR}${target}.json`;
   writeFileSync(path, `${JSON.stringify(measurementSchema.parse(measurement), null, 2)}\n`);
   console.error(`recorded in ${path}; npm run measurements makes the page`);
+}
+
+/** The commit of the code; `-dirty` where the code is not as committed. What is recorded does not count. */
+function commit(): string {
+  const changed = output('git', 'status', '--porcelain', '--untracked-files=no', '--', ':/', ':!/docs');
+  return `${output('git', 'rev-parse', '--short=7', 'HEAD')}${changed === '' ? '' : '-dirty'}`;
 }
 
 /** The command that was given, without where to record. */
