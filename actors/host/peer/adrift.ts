@@ -4,6 +4,7 @@ import type { HostAddress } from '../../../core/host.ts';
 import type { HostId } from '../../../core/ids.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import { rendezvous } from '../../../core/rendezvous.ts';
+import type { Run } from '../../../core/run.ts';
 import type { FailureReason } from '../../../core/sync-messages.ts';
 import type { HaveReply } from '../../../dataplane/data-plane.ts';
 import type { SlotPool } from '../slot-pool.ts';
@@ -11,7 +12,6 @@ import type { HostWorld } from '../world.ts';
 import type { PeerContent } from './content.ts';
 import type { LeaseBook } from './lease-book.ts';
 import { nobodyHas } from './nobody-has.ts';
-import type { Run } from './transfer.ts';
 
 const TICK_MS = 100;
 /** How often a known host is asked what it has. */

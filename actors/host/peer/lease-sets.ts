@@ -3,13 +3,13 @@ import { unpackHashes } from '../../../core/hash-page.ts';
 import type { HostAddress } from '../../../core/host.ts';
 import { type HostId, partitionOf } from '../../../core/ids.ts';
 import { LIMITS } from '../../../core/limits.ts';
+import type { Run } from '../../../core/run.ts';
 import type { LeaseSet } from '../../../core/sync-messages.ts';
 import type { Membership } from '../membership.ts';
 import type { HostWorld } from '../world.ts';
 import type { PeerContent } from './content.ts';
 import type { LeaseBook } from './lease-book.ts';
 import type { SyncState } from './sync-state.ts';
-import type { Run } from './transfer.ts';
 import type { PeerWhole } from './whole.ts';
 
 interface LeaseSetsOptions {

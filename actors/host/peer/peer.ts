@@ -4,6 +4,7 @@ import { errorFromWire, ShoalError, toShoalError } from '../../../core/errors.ts
 import type { TaskId } from '../../../core/ids.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import type { Probed } from '../../../core/probed.ts';
+import type { Run } from '../../../core/run.ts';
 import type { FailureReason, LeaseSet } from '../../../core/sync-messages.ts';
 import type { peerMachine } from '../../../machines/host/peer.ts';
 import type { OpenBody } from '../../../origins/origin.ts';
@@ -20,7 +21,6 @@ import { PeerStats } from './stats.ts';
 import { PeerStory } from './story.ts';
 import { PeerSync, type SyncWhen } from './sync.ts';
 import { SyncState } from './sync-state.ts';
-import type { Run } from './transfer.ts';
 import { PeerTransfers } from './transfers.ts';
 import { PeerWhole } from './whole.ts';
 

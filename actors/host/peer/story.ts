@@ -1,12 +1,12 @@
 import type { OriginReadReason } from '../../../core/download.ts';
 import type { ShoalError } from '../../../core/errors.ts';
 import type { TaskId } from '../../../core/ids.ts';
+import type { Run } from '../../../core/run.ts';
 import type { FailureReason } from '../../../core/sync-messages.ts';
 import type { SlotPool } from '../slot-pool.ts';
 import type { HostWorld } from '../world.ts';
 import type { PeerContent } from './content.ts';
 import type { PeerStats } from './stats.ts';
-import type { Run } from './transfer.ts';
 
 /** What is told of a peer: as events, in the log and in metrics. */
 export class PeerStory {

@@ -1,28 +1,14 @@
 import { createHash } from 'node:crypto';
-import { type ErrorCode, ShoalError, toShoalError } from '../../../core/errors.ts';
+import { ShoalError, toShoalError } from '../../../core/errors.ts';
 import type { HostAddress } from '../../../core/host.ts';
 import { pieceOffset, runBytes } from '../../../core/piece.ts';
-import type { FailureReason } from '../../../core/sync-messages.ts';
+import type { ByteSink } from '../../../dataplane/data-plane.ts';
 import type { OpenBody, OriginRequest } from '../../../origins/origin.ts';
+import type { StoredTask } from '../../../storage/store.ts';
+import type { MovedLease, PieceTransfer } from '../piece/piece.ts';
 import { PieceSink } from '../piece/sink.ts';
 import type { HostWorld } from '../world.ts';
 import type { PeerContent } from './content.ts';
-
-/** A run of pieces to read from somewhere. */
-export interface Run {
-  readonly first: number;
-  readonly count: number;
-  readonly from: HostAddress | 'origin';
-  readonly hedge: boolean;
-}
-
-/** How a transfer ended. */
-export interface TransferEnd {
-  readonly run: Run;
-  readonly bytes: number;
-  readonly durationMs: number;
-  readonly failure: { readonly reason: FailureReason; readonly error: ShoalError } | undefined;
-}
 
 interface TransferContext {
   readonly world: HostWorld;
@@ -30,176 +16,123 @@ interface TransferContext {
   /** How to ask the origin, with the credentials of the one who wants the content. */
   readonly originRequest: () => OriginRequest;
   readonly onBytes: (bytes: number, from: HostAddress | 'origin') => void;
-  /** Takes a piece from the transfer that writes it, for a duplicate that was faster. */
-  readonly seize: (piece: number) => Promise<void>;
-  readonly onStored: (piece: number, hash: Uint8Array, length: number, from: HostAddress | 'origin') => void;
 }
 
-const REASONS: Partial<Record<ErrorCode, FailureReason>> = {
-  ERR_PEER_BUSY: 'busy',
-  ERR_PEER_MISSING: 'missing',
-  ERR_PEER_UNAVAILABLE: 'unreachable',
-  ERR_PEER_STALLED: 'stalled',
-  ERR_PEER_PROTOCOL: 'protocol',
-  ERR_PIECE_CORRUPT: 'corrupt',
-  ERR_AUTH_DENIED: 'denied',
-  // The parent is looking the key up: try again, blame nobody.
-  ERR_AUTH_KEY_UNKNOWN: 'busy',
-  ERR_TASK_CHANGED: 'origin-changed',
-  ERR_SOURCE_UNAVAILABLE: 'origin-unavailable',
-  ERR_SOURCE_TLS: 'origin-unavailable',
-  ERR_SOURCE_NOT_FOUND: 'origin-status',
-  ERR_SOURCE_REFUSED: 'origin-status',
-  ERR_SOURCE_STATUS: 'origin-status',
-  ERR_SOURCE_ADDRESS_REFUSED: 'origin-status',
-  ERR_SOURCE_PROTOCOL: 'origin-unavailable',
-  ERR_STORE_FULL: 'store',
-  ERR_STORE_IO: 'store',
-};
-
-/** Reads one run of pieces from a parent or an origin, and ends with a verdict; never rejects. */
-export class Transfer {
-  readonly run: Run;
-  readonly startedMs: number;
+/** Moves the bytes of one lease from a parent or an origin. */
+export class Transfer implements PieceTransfer {
+  bytes = 0;
   readonly #context: TransferContext;
-  readonly #abort = new AbortController();
-  #bytes = 0;
-  /** Resolves when nothing of this transfer runs any more, and nothing of it will be written. */
-  readonly ended: Promise<TransferEnd>;
+  readonly #lease: MovedLease;
+  readonly #startedMs: number;
+  readonly #stored: StoredTask;
+  readonly #sink: PieceSink;
+  readonly #write: ByteSink = (chunk) => this.#sink.write(chunk);
+  /** What of a hedge waits for its place. */
+  #held: Buffer | undefined;
 
-  constructor(context: TransferContext, run: Run, opened?: OpenBody) {
-    this.run = run;
-    this.#context = context;
-    this.startedMs = context.world.clock.now();
-    this.ended = this.#go(opened);
-  }
-
-  abort(): void {
-    this.#abort.abort(new ShoalError('ERR_CANCELLED', 'the transfer is not needed any more'));
-  }
-
-  get aborted(): boolean {
-    return this.#abort.signal.aborted;
-  }
-
-  async #go(opened: OpenBody | undefined): Promise<TransferEnd> {
-    const { world } = this.#context;
-    let failure: TransferEnd['failure'];
-    let sink: PieceSink | undefined;
-    try {
-      sink = this.#sink();
-      if (this.run.from === 'origin') await this.#fromOrigin(sink, opened);
-      else if (this.run.hedge) await this.#hedge(sink, this.run.from);
-      else await this.#fromHost(sink, this.run.from);
-    } catch (thrown) {
-      opened?.discard();
-      const error = toShoalError(thrown);
-      if (!this.aborted) failure = { reason: REASONS[error.code] ?? 'protocol', error };
-    }
-    sink?.abandon(failure?.reason === 'store' ? 'store' : 'unreachable');
-    return { run: this.run, bytes: this.#bytes, durationMs: world.clock.now() - this.startedMs, failure };
-  }
-
-  #sink(): PieceSink {
-    const { content, onBytes, onStored } = this.#context;
-    const { first, count, from } = this.run;
+  /** @throws ERR_INTERNAL where the content is not cut yet */
+  constructor(context: TransferContext, lease: MovedLease) {
+    const { content, onBytes } = context;
     const { stored, pieceLength } = content;
+    const { run, signal } = lease;
     if (stored === undefined || pieceLength === undefined) {
       throw new ShoalError('ERR_INTERNAL', 'a transfer was started before its task was known');
     }
-    return new PieceSink({
+    this.#context = context;
+    this.#lease = lease;
+    this.#startedMs = context.world.clock.now();
+    this.#stored = stored;
+    this.#sink = new PieceSink({
       content,
       stored,
       pieceLength,
-      parent: from === 'origin' ? 'origin' : from.hostId,
-      first,
-      count,
+      first: run.first,
+      signal,
       onBytes: (bytes) => {
-        this.#bytes += bytes;
-        onBytes(bytes, from);
+        this.bytes += bytes;
+        onBytes(bytes, run.from);
       },
-      onStored: (piece, hash, length) => onStored(piece, hash, length, from),
+      onPiece: (piece, hash, length) => lease.came(piece, hash, length),
     });
+  }
+
+  get durationMs(): number {
+    return this.#context.world.clock.now() - this.#startedMs;
+  }
+
+  async read(): Promise<void> {
+    const { from } = this.#lease.run;
+    if (from === 'origin') await this.#fromOrigin();
+    else await this.#fetch(from, this.#write);
+  }
+
+  async hold(): Promise<Uint8Array> {
+    const { from } = this.#lease.run;
+    if (from === 'origin') throw new ShoalError('ERR_INTERNAL', 'a hedge is read from a host');
+    const { start, end } = this.#range();
+    const buffer = Buffer.allocUnsafe(end - start);
+    let at = 0;
+    await this.#fetch(from, (chunk) => {
+      buffer.set(chunk, at);
+      at += chunk.length;
+    });
+    this.#held = buffer;
+    return createHash('sha256').update(buffer).digest();
+  }
+
+  async land(): Promise<void> {
+    if (this.#held !== undefined) await this.#write(this.#held);
+  }
+
+  commit(piece: number, hash: Uint8Array, length: number): void {
+    this.#stored.commit(piece, hash, length);
   }
 
   /** Bytes [start, end) of the run. */
   #range(): { start: number; end: number } {
     const { length, pieceLength } = this.#context.content;
-    const { first, count } = this.run;
+    const { first, count } = this.#lease.run;
     if (pieceLength === undefined) throw new ShoalError('ERR_INTERNAL', 'piece length unknown');
     const start = pieceOffset({ pieceLength }, first);
     const geometry = { length: length ?? start + count * pieceLength, pieceLength };
     return { start, end: start + runBytes(geometry, first, count) };
   }
 
-  async #fromHost(sink: PieceSink, parent: HostAddress): Promise<void> {
+  #fetch(parent: HostAddress, write: ByteSink): Promise<void> {
     const { world, content } = this.#context;
-    for (let piece = this.run.first; piece < this.run.first + this.run.count; piece += 1) {
-      if (content.expected(piece) === undefined) {
-        throw new ShoalError('ERR_PIECE_HASH_UNKNOWN', `the hash of piece ${piece} is not known here`);
-      }
-    }
     const request = { parent, taskId: content.taskId, range: this.#range() };
-    await world.dataPlane.fetch(request, (chunk) => sink.write(chunk), this.#abort.signal);
+    return world.dataPlane.fetch(request, write, this.#lease.signal);
   }
 
-  /**
-   * A duplicate of a piece in flight is held in memory until it has proven right: two transfers never write the
-   * same place.
-   */
-  async #hedge(sink: PieceSink, parent: HostAddress): Promise<void> {
-    const { world, content, seize } = this.#context;
-    const range = this.#range();
-    const buffer = Buffer.allocUnsafe(range.end - range.start);
-    let at = 0;
-    const request = { parent, taskId: content.taskId, range };
-    await world.dataPlane.fetch(
-      request,
-      (chunk) => {
-        buffer.set(chunk, at);
-        at += chunk.length;
-      },
-      this.#abort.signal,
-    );
-    const hash = createHash('sha256').update(buffer).digest();
-    if (content.expected(this.run.first)?.every((byte, index) => byte === hash[index]) !== true) {
-      throw new ShoalError(
-        'ERR_PIECE_CORRUPT',
-        `piece ${this.run.first} from ${parent.hostId} has another hash`,
-      );
-    }
-    await seize(this.run.first);
-    this.#abort.signal.throwIfAborted();
-    await sink.write(buffer);
-  }
-
-  async #fromOrigin(sink: PieceSink, opened: OpenBody | undefined): Promise<void> {
+  async #fromOrigin(): Promise<void> {
     const { world, content, originRequest } = this.#context;
-    const { signal } = this.#abort;
+    const { body, signal } = this.#lease;
     const request = originRequest();
-    const write = (chunk: Uint8Array) => sink.write(chunk);
-    if (!content.ranges) return this.#stream(sink, request, opened);
+    if (!content.ranges) return this.#stream(request);
     const { end } = this.#range();
-    if (opened !== undefined) {
-      await opened.pump(write, signal).catch((error: unknown) => {
+    if (body !== undefined) {
+      await body.pump(this.#write, signal).catch((error: unknown) => {
         // What was cut is read on below, by range.
         if (toShoalError(error).code !== 'ERR_SOURCE_UNAVAILABLE') throw error;
       });
     }
-    if (sink.position >= end) return;
+    const start = this.#sink.position;
+    if (start >= end) return;
     const { etag, lastModified, length } = content;
     const expect = { etag, lastModified, length };
-    await world.origin.read({ ...request, range: { start: sink.position, end }, expect }, write, signal);
+    await world.origin.read({ ...request, range: { start, end }, expect }, this.#write, signal);
   }
 
   /** One stream from the first byte to the last: the origin has no ranges, or nothing to tell versions apart. */
-  async #stream(sink: PieceSink, request: OriginRequest, opened: OpenBody | undefined): Promise<void> {
+  async #stream(request: OriginRequest): Promise<void> {
     const { world, content } = this.#context;
-    if (this.run.first !== 0 || (opened !== undefined && opened.start !== 0)) {
+    const { run, body: opened, signal } = this.#lease;
+    if (run.first !== 0 || (opened !== undefined && opened.start !== 0)) {
       throw new ShoalError('ERR_INTERNAL', 'a stream is read from its first byte only');
     }
     const body = opened ?? (await this.#reopen(request));
-    await body.pump((chunk) => sink.write(chunk), this.#abort.signal);
+    await body.pump(this.#write, signal);
+    const sink = this.#sink;
     if (content.length !== undefined) {
       if (sink.position >= content.length) return;
       throw new ShoalError('ERR_SOURCE_UNAVAILABLE', 'the origin ended the stream early');
@@ -217,7 +150,7 @@ export class Transfer {
       throw new ShoalError('ERR_TASK_CHANGED', 'the one stream of this content broke off');
     }
     const prefixBytes = content.length ?? Number.MAX_SAFE_INTEGER;
-    const answer = await world.origin.probe({ ...request, prefixBytes }, this.#abort.signal);
+    const answer = await world.origin.probe({ ...request, prefixBytes }, this.#lease.signal);
     if (answer.kind === 'content') {
       const { probed, body } = answer;
       const isSame = content.digest !== undefined || probed.etag === content.etag;

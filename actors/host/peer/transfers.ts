@@ -2,8 +2,10 @@ import type { OriginReadReason } from '../../../core/download.ts';
 import type { ShoalError } from '../../../core/errors.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import type { Probed } from '../../../core/probed.ts';
+import type { Run } from '../../../core/run.ts';
 import type { FailureReason } from '../../../core/sync-messages.ts';
 import type { OpenBody } from '../../../origins/origin.ts';
+import type { MovedLease, PieceActor } from '../piece/piece.ts';
 import type { SlotPool } from '../slot-pool.ts';
 import type { HostWorld } from '../world.ts';
 import type { PeerContent } from './content.ts';
@@ -12,7 +14,7 @@ import type { PeerOrigin } from './origin.ts';
 import type { PeerStats } from './stats.ts';
 import { nameOf, type PeerStory } from './story.ts';
 import type { SyncState } from './sync-state.ts';
-import { type Run, Transfer, type TransferEnd } from './transfer.ts';
+import { Transfer } from './transfer.ts';
 
 interface PeerTransfersOptions {
   readonly world: HostWorld;
@@ -42,8 +44,10 @@ export class PeerTransfers {
       pool,
       isHeld: (first, count) => content.hasRun(first, count),
       isReady: (run) => this.#isReady(run),
-      start: (run, opened) => this.#start(run, opened),
-      onEnd: (end) => this.#ended(end),
+      expected: (piece) => content.expected(piece),
+      transfer: (lease) => this.#transfer(lease),
+      onStored: (run, piece, hash, length) => this.#stored(run, piece, hash, length),
+      onEnd: (lease) => this.#ended(lease),
     });
   }
 
@@ -81,24 +85,14 @@ export class PeerTransfers {
     return true;
   }
 
-  #start(run: Run, opened: OpenBody | undefined): Transfer {
+  #transfer(lease: MovedLease): Transfer {
     const { world, content, origin, stats, story, pool } = this.#options;
     story.slots(pool);
-    return new Transfer(
-      {
-        world,
-        content,
-        originRequest: origin.demand,
-        seize: (piece) => this.book.seize(piece),
-        onBytes: (bytes, from) => stats.bytesCame(bytes, from),
-        onStored: (piece, hash, length, from) => this.#stored(piece, hash, length, from),
-      },
-      run,
-      opened,
-    );
+    const onBytes = (bytes: number, from: Run['from']) => stats.bytesCame(bytes, from);
+    return new Transfer({ world, content, originRequest: origin.demand, onBytes }, lease);
   }
 
-  #stored(piece: number, hash: Uint8Array, length: number, from: Run['from']): void {
+  #stored({ from }: Run, piece: number, hash: Uint8Array, length: number): void {
     const { content, sync, stats, story, onStored } = this.#options;
     const reason = from === 'origin' ? this.#originReason() : undefined;
     if (reason !== undefined) {
@@ -108,7 +102,6 @@ export class PeerTransfers {
     }
     sync.stored(piece);
     stats.pieceCame(length, from);
-    this.book.dropHedges(piece);
     story.pieceCame(piece, length, from, reason);
     onStored(piece);
   }
@@ -120,7 +113,7 @@ export class PeerTransfers {
     return content.audience === 'source' ? 'credentials' : 'no-holder';
   }
 
-  #ended({ run, bytes, durationMs, failure }: TransferEnd): void {
+  #ended({ run, bytes, durationMs, failure }: PieceActor): void {
     const { world, stats, story, pool, isOver, onEnded } = this.#options;
     if (isOver()) return;
     stats.transferEnded(bytes, durationMs);

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { LeaseBook } from '../../../../actors/host/peer/lease-book.ts';
-import type { Run, Transfer, TransferEnd } from '../../../../actors/host/peer/transfer.ts';
+import type { MovedLease, PieceTransfer } from '../../../../actors/host/piece/piece.ts';
 import { SlotPool } from '../../../../actors/host/slot-pool.ts';
 import type { HostAddress } from '../../../../core/host.ts';
 import type { HostId } from '../../../../core/ids.ts';
+import type { Run } from '../../../../core/run.ts';
 
 const address = (index: number): HostAddress => ({
   hostId: index.toString(16).padStart(32, '0') as HostId,
@@ -19,33 +20,56 @@ const run = (first: number, count = 1, more: Partial<Run> = {}): Run => ({
   ...more,
 });
 
-/** A transfer that ends when the test says so, or at once when it is aborted. */
-class FakeTransfer {
-  readonly run: Run;
-  readonly ended: Promise<TransferEnd>;
-  aborted = false;
-  #end: (end: TransferEnd) => void = () => {};
+const right = new Uint8Array(32).fill(1);
 
-  constructor(of: Run) {
-    this.run = of;
-    this.ended = new Promise((resolve) => {
-      this.#end = resolve;
+/** A transfer that ends when the test says so, or at once when it is aborted; what it held is right. */
+class FakeTransfer implements PieceTransfer {
+  readonly bytes = 0;
+  readonly durationMs = 0;
+  readonly #lease: MovedLease;
+  readonly #ended: Promise<void>;
+  finish: () => void = () => {};
+
+  constructor(lease: MovedLease) {
+    this.#lease = lease;
+    this.#ended = new Promise((resolve, reject) => {
+      this.finish = resolve;
+      lease.signal.addEventListener('abort', () => reject(lease.signal.reason));
     });
   }
 
-  finish(): void {
-    this.#end({ run: this.run, bytes: 0, durationMs: 0, failure: undefined });
+  get run(): Run {
+    return this.#lease.run;
   }
 
-  abort(): void {
-    this.aborted = true;
-    this.finish();
+  get aborted(): boolean {
+    return this.#lease.signal.aborted;
+  }
+
+  read(): Promise<void> {
+    return this.#ended;
+  }
+
+  async hold(): Promise<Uint8Array> {
+    await this.#ended;
+    return right;
+  }
+
+  land(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  commit(): void {}
+
+  /** All bytes of a piece are in their place. */
+  bring(piece: number): void {
+    this.#lease.came(piece, right, 1);
   }
 }
 
 /** Lets what was promised happen. */
 async function settle(): Promise<void> {
-  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+  for (let turn = 0; turn < 30; turn += 1) await Promise.resolve();
 }
 
 function watched(slots = 4, pool = new SlotPool(slots)) {
@@ -60,20 +84,23 @@ function watched(slots = 4, pool = new SlotPool(slots)) {
       return true;
     },
     isReady: ({ first }) => !unready.has(first),
-    start: (of) => {
-      const transfer = new FakeTransfer(of);
+    expected: () => right,
+    transfer: (lease) => {
+      const transfer = new FakeTransfer(lease);
       started.push(transfer);
-      return transfer as unknown as Transfer;
+      return transfer;
     },
-    onEnd: (end) => void ended.push(end.run),
+    onStored: (_, piece) => void held.add(piece),
+    onEnd: ({ run: of }) => void ended.push(of),
   });
   book.originAtOnce = 64;
   const firsts = () => started.map(({ run: { first } }) => first);
+  const live = () => started.filter(({ run: of }) => !ended.includes(of));
   const finish = async (first: number) => {
-    for (const transfer of started) if (transfer.run.first === first) transfer.finish();
+    for (const transfer of live()) if (transfer.run.first === first) transfer.finish();
     await settle();
   };
-  return { book, pool, held, unready, started, ended, firsts, finish };
+  return { book, pool, held, unready, started, ended, live, firsts, finish };
 }
 
 describe('leases', () => {
@@ -187,49 +214,52 @@ describe('leases', () => {
 
 describe('a hedge', () => {
   test('runs beside the transfer that is late, and is dropped when that one brings the piece', async () => {
-    const { book, started, held } = watched();
-    book.replace([run(1, 1, { from: address(1) })]);
+    const { book, started } = watched();
+    book.replace([run(1, 2, { from: address(1) })]);
     book.replace([run(1, 1, { from: address(2), hedge: true })]);
-    expect(started).toHaveLength(2);
-    held.add(1);
-    book.dropHedges(1);
+    book.replace([run(2, 1, { from: address(3), hedge: true })]);
+    expect(started).toHaveLength(3);
+    started[0]?.bring(1);
     await settle();
-    expect(started.map(({ aborted }) => aborted)).toEqual([false, true]);
+    expect(started.map(({ aborted }) => aborted)).toEqual([false, true, false]);
   });
 
   test('on the same parent does not start', () => {
     const { book, started } = watched();
-    book.replace([run(1, 1, { from: address(1) })]);
+    book.replace([run(1, 2, { from: address(1) })]);
     book.replace([run(1, 1, { from: address(1), hedge: true })]);
     expect(started).toHaveLength(1);
+    book.replace([run(1, 1, { from: address(2), hedge: true })]);
+    book.replace([run(2, 1, { from: address(1), hedge: true })]);
+    expect(started).toHaveLength(2);
   });
 
-  test('takes the piece only when the one that writes it has stopped', async () => {
-    const { book, started } = watched();
+  test('takes the piece when its bytes are there, and only when the one that writes it has stopped', async () => {
+    const { book, started, live, ended, pool } = watched();
     book.replace([run(1, 2, { from: address(1) })]);
     book.replace([run(1, 1, { from: address(2), hedge: true })]);
-    await book.seize(1);
-    expect(started.map(({ aborted }) => aborted)).toEqual([true, false]);
+    started[1]?.finish();
     await settle();
-    expect(book.runningCount).toBe(1);
-  });
-
-  test('takes a piece that nobody writes at once', async () => {
-    const { book } = watched();
-    await book.seize(3);
+    expect(started.map(({ aborted }) => aborted)).toEqual([true, false]);
+    expect(ended.map(({ hedge }) => hedge)).toEqual([false, true]);
+    expect({ live: live().length, running: book.runningCount, used: pool.used }).toEqual({
+      live: 0,
+      running: 0,
+      used: 0,
+    });
   });
 
   test('that began after the late one had ended does not wait for itself', async () => {
-    const { book, started, finish } = watched(1);
+    const { book, started, finish, ended } = watched(1);
     book.replace([run(1, 1, { from: address(1) })]);
     book.replace([run(1, 1, { from: address(2), hedge: true })]);
     // The slot becomes free because the late one failed: nobody writes the piece when the hedge starts.
     await finish(1);
     const [, hedge] = started;
     expect(hedge?.run.hedge).toBe(true);
-    // What a transfer does when its bytes have proven right.
-    await book.seize(1);
-    expect(hedge?.aborted).toBe(false);
+    hedge?.finish();
+    await settle();
+    expect({ aborted: hedge?.aborted, ended: ended.length }).toEqual({ aborted: false, ended: 2 });
   });
 
   test('is the only one of its piece, however often the set names it', async () => {
@@ -346,19 +376,14 @@ test('however runs overlap, no piece is in flight twice but for a hedge, and non
       fc.integer({ min: 1, max: 5 }),
       fc.array(step, { maxLength: 40 }),
       async (slots, steps) => {
-        const { book, pool, started, held } = watched(slots);
-        const over = new Set<FakeTransfer>();
-        const live = () => started.filter((transfer) => !over.has(transfer));
+        const { book, pool, live, held } = watched(slots);
         for (const action of steps) {
           if (action.kind === 'store') held.add(action.piece);
           else if (action.kind === 'end') {
             const running = live();
             const transfer = running[action.at % Math.max(1, running.length)];
-            if (transfer) {
-              over.add(transfer);
-              transfer.finish();
-              await settle();
-            }
+            transfer?.finish();
+            await settle();
           } else {
             book.replace(
               action.leases.map(({ first, count, parent, hedge }) =>
@@ -432,12 +457,9 @@ test('whatever sets come and however transfers end, slots are kept to and every 
       fc.integer({ min: 1, max: 3 }),
       fc.array(step, { maxLength: 40 }),
       async (slots, steps) => {
-        const { book, pool, started, held } = watched(slots);
-        const live = () => started.filter((transfer) => !over.has(transfer));
-        const over = new Set<FakeTransfer>();
+        const { book, pool, started, live, held } = watched(slots);
         const end = async (transfer: FakeTransfer, stored: boolean) => {
           if (stored) held.add(transfer.run.first);
-          over.add(transfer);
           transfer.finish();
           await settle();
         };

@@ -1,16 +1,38 @@
 import { expect, test, vi } from 'vitest';
 import { PeerContent } from '../../../../actors/host/peer/content.ts';
+import { LeaseBook } from '../../../../actors/host/peer/lease-book.ts';
 import { PeerOrigin } from '../../../../actors/host/peer/origin.ts';
 import { Transfer } from '../../../../actors/host/peer/transfer.ts';
+import type { PieceActor } from '../../../../actors/host/piece/piece.ts';
+import { SlotPool } from '../../../../actors/host/slot-pool.ts';
 import type { HostWorld } from '../../../../actors/host/world.ts';
 import { ShoalError } from '../../../../core/errors.ts';
 import type { TaskId } from '../../../../core/ids.ts';
-import type { OpenBody, ProbeAnswer } from '../../../../origins/origin.ts';
+import type { Run } from '../../../../core/run.ts';
+import type { OpenBody, OriginRequest, ProbeAnswer } from '../../../../origins/origin.ts';
 import { createMemoryStore } from '../../../../storage/memory-store.ts';
 
 const taskId = `sha256-${'0'.repeat(64)}` as TaskId;
 
 const ofUrl = `url-${'0'.repeat(64)}` as TaskId;
+
+/** Reads a run of some content from its origin, as a lease of it does; resolves when that has ended. */
+function leased(world: HostWorld, content: PeerContent, originRequest: () => OriginRequest) {
+  return (run: Run, body?: OpenBody) =>
+    new Promise<PieceActor>((onEnd) => {
+      const book = new LeaseBook({
+        pool: new SlotPool(1),
+        isHeld: (first, count) => content.hasRun(first, count),
+        isReady: () => true,
+        expected: (piece) => content.expected(piece),
+        transfer: (lease) => new Transfer({ world, content, originRequest, onBytes() {} }, lease),
+        onStored() {},
+        onEnd,
+      });
+      if (body) book.open(run, body);
+      else book.replace([run]);
+    });
+}
 
 /** Content of three pieces of ten bytes whose origin gives no ranges, and what a second request there is answered. */
 async function streamed(id = taskId, again?: ProbeAnswer) {
@@ -19,19 +41,9 @@ async function streamed(id = taskId, again?: ProbeAnswer) {
   content.ranges = false;
   const probe = vi.fn(() => Promise.resolve(again));
   const world = { clock: { now: () => 0 }, log: { debug() {} }, origin: { probe } } as unknown as HostWorld;
+  const lease = leased(world, content, () => ({ url: 'http://origin.test/a', headers: {} }));
   const read = (first: number, body?: OpenBody) =>
-    new Transfer(
-      {
-        world,
-        content,
-        originRequest: () => ({ url: 'http://origin.test/a', headers: {} }),
-        onBytes() {},
-        seize: () => Promise.resolve(),
-        onStored() {},
-      },
-      { first, count: 3 - first, from: 'origin', hedge: false },
-      body,
-    ).ended;
+    lease({ first, count: 3 - first, from: 'origin', hedge: false }, body);
   return { content, read, probe };
 }
 
@@ -110,14 +122,7 @@ test('a lease that waited while the origin failed ends with what the origin said
   };
   const origin = new PeerOrigin({ sources: [source], headers: {}, mayReadOrigin: true }, options);
   origin.failed('origin-unavailable', new ShoalError('ERR_SOURCE_UNAVAILABLE', 'no answer'), 0);
-  const context = {
-    world,
-    content,
-    originRequest: origin.demand,
-    onBytes() {},
-    seize: () => Promise.resolve(),
-    onStored() {},
-  };
-  const { failure } = await new Transfer(context, { first: 0, count: 1, from: 'origin', hedge: false }).ended;
+  const lease = leased(world, content, origin.demand);
+  const { failure } = await lease({ first: 0, count: 1, from: 'origin', hedge: false });
   expect(failure).toMatchObject({ reason: 'origin-unavailable', error: { code: 'ERR_SOURCE_UNAVAILABLE' } });
 });
