@@ -135,6 +135,7 @@ export class LeaseBook {
 
   /** A lease whose turn has come, cut to what is missing by now. */
   #cut(lease: PieceActor): PieceActor[] {
+    if (lease.state === 'opened') return [lease];
     const parts = this.#missing(lease.run);
     const [part] = parts;
     if (part && parts.length === 1 && sameRun(part, lease.run)) return [lease];
@@ -160,10 +161,10 @@ export class LeaseBook {
   /** Starts what waits, as far as there are slots. */
   pump(): void {
     for (let index = 0; index < this.#waiting.length && !this.#stopped; ) {
-      const next = this.#waiting[index];
-      if (next?.state === 'queued') this.#waiting.splice(index, 1, ...this.#cut(next));
-      const lease = this.#waiting[index];
-      if (lease === undefined) return;
+      const parts = this.#waiting.slice(index, index + 1).flatMap((waiting) => this.#cut(waiting));
+      this.#waiting.splice(index, 1, ...parts);
+      const [lease] = parts;
+      if (lease === undefined) continue;
       if (!this.#mayBegin(lease)) {
         index += 1;
       } else if (this.#options.pool.take(this.#onFree)) {

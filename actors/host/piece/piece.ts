@@ -49,7 +49,8 @@ export class PieceActor implements MovedLease {
   readonly ended: Promise<void>;
   readonly #ground: PieceGround;
   readonly #actor: Actor<typeof pieceMachine>;
-  readonly #abort = new AbortController();
+  /** Made when it is first asked for: many leases wait, and never begin. */
+  #abort: AbortController | undefined;
   #transfer: PieceTransfer | undefined;
   #crash: LeaseFailure | undefined;
 
@@ -67,7 +68,7 @@ export class PieceActor implements MovedLease {
         complete: end,
         error: (thrown) => {
           this.#crash = leaseFailure(toShoalError(thrown));
-          this.#abort.abort(thrown);
+          this.#abort?.abort(thrown);
           end();
         },
       });
@@ -86,6 +87,7 @@ export class PieceActor implements MovedLease {
   }
 
   get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
     return this.#abort.signal;
   }
 
@@ -121,7 +123,7 @@ export class PieceActor implements MovedLease {
       seize: () => ground.seize(this),
       record: (piece, hash, length) => this.#record(piece, hash, length),
       dropHedges: (piece) => ground.dropHedges(piece),
-      abort: (error) => this.#abort.abort(error),
+      abort: (error) => this.#abort?.abort(error),
       discard: () => this.body?.discard(),
     };
   }
