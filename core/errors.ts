@@ -111,7 +111,6 @@ export const ERRORS = {
     'Look at the reason of each host, then run the same command again: what is there already is kept.',
   ),
   ERR_PIECE_CORRUPT: system(502, 1, 'The parent is avoided and the piece fetched elsewhere; check its disk.'),
-  ERR_PIECE_HASH_UNKNOWN: system(409, 75, 'Try again; the hash of this piece is not known yet.'),
   ERR_PEER_UNAVAILABLE: system(502, 75, 'The piece is fetched elsewhere; check the network to this host.'),
   ERR_PEER_BUSY: system(503, 75, 'The piece is fetched elsewhere; the parent has no free slot.'),
   ERR_PEER_MISSING: system(404, 75, 'The piece is fetched elsewhere; the parent does not hold it.'),

@@ -52,14 +52,20 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
   piece: {
     home: 'host',
     machine: pieceMachine,
-    about: 'One piece on its way to a host, from lease to verdict.',
+    about: 'The pieces of one lease on their way to a host, from lease to verdict.',
     states: {
-      requesting: 'The parent was asked; no byte has come.',
-      receiving: 'Bytes are written in their place and hashed as they come.',
-      verifying:
-        'The hash is compared with the one it must have; an origin, which has none to compare, is believed.',
-      stored: 'The record is written: the piece is present, reported and served.',
-      failed: 'It did not come, or has another hash; nothing is recorded and it is fetched elsewhere.',
+      queued: 'It waits for a slot, for hashes, or until what it overlaps has ended.',
+      opened: 'The origin’s answer is open already and waits unread for a slot.',
+      running: 'Bytes are written in their place; each piece is recorded when its hash is right.',
+      hedged: 'As running; one of its pieces is fetched from another parent too.',
+      held: 'A hedge: its bytes are held in memory until they have proven right.',
+      seizing: 'A hedge that has proven right: it writes when the late one writes no more.',
+      seized:
+        'Taken back, and nobody is blamed: by a faster hedge, a piece that came, a withdrawn hash, or the end of all.',
+      refused: 'A piece of it was wrong or could not be recorded; its transfer was aborted.',
+      stored: 'Its transfer brought all that it was to bring.',
+      failed: 'The scheduler is told why; what did not come is fetched elsewhere.',
+      dropped: 'It ended without a verdict; what is still missing is leased anew.',
     },
   },
   task: {

@@ -412,25 +412,44 @@ describe('a hedge', () => {
   });
 });
 
-test('a lease that has ended hears nothing more', async () => {
-  const ends: string[] = [];
+/** A lease whose transfer and book are the test's. */
+function alone() {
   const transfer = {
     bytes: 3,
     durationMs: 4,
-    read: () => Promise.resolve(),
+    read: vi.fn(() => Promise.resolve()),
     hold: () => Promise.resolve(nothing),
     land: () => Promise.resolve(),
     commit: vi.fn(),
   };
-  const ground: PieceGround = {
+  const ends: string[] = [];
+  const ground = {
     expected: () => nothing,
     transfer: () => transfer,
     onStored: vi.fn(),
     seize: () => Promise.resolve(),
     dropHedges: vi.fn(),
     onEnd: ({ state }) => void ends.push(state),
-  };
-  const actor = new PieceActor(ground, lease(0, 1, 1));
+  } satisfies PieceGround;
+  return { actor: new PieceActor(ground, lease(0, 2, 1)), transfer, ground, ends };
+}
+
+test('hedges are looked for only where one was begun', () => {
+  const { actor, transfer, ground } = alone();
+  actor.send({ type: 'slot.given' });
+  actor.came(0, nothing, 1);
+  expect(ground.dropHedges).not.toHaveBeenCalled();
+  // It has none, so nothing takes its pieces away.
+  actor.send({ type: 'hedge.proved' });
+  expect(actor.state).toBe('running');
+  actor.send({ type: 'hedge.begun', hedge: lease(1, 1, 2, true) });
+  actor.came(1, nothing, 1);
+  expect(ground.dropHedges).toHaveBeenCalledExactlyOnceWith(1);
+  expect(transfer.commit).toHaveBeenCalledTimes(2);
+});
+
+test('a lease that has ended hears nothing more', async () => {
+  const { actor, transfer, ends } = alone();
   actor.send({ type: 'slot.given' });
   await actor.ended;
   actor.came(0, nothing, 1);
