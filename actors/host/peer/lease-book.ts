@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { HostAddress } from '../../../core/host.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import { covers, type Run, sameParent } from '../../../core/run.ts';
@@ -138,7 +139,7 @@ export class LeaseBook {
     if (lease.state === 'opened') return [lease];
     const parts = this.#missing(lease.run);
     const [part] = parts;
-    if (part && parts.length === 1 && sameRun(part, lease.run)) return [lease];
+    if (parts.length === 1 && isDeepStrictEqual(part, lease.run)) return [lease];
     lease.send({ type: 'lease.dropped' });
     return parts.map((run) => new PieceActor(this.#ground, run));
   }
@@ -230,21 +231,12 @@ export class LeaseBook {
   }
 }
 
-function sameRun(a: Run, b: Run): boolean {
-  return a.first === b.first && a.count === b.count && a.hedge === b.hedge && sameAddress(a.from, b.from);
-}
-
-function sameAddress(a: Run['from'], b: Run['from']): boolean {
-  if (a === 'origin' || b === 'origin') return a === b;
-  return a.hostId === b.hostId && a.ip === b.ip && a.port === b.port;
-}
-
 function overlap(a: Run, b: Run): boolean {
   return a.first < b.first + b.count && b.first < a.first + a.count;
 }
 
 /** Takes the lease of this very run out of the list, where it is there. */
 function taken(leases: PieceActor[], run: Run): PieceActor | undefined {
-  const index = leases.findIndex((lease) => sameRun(lease.run, run));
+  const index = leases.findIndex((lease) => isDeepStrictEqual(lease.run, run));
   return index < 0 ? undefined : leases.splice(index, 1)[0];
 }

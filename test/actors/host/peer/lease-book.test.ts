@@ -234,7 +234,7 @@ describe('a hedge', () => {
     expect(started).toHaveLength(2);
   });
 
-  test('takes the piece when its bytes are there, and only when the one that writes it has stopped', async () => {
+  test('takes the piece only when the one that writes it has stopped', async () => {
     const { book, started, live, ended, pool } = watched();
     book.replace([run(1, 2, { from: address(1) })]);
     book.replace([run(1, 1, { from: address(2), hedge: true })]);

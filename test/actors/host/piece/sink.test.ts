@@ -107,6 +107,13 @@ test('a piece whose stream broke off is not recorded, and the next run writes it
   expect(Buffer.compare(await read(1), partOf(1))).toBe(0);
 });
 
+test('a host is not believed about a piece whose hash nobody knows', async () => {
+  const ground = await pieceGround();
+  ground.content.expectAll([{ piece: 0, hash: new Uint8Array(32) }]);
+  expect(await feed(ground, 0, 1, [ground.partOf(0)])).toMatchObject({ state: 'dropped', reason: undefined });
+  expect(ground.stored.have.count).toBe(0);
+});
+
 test('a hash that is replaced while its bytes are on their way counts at the verdict', async () => {
   const { book, content, partOf, fetches, recorded } = await pieceGround();
   const right = content.expected(0);
