@@ -5,6 +5,7 @@ import { type DirectedGraphNode, toDirectedGraph } from 'xstate/graph';
 import { hostMachine } from '../machines/host/host.ts';
 import { peerMachine } from '../machines/host/peer.ts';
 import { pieceMachine } from '../machines/host/piece.ts';
+import { resourceMachine } from '../machines/scheduler/resource.ts';
 import { taskMachine } from '../machines/scheduler/task.ts';
 
 const FOLDER = new URL('../docs/machines/', import.meta.url);
@@ -60,6 +61,20 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
         'The hash is compared with the one it must have; an origin, which has none to compare, is believed.',
       stored: 'The record is written: the piece is present, reported and served.',
       failed: 'It did not come, or has another hash; nothing is recorded and it is fetched elsewhere.',
+    },
+  },
+  resource: {
+    home: 'scheduler',
+    machine: resourceMachine,
+    about: 'What one URL points to, in the scheduler that owns its partition.',
+    states: {
+      word: 'What the origin said.',
+      'word.unknown': 'Nobody has asked the origin yet.',
+      'word.known': 'It named the content; that answers whoever waited for the flight that brought it.',
+      'word.broken': 'It was read in one stream, which broke off: that content is not pointed to again.',
+      flight: 'Whether a host asks the origin now; it answers all who asked before it left.',
+      'flight.landed': 'Nobody does: the next who asks is sent.',
+      'flight.asking': 'One host does, and all others wait; after a while it is given up.',
     },
   },
   task: {
@@ -153,6 +168,11 @@ function edgeLines({ stateNode, edges }: DirectedGraphNode): string[] {
   return [...lines, ...always, ...(stateNode.type === 'final' ? [`  ${id} --> [*]`] : [])];
 }
 
+/** The states in a state; those that hold at the same time with a line between. */
+function sideBySide({ type }: StateNode, inside: readonly string[][], indent: string): string[] {
+  return inside.flatMap((lines, at) => (type === 'parallel' && at > 0 ? [`${indent}--`, ...lines] : lines));
+}
+
 /** A state that holds others, and these; the regions of a parallel one stand side by side. */
 function nestedLines(node: DirectedGraphNode, indent: string): string[] {
   const { stateNode, children } = node;
@@ -161,14 +181,10 @@ function nestedLines(node: DirectedGraphNode, indent: string): string[] {
   if (children.length === 0) return name === id ? [] : [`${indent}state ${name}`];
   const first = stateNode.type === 'parallel' ? undefined : stateNode.initial.target[0];
   const inside = children.map((child) => nestedLines(child, `${indent}  `));
-  const regions =
-    stateNode.type === 'parallel'
-      ? inside.flatMap((lines, at) => (at === 0 ? lines : [`${indent}  --`, ...lines]))
-      : inside.flat();
   return [
     `${indent}state ${name} {`,
     ...(first === undefined ? [] : [`${indent}  [*] --> ${idOf(first)}`]),
-    ...regions,
+    ...sideBySide(stateNode, inside, `${indent}  `),
     `${indent}}`,
   ];
 }
@@ -185,11 +201,8 @@ function diagram(machine: AnyStateMachine): string {
   const root = toDirectedGraph(machine);
   const anywhere = root.edges
     .filter(counts)
-    .map(
-      (edge) =>
-        `  any --> ${edge.target.id === root.id ? 'any' : idOf(edge.target)} : ${label(edge)}`,
-    );
-  const first = machine.root.initial.target[0];
+    .map((edge) => `  any --> ${edge.target.id === root.id ? 'any' : idOf(edge.target)} : ${label(edge)}`);
+  const first = machine.root.type === 'parallel' ? undefined : machine.root.initial.target[0];
   return [
     'stateDiagram-v2',
     ...(anywhere.length > 0 ? ['  state "any state" as any'] : []),
@@ -203,7 +216,7 @@ function diagram(machine: AnyStateMachine): string {
 function ignoredIn(node: DirectedGraphNode): string {
   return node.edges
     .filter((edge) => !counts(edge))
-    .map((edge) => `\`${eventOf(edge)}\``)
+    .map((edge) => `\`${eventOf(edge)}${guardOf(edge)}\``)
     .join(' ');
 }
 
