@@ -125,6 +125,18 @@ describe('a task of unknown length', () => {
     expect(b.sync()).toMatchObject({ probe: true, state: 'resolving' });
   });
 
+  test('says that nobody is asked once the time of the one that was asked is over', async () => {
+    const { host, pass, state } = taskScene();
+    const a = host(1);
+    a.sync();
+    await pass(TICK_MS);
+    a.sync();
+    await pass(PROBE_MS - TICK_MS - 1);
+    expect(state()).toBe('resolving');
+    await pass(1);
+    expect(state()).toBe('pending');
+  });
+
   test('says that nobody is asked once the one that was asked failed', () => {
     const { host, state } = taskScene();
     const a = host(1);
