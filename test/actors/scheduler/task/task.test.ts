@@ -125,6 +125,23 @@ describe('a task of unknown length', () => {
     expect(b.sync()).toMatchObject({ probe: true, state: 'resolving' });
   });
 
+  test('has a host ask one origin for the lengths of four tasks at once, and for the next when it told one', () => {
+    const { world } = taskScene();
+    const tasks = [1, 2, 3, 4, 5].map((number) => {
+      const taskId = `sha256-${String(number).repeat(64)}` as TaskId;
+      const task = new TaskActor(world, new TaskLog(world), taskId);
+      task.recover(undefined, []);
+      return task;
+    });
+    const probes = tasks.map((task) => {
+      const reply = task.sync(hostId(1), syncOf(1, {}));
+      return reply.status === 'ok' && reply.probe === true;
+    });
+    expect(probes).toEqual([true, true, true, true, false]);
+    tasks[1]?.sync(hostId(1), syncOf(2, { wants: false }));
+    expect(tasks[4]?.sync(hostId(1), syncOf(2, {}))).toMatchObject({ probe: true });
+  });
+
   test('says that nobody is asked once the time of the one that was asked is over', async () => {
     const { host, pass, state } = taskScene();
     const a = host(1);
