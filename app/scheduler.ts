@@ -6,6 +6,7 @@ import { SchedulerActor } from '../actors/scheduler/scheduler.ts';
 import type { Health } from '../admin/health.ts';
 import { ShoalError, toShoalError } from '../core/errors.ts';
 import { schedulerIdFrom } from '../core/ids.ts';
+import { LIMITS } from '../core/limits.ts';
 import { mintToken } from '../dataplane/membership-token.ts';
 import { importSigningKey, newSigningKey, type SigningKey } from '../dataplane/signing-key.ts';
 import { OriginReads } from '../scheduling/origin-reads.ts';
@@ -27,8 +28,6 @@ export interface OpenScheduler extends AsyncDisposable {
   health(): Health;
 }
 
-/** Origin leases wait this long after a start for the census to end. */
-const CENSUS_MS = 1_000;
 const SETTLE_MS = 2_000;
 
 /** Brings up a scheduler, which serves as soon as NATS is there. @throws ERR_STORE_IO, ERR_CONFIG_INVALID */
@@ -72,12 +71,13 @@ async function compose(
       log: logger.child({ sub: 'scheduler' }),
       schedulerId,
       epoch,
+      originReaders: config.originReaders,
       metrics,
       hosts: new HostTable(),
       slots: new SlotTable(),
       reads: new OriginReads(),
       holdings: new Holdings(),
-      recoveredAtMs: realClock.now() + CENSUS_MS,
+      recoveredAtMs: realClock.now() + LIMITS.censusMs,
       mintToken: (hostId, publicKey, expMs) => mintToken(key, { hostId, publicKey, swarm, expMs }),
       schedulerKeys: () => keys.all(),
     });

@@ -196,7 +196,7 @@ export const SETTINGS = {
   ),
   'origin-readers': setting(
     z.enum(['all', 'seeds']).default('all'),
-    'Which hosts read origins: all that can, seeds first in line, or seeds alone.',
+    'Which hosts read origins: all that can, seeds first in line, or seeds alone. A scheduler so told leases them to seeds, all but what needs credentials.',
     { scope: 'both', value: 'WHO' },
   ),
   'cache-size': setting(

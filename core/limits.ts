@@ -61,6 +61,8 @@ export const LIMITS = {
   adriftOriginMaxMs: 12_000,
   firstSyncMinMs: 1_000,
   firstSyncMaxMs: 2_000,
+  /** How long hosts have to tell a scheduler just born, or back on NATS, what they hold. */
+  censusMs: 1_000,
   aliveMs: 1_000,
   /** A host whose `alive` stays away for this long is gone. */
   hostGoneMs: 4_000,

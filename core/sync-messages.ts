@@ -143,7 +143,6 @@ export const syncReplySchema = z.discriminatedUnion('status', [
     .refine(isGeometry, TOO_MANY_PIECES),
   /** The base is unknown here: send everything. */
   z.object({ status: z.literal('full'), epoch: uint }),
-  z.object({ status: z.literal('refused'), error: wireError }),
 ]);
 export type SyncReply = z.infer<typeof syncReplySchema>;
 

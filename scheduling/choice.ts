@@ -2,6 +2,7 @@ import { type Random, randomInt } from '../core/clock.ts';
 import { type Holdings, KEY_RAREST } from './holdings.ts';
 import type { Load } from './load.ts';
 import type { Member } from './member.ts';
+import type { Members } from './members.ts';
 
 const MISSES = 64;
 const LISTED = 256;
@@ -18,7 +19,7 @@ export interface View {
   readonly patient: boolean;
   /** Whether any was. */
   left: boolean;
-  readonly member: (index: number) => Member | undefined;
+  readonly members: Members;
 }
 
 /** A piece and who is to give it. */
@@ -50,7 +51,7 @@ export function chooseParent(view: View, piece: number): Member | undefined {
     if (at === undefined) continue;
     let index = near === undefined ? -1 : firstCommon(holdings.matrix, row, open, at, turn, near);
     if (index < 0) index = firstCommon(holdings.matrix, row, open, at, turn);
-    if (index >= 0) return view.member(index);
+    if (index >= 0) return view.members.at(index);
   }
   return undefined;
 }
@@ -138,7 +139,7 @@ function openHosts(view: View): Member[] | undefined {
     while (rest !== 0) {
       const bit = Math.clz32(rest);
       rest &= ~(0x8000_0000 >>> bit);
-      const member = view.member(word * 32 + bit);
+      const member = view.members.at(word * 32 + bit);
       if (member !== undefined) hosts.push(member);
       if (hosts.length > NARROW) return undefined;
     }

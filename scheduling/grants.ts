@@ -1,13 +1,9 @@
-import type { Random } from '../core/clock.ts';
 import { LIMITS } from '../core/limits.ts';
 import { avoids } from './avoidance.ts';
-import type { Bits } from './bits.ts';
 import { type Choice, chooseParent, choosePiece, type View } from './choice.ts';
-import type { Flights } from './flights.ts';
-import { type Holdings, KEY_LOST, KEY_RAREST } from './holdings.ts';
-import type { Load } from './load.ts';
+import { KEY_LOST, KEY_RAREST } from './holdings.ts';
+import type { LedgerState } from './ledger-state.ts';
 import { brings, type Flight, type Member } from './member.ts';
-import type { Origin } from './origin.ts';
 
 const MASK_PIECES = 32;
 const MOST_STARVING = 64;
@@ -27,96 +23,71 @@ export interface Demand {
   readonly setNumber: number;
 }
 
-/** What the policy works on; `pieceBytes` is the piece length, 0 while unknown. */
-export interface Books {
-  readonly random: Random;
-  readonly holdings: Holdings;
-  readonly load: Load;
-  readonly flights: Flights;
-  readonly origin: Origin;
-  readonly zones: ReadonlyMap<string, Bits>;
-  readonly suspended: Set<Member>;
-  readonly starving: Set<number>;
-  readonly member: (index: number) => Member | undefined;
-  readonly upLimit: (member: Member) => number;
-  /** How many tasks a host fetches. */
-  readonly tasks: (member: Member) => number;
-  readonly children: () => number;
-  readonly pieceBytes: () => number;
-  readonly ranges: () => boolean;
-  readonly known: () => boolean;
-}
-
 /** Gives the child leases by the policy, until it can take no more or nothing is left for it. */
-export function grantLeases(books: Books, child: Member, demand: Demand): void {
+export function grantLeases(state: LedgerState, child: Member, demand: Demand): void {
   const { nowMs, setNumber, urgent } = demand;
   if (child.pausedUntilMs > nowMs || !child.wants) return;
-  if (urgent !== undefined) starve(books, child, urgent);
+  if (urgent !== undefined) starve(state, child, urgent);
   let slots = demand.slots;
   for (const flight of child.flights) if (flight.setNumber > child.seen) slots -= 1;
   if (slots <= 0) return;
-  const most = runPieces(books, child, demand.bytesPerSec);
-  const view = viewFor(books, child, nowMs);
+  const most = runPieces(state, child, demand.bytesPerSec);
+  const view = viewFor(state, child, nowMs);
   const book = (from: Member | 'origin', first: number, count: number, hedge = false): void => {
-    books.flights.book(child, from, { first, count, setNumber, nowMs, hedge });
+    state.flights.book(child, from, { first, count, setNumber, nowMs, hedge });
     slots -= 1;
-    if (from !== 'origin') narrow(books, view, child, from);
+    if (from !== 'origin') narrow(state, view, child, from);
   };
 
-  if (urgent !== undefined && wanted(books, child, urgent)) {
+  if (urgent !== undefined && wanted(state, child, urgent)) {
     const parent = chooseParent(view, urgent);
     if (parent !== undefined) book(parent, urgent, 1);
   }
-  if (slots > 0 && !books.ranges() && grantStream(books, child, demand)) slots -= 1;
-  const aheadMs = 2 * Math.max(LIMITS.syncMinIntervalMs, LIMITS.syncPerHostMs * books.children());
-  const ahead = (aheadMs * demand.bytesPerSec) / 1000 / Math.max(1, most * books.pieceBytes());
-  while (
-    slots > 0 &&
-    books.ranges() &&
-    books.holdings.lost > 0 &&
-    books.origin.mayTake(child, ahead, nowMs)
-  ) {
-    const first = chooseLost(books, child, urgent);
+  if (slots > 0 && !state.ranges && grantStream(state, child, demand)) slots -= 1;
+  const aheadMs = 2 * Math.max(LIMITS.syncMinIntervalMs, LIMITS.syncPerHostMs * state.children.size);
+  const ahead = (aheadMs * demand.bytesPerSec) / 1000 / Math.max(1, most * state.pieceBytes);
+  while (slots > 0 && state.ranges && state.holdings.lost > 0 && state.origin.mayTake(child, ahead, nowMs)) {
+    const first = chooseLost(state, child, urgent);
     if (first < 0) break;
-    book('origin', first, originRun(books, child, first, most));
+    book('origin', first, originRun(state, child, first, most));
   }
   let refused = false;
   while (slots > 0 && !refused) {
     const choice = choosePiece(view, child);
     if (choice === undefined) refused = true;
     else {
-      const [first, count] = peerRun(books, child, choice, most);
+      const [first, count] = peerRun(state, child, choice, most);
       book(choice.parent, first, count);
     }
   }
-  if (slots > 0) hedgeTail(books, view, child, nowMs, () => slots > 0, book);
+  if (slots > 0) hedgeTail(state, view, child, nowMs, () => slots > 0, book);
   if (child.flights.length > 0 || !view.left) child.waitingSinceMs = undefined;
   else child.waitingSinceMs ??= nowMs;
 }
 
 /** Notes a piece that a reader starves for and only the origin has: whoever reads the origin takes it next. */
-function starve(books: Books, child: Member, piece: number): void {
-  if (books.starving.size >= MOST_STARVING || !wanted(books, child, piece)) return;
-  if (books.holdings.order.key(piece) === KEY_LOST) books.starving.add(piece);
+function starve(state: LedgerState, child: Member, piece: number): void {
+  if (state.starving.size >= MOST_STARVING || !wanted(state, child, piece)) return;
+  if (state.holdings.order.key(piece) === KEY_LOST) state.starving.add(piece);
 }
 
-function wanted(books: Books, child: Member, piece: number): boolean {
-  return piece < books.holdings.pieces && !child.have.has(piece) && !child.flying.has(piece);
+function wanted(state: LedgerState, child: Member, piece: number): boolean {
+  return piece < state.holdings.pieces && !child.have.has(piece) && !child.flying.has(piece);
 }
 
 /**
  * How many pieces a lease may have, 1 to 32: a long one takes fewer requests, and where its slowness would be felt at the
  * end, other tasks fill the link. @see LIMITS.leaseBytes, LIMITS.leaseMs
  */
-function runPieces(books: Books, child: Member, bytesPerSec: number): number {
-  const ms = Math.min(LIMITS.leaseMostMs, LIMITS.leaseMs * Math.max(1, books.tasks(child)));
+function runPieces(state: LedgerState, child: Member, bytesPerSec: number): number {
+  const ms = Math.min(LIMITS.leaseMostMs, LIMITS.leaseMs * Math.max(1, state.tasks(child)));
   const bytes = Math.min(LIMITS.leaseBytes, (bytesPerSec * ms) / 1000);
-  return Math.max(1, Math.min(MASK_PIECES, Math.floor(bytes / Math.max(1, books.pieceBytes()))));
+  return Math.max(1, Math.min(MASK_PIECES, Math.floor(bytes / Math.max(1, state.pieceBytes))));
 }
 
 /** The hosts that the child may ask now. */
-function viewFor(books: Books, child: Member, nowMs: number): View {
-  const open = books.load.free.slice();
+function viewFor(state: LedgerState, child: Member, nowMs: number): View {
+  const open = state.load.free.slice();
   const close = (parent: Member): void => {
     const word = parent.index >>> 5;
     open[word] = (open[word] ?? 0) & ~(0x8000_0000 >>> (parent.index & 31));
@@ -124,38 +95,39 @@ function viewFor(books: Books, child: Member, nowMs: number): View {
   for (const [parent, { untilMs }] of child.avoided) {
     if (parent !== 'origin' && untilMs > nowMs) close(parent);
   }
-  for (const parent of books.suspended) {
+  for (const parent of state.suspended) {
     if (parent.suspendedUntilMs > nowMs) close(parent);
-    else books.suspended.delete(parent);
+    else state.suspended.delete(parent);
   }
-  const near = child.zone === undefined ? undefined : books.zones.get(child.zone)?.words;
+  const near = child.zone === undefined ? undefined : state.members.zones.get(child.zone)?.words;
   const patient = nowMs - (child.waitingSinceMs ?? nowMs) < PATIENCE_MS;
-  const view = { ...books, open, near, patient, left: false };
-  for (const { from } of child.flights) if (typeof from !== 'string') narrow(books, view, child, from);
+  const { random, holdings, load, members } = state;
+  const view = { random, holdings, load, members, open, near, patient, left: false };
+  for (const { from } of child.flights) if (typeof from !== 'string') narrow(state, view, child, from);
   return view;
 }
 
 /** Closes a parent that has no free slot left, or none left for this child. */
-function narrow(books: Books, view: View, child: Member, parent: Member): void {
+function narrow(state: LedgerState, view: View, child: Member, parent: Member): void {
   const word = parent.index >>> 5;
   const bit = 0x8000_0000 >>> (parent.index & 31);
   let mine = 0;
   for (const { from } of child.flights) if (from === parent) mine += 1;
-  if (mine >= share(books, parent)) view.open[word] = (view.open[word] ?? 0) & ~bit;
-  else view.open[word] = (view.open[word] ?? 0) & (~bit | (books.load.free[word] ?? 0));
+  if (mine >= share(state, parent)) view.open[word] = (view.open[word] ?? 0) & ~bit;
+  else view.open[word] = (view.open[word] ?? 0) & (~bit | (state.load.free[word] ?? 0));
 }
 
 /** How many of a parent's slots one child may have: an even part, so that what a parent has spreads at once. */
-function share(books: Books, parent: Member): number {
-  return Math.max(1, Math.ceil(books.upLimit(parent) / Math.max(1, books.children())));
+function share(state: LedgerState, parent: Member): number {
+  return Math.max(1, Math.ceil(state.upLimit(parent) / Math.max(1, state.children.size)));
 }
 
 /**
  * A piece that only the origin has: the child's urgent one, one that others starve for, else any; where few read,
  * they go in order. -1 where there is none that the child lacks.
  */
-function chooseLost(books: Books, child: Member, urgent: number | undefined): number {
-  const { holdings, starving, origin } = books;
+function chooseLost(state: LedgerState, child: Member, urgent: number | undefined): number {
+  const { holdings, starving, origin } = state;
   const { order } = holdings;
   const fits = (piece: number): boolean =>
     piece < order.size && order.key(piece) === KEY_LOST && !child.have.has(piece);
@@ -175,8 +147,8 @@ function chooseLost(books: Books, child: Member, urgent: number | undefined): nu
   return -1;
 }
 
-function originRun(books: Books, child: Member, first: number, most: number): number {
-  const { order } = books.holdings;
+function originRun(state: LedgerState, child: Member, first: number, most: number): number {
+  const { order } = state.holdings;
   let count = 1;
   while (count < most && first + count < order.size && order.key(first + count) === KEY_LOST) {
     if (child.have.has(first + count)) break;
@@ -186,11 +158,16 @@ function originRun(books: Books, child: Member, first: number, most: number): nu
 }
 
 /** Adjacent pieces of equal rarity around the chosen one that the same parent holds and the child lacks. */
-function peerRun(books: Books, child: Member, { piece, parent }: Choice, most: number): [number, number] {
-  const { order } = books.holdings;
+function peerRun(
+  state: LedgerState,
+  child: Member,
+  { piece, parent }: Choice,
+  most: number,
+): [number, number] {
+  const { order } = state.holdings;
   const key = order.key(piece);
   const fits = (other: number): boolean =>
-    other >= 0 && order.key(other) === key && parent.have.has(other) && wanted(books, child, other);
+    other >= 0 && order.key(other) === key && parent.have.has(other) && wanted(state, child, other);
   let first = piece;
   let count = 1;
   while (count < most && fits(first + count)) count += 1;
@@ -202,9 +179,9 @@ function peerRun(books: Books, child: Member, { piece, parent }: Choice, most: n
 }
 
 /** One reader takes all of an origin that gives no ranges. */
-function grantStream(books: Books, child: Member, { nowMs, setNumber }: Demand): boolean {
-  const { flights, holdings, origin } = books;
-  if (flights.stream !== undefined || (books.known() && holdings.lost === 0)) return false;
+function grantStream(state: LedgerState, child: Member, { nowMs, setNumber }: Demand): boolean {
+  const { flights, holdings, origin } = state;
+  if (flights.stream !== undefined || (state.geometry !== undefined && holdings.lost === 0)) return false;
   if (!origin.mayTake(child, 1, nowMs)) return false;
   flights.book(child, 'origin', { first: 0, count: 0, setNumber, nowMs, stream: true });
   return true;
@@ -212,23 +189,23 @@ function grantStream(books: Books, child: Member, { nowMs, setNumber }: Demand):
 
 /** In the last part of its pieces, a child that waits too long for one asks another parent as well. */
 function hedgeTail(
-  books: Books,
+  state: LedgerState,
   view: View,
   child: Member,
   nowMs: number,
   more: () => boolean,
   book: (from: Member, first: number, count: number, hedge: boolean) => void,
 ): void {
-  const pieces = books.holdings.pieces;
+  const pieces = state.holdings.pieces;
   const missing = pieces - child.have.count;
-  if (!books.known() || missing > Math.max(1, pieces * LIMITS.hedgeTailShare)) return;
-  const medianMs = books.flights.medianPieceMs();
+  if (state.geometry === undefined || missing > Math.max(1, pieces * LIMITS.hedgeTailShare)) return;
+  const medianMs = state.flights.medianPieceMs();
   if (medianMs === undefined) return;
   const late = (flight: Flight): boolean =>
     !flight.stream && !flight.hedge && nowMs - flight.movedMs > LIMITS.hedgeAfterMedians * medianMs;
   for (const flight of child.flights.filter(late)) {
     const piece = flight.first + 31 - Math.clz32(flight.mask & -flight.mask);
-    if (!more() || books.holdings.order.key(piece) < KEY_RAREST) continue;
+    if (!more() || state.holdings.order.key(piece) < KEY_RAREST) continue;
     if (child.flights.some((other) => other !== flight && brings(other, piece))) continue;
     const open = view.open.slice();
     if (typeof flight.from !== 'string') {
@@ -241,10 +218,10 @@ function hedgeTail(
 }
 
 /** Whether a grant could give the child anything, roughly and cheaply. */
-export function couldTake(books: Books, child: Member, nowMs: number): boolean {
+export function couldTake(state: LedgerState, child: Member, nowMs: number): boolean {
   if (!child.wants || child.pausedUntilMs > nowMs) return false;
-  if (books.load.freeHosts > 0) return true;
+  if (state.load.freeHosts > 0) return true;
   if (avoids(child, 'origin', nowMs)) return false;
-  const owed = books.ranges() ? books.holdings.lost > 0 : books.flights.stream === undefined;
-  return owed && books.origin.mayTake(child, 1, nowMs);
+  const owed = state.ranges ? state.holdings.lost > 0 : state.flights.stream === undefined;
+  return owed && state.origin.mayTake(child, 1, nowMs);
 }

@@ -1,3 +1,4 @@
+import type { Bitfield } from '../core/bitfield.ts';
 import type { Random } from '../core/clock.ts';
 import type { HostRole } from '../core/host.ts';
 import type { Geometry } from '../core/piece.ts';
@@ -27,6 +28,14 @@ export interface JoinAs {
   readonly wants?: boolean | undefined;
 }
 
+/** A transfer that failed, as the child reports it. */
+export interface Failed {
+  readonly first: number;
+  readonly count: number;
+  readonly parent: Parent;
+  readonly reason: FailureReason;
+}
+
 /** What a sync says of the leases of its sender. */
 export interface Standing {
   readonly running: readonly number[];
@@ -36,12 +45,12 @@ export interface Standing {
   readonly nowMs: number;
 }
 
-/** A transfer that failed, as the child reports it. */
-export interface Failed {
-  readonly first: number;
-  readonly count: number;
-  readonly parent: Parent;
-  readonly reason: FailureReason;
+/** What a sync says to a ledger. */
+export interface Report extends Standing {
+  /** All that its sender holds; else `added`, what it holds beside what is known. */
+  readonly holds?: Bitfield | undefined;
+  readonly added?: Iterable<number> | undefined;
+  readonly failures?: readonly Failed[] | undefined;
 }
 
 /** Figures of a task for metrics and `task show`. */

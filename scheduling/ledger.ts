@@ -1,266 +1,263 @@
-import type { Bitfield } from '../core/bitfield.ts';
+import { Bitfield } from '../core/bitfield.ts';
 import type { HostId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
-import { type Geometry, pieceCount } from '../core/piece.ts';
-import { blame } from './avoidance.ts';
+import type { Geometry } from '../core/piece.ts';
+import type { Lease } from '../core/sync-messages.ts';
 import { couldTake, type Demand, grantLeases } from './grants.ts';
+import { leasesOf } from './lease-runs.ts';
+import { LedgerHosts } from './ledger-hosts.ts';
 import { LedgerState } from './ledger-state.ts';
-import type { Failed, JoinAs, LedgerOptions, Standing } from './ledger-types.ts';
-import { type Flight, type Member, piecesOf } from './member.ts';
+import type { JoinAs, LedgerOptions, LedgerStats, Report, Standing } from './ledger-types.ts';
+import type { Member } from './member.ts';
 import { reconcileFlights } from './reconcile.ts';
 
 /**
  * What the scheduler knows of one task: who holds which piece, who is fetching which from whom; and the policy.
  *
- * The caller drives it so. `join` at a host's first sync. For each sync, in this order: `setHave` or `add` (pieces the
- * host holds; their leases are thereby done), `fail` for each failure, `reconcile`, then `grant` under the number of the
- * set about to be sent, and `leasesOf` for the whole set. `expire` a few times a second: the hosts it returns are sent
- * their set anew; so are those of `idleChildren` after a `grant` that gave them something. `leave` when a host is gone,
- * and before the `join` of a new incarnation.
+ * A sync goes through it in one order, each step given by the one before: `join`, `sync`, `grant`, which returns the
+ * whole set of leases. `expire` a few times a second: the hosts it returns are sent their set anew. `leave` when a host
+ * is gone, and before the `join` of a new incarnation.
  * A running transfer that nobody here leased (this scheduler is new, or took the plan back too late) is counted as in
- * flight while the child reports it, but is not part of `leasesOf`: a child lets running transfers end, and drops what is
+ * flight while the child reports it, but is not part of its leases: a child lets running transfers end, and drops what is
  * queued and not in the set.
  */
-export class Ledger extends LedgerState {
-  readonly #unwatch = new Map<Member, () => void>();
-  readonly #onFree: () => void;
-  #nowMs = 0;
+export class Ledger {
+  readonly #state: LedgerState;
+  readonly #hosts: LedgerHosts;
 
   constructor(options: LedgerOptions) {
-    super(options);
-    this.#onFree = options.onFree ?? (() => {});
+    this.#state = new LedgerState(options);
+    this.#hosts = new LedgerHosts(this.#state, options.onFree ?? (() => {}));
     if (options.geometry !== undefined) this.setGeometry(options.geometry);
   }
 
   /** Says the length once it is known; pieces known so far stay, those beyond the end are forgotten. */
   setGeometry(geometry: Geometry): void {
-    this.known = geometry;
-    const pieces = pieceCount(geometry);
-    for (const member of this.members) {
-      for (const flight of member.flights.slice()) {
-        for (const piece of piecesOf(flight)) if (piece >= pieces) this.flights.free(flight, piece);
-      }
-      for (const piece of member.have.values()) if (piece >= pieces) this.#drop(member, piece);
-    }
-    this.holdings.shrink(pieces);
-    this.holdings.grow(pieces);
-    for (const member of this.members) this.#judge(member);
+    this.#hosts.setGeometry(geometry);
   }
 
   /** Says whether the origin gives ranges. */
   setRanges(ranges: boolean): void {
-    this.ranges = ranges;
+    this.#state.ranges = ranges;
   }
 
   /** Adds a host, or changes how it takes part. */
-  join(host: HostId, as: JoinAs): void {
-    let member = this.members.get(host);
-    if (member === undefined) {
-      const joined = this.members.add(host, as);
-      this.holdings.growHosts(joined.index + 1);
-      this.load.grow(joined.index + 1);
-      if (this.children.size > 0) this.#watch(joined);
-      this.flights.idle.add(joined);
-      member = joined;
-    }
-    this.members.update(member, as);
-    this.#judge(member);
+  join(host: HostId, as: JoinAs): Joined {
+    return new Joined(this.#state, this.#hosts, this.#hosts.join(host, as));
   }
 
   /** Forgets a host: its copies, the leases to it and those from it. */
   leave(host: HostId): void {
-    const member = this.members.get(host);
-    if (member === undefined) return;
-    for (const flight of member.flights.slice()) this.flights.end(flight);
-    for (const piece of member.have.values()) this.#drop(member, piece);
-    this.#endFrom(member);
-    for (const other of this.members) {
-      other.avoided.delete(member);
-      other.accusers.delete(member);
-    }
-    this.origin.candidate(member, false);
-    this.#setChild(member, false);
-    this.#endWatch(member);
-    this.load.set(member.index, undefined);
-    this.flights.idle.delete(member);
-    this.books.suspended.delete(member);
-    this.members.delete(member);
+    this.#with(host, (member) => this.#hosts.leave(member));
   }
 
-  /** Replaces what the host is known to hold. */
-  setHave(host: HostId, bits: Bitfield): void {
-    const member = this.members.get(host);
-    if (member === undefined) return;
-    for (const piece of member.have.values()) if (!bits.has(piece)) this.#drop(member, piece);
-    this.add(host, bits.ones());
-  }
-
-  /** Adds verified pieces to what the host holds. */
+  /** Adds verified pieces to what a host holds. */
   add(host: HostId, pieces: Iterable<number>): void {
-    const member = this.members.get(host);
-    if (member === undefined) return;
-    const landedBefore = this.flights.originLanded;
-    for (const piece of pieces) {
-      if (!Number.isInteger(piece) || piece < 0 || piece >= LIMITS.piecesPerTask) continue;
-      if (piece >= this.pieces) {
-        if (this.known !== undefined) continue;
-        this.holdings.grow(piece + 1);
-      }
-      if (!member.have.add(piece)) continue;
-      this.pace.changed(member, 1);
-      const expected = this.flights.landed(member, piece, this.#nowMs);
-      if (member.quarantined) {
-        if (expected) this.holdings.fly(piece, -1);
-      } else if (expected) this.holdings.land(member, piece);
-      else this.holdings.serve(member, piece);
-    }
-    const landed = this.flights.originLanded - landedBefore;
-    if (landed > 0) this.origin.cap.landed(landed, this.origin.crowded, this.#nowMs);
-    this.#judge(member);
+    this.#with(host, (member) => this.#hosts.add(member, pieces));
   }
 
-  /** Takes pieces away from what the host holds. */
+  /** Takes pieces away from what a host holds. */
   remove(host: HostId, pieces: Iterable<number>): void {
-    const member = this.members.get(host);
-    if (member === undefined) return;
-    for (const piece of pieces) this.#drop(member, piece);
-    this.#judge(member);
+    this.#with(host, (member) => this.#hosts.remove(member, pieces));
   }
 
-  /** Takes a piece away from all hosts, because its hash is in doubt; returns those that held it. */
-  disprove(piece: number): HostId[] {
-    const holders = [...this.members].filter((member) => member.have.has(piece));
-    for (const { id } of holders) this.remove(id, [piece]);
-    return holders.map(({ id }) => id);
-  }
-
-  /** Brings the leases of a child in line with its sync, as the design says. */
-  reconcile(host: HostId, standing: Standing): void {
-    const member = this.members.get(host);
-    if (member === undefined) return;
-    this.#nowMs = standing.nowMs;
-    reconcileFlights(this.flights, this.pieces, member, standing);
-  }
-
-  /** Frees what failed, and keeps the child from whom it failed with for a while. */
-  fail(host: HostId, { first, count, parent, reason }: Failed, nowMs: number): void {
-    const member = this.members.get(host);
-    if (member === undefined) return;
-    this.#nowMs = nowMs;
-    const from = parent === 'origin' ? 'origin' : this.members.get(parent);
-    const end = Math.min(first + count, this.pieces);
-    const matches = (flight: Flight) => flight.from === from || flight.from === 'unknown';
-    if (from !== undefined) {
-      for (const flight of member.flights.filter(matches)) {
-        if (flight.stream) this.flights.end(flight);
-        for (let piece = first; piece < end; piece += 1) this.flights.free(flight, piece);
-      }
-    }
-    if (reason === 'store') member.pausedUntilMs = nowMs + 1_000;
-    if (from === undefined) return;
-    blame(member, from, reason, nowMs);
-    if (from === 'origin') return;
-    if (from.suspendedUntilMs > nowMs) this.books.suspended.add(from);
-    if (reason === 'corrupt') this.quarantine(from.id);
-    if (reason === 'missing') {
-      for (let piece = first; piece < end; piece += 1) this.#drop(from, piece);
-      this.#judge(from);
+  /** Takes a piece away from all hosts, because its hash is in doubt. */
+  disprove(piece: number): void {
+    for (const member of this.#state.members) {
+      if (member.have.has(piece)) this.#hosts.remove(member, [piece]);
     }
   }
 
   /** Lets nobody fetch this task from the host any more; what it holds stays its own. */
   quarantine(host: HostId): void {
-    const member = this.members.get(host);
-    if (member === undefined || member.quarantined) return;
-    for (const piece of member.have.values()) this.holdings.unserve(member, piece);
-    member.quarantined = true;
-    this.#loaded(member);
-    this.#endFrom(member);
+    this.#with(host, (member) => this.#hosts.quarantine(member));
   }
 
-  /** Adds leases by the policy, under the number of the set about to be sent. */
-  grant(host: HostId, demand: Demand): void {
-    const member = this.members.get(host);
-    if (member === undefined || !this.children.has(member)) return;
-    this.#nowMs = demand.nowMs;
-    grantLeases(this.books, member, demand);
+  /** A host says nothing any more: what it was leased up to that set is free again. */
+  release(host: HostId, seenNumber: number, nowMs: number): void {
+    this.#with(host, (member) =>
+      reconcile(this.#state, member, { running: [], queued: [], seenNumber, nowMs }),
+    );
   }
 
   /** Takes back plans not begun in time; returns the children whose sets changed. */
   expire(nowMs: number): HostId[] {
-    this.#nowMs = nowMs;
-    return [...this.flights.expire(nowMs)].map(({ id }) => id);
+    this.#state.nowMs = nowMs;
+    return [...this.#state.flights.expire(nowMs)].map(({ id }) => id);
   }
 
   /** Hosts that have no lease and could perhaps be given one now, those first that were not looked at for longest. */
-  *idleChildren(nowMs: number): Generator<HostId> {
-    const { idle } = this.flights;
+  *idleChildren(nowMs: number): Generator<Synced> {
+    const { children, flights } = this.#state;
+    const { idle } = flights;
     let left = idle.size;
     for (const member of idle) {
       if (left === 0) return;
       left -= 1;
       idle.delete(member);
       idle.add(member);
-      if (this.children.has(member) && couldTake(this.books, member, nowMs)) yield member.id;
+      if (children.has(member) && couldTake(this.#state, member, nowMs))
+        yield new Synced(this.#state, member);
     }
   }
 
-  /** Ends every lease from that parent. */
-  #endFrom(parent: Member): void {
-    for (const child of this.members) {
-      for (const flight of child.flights.slice()) if (flight.from === parent) this.flights.end(flight);
+  #with(host: HostId, change: (member: Member) => void): void {
+    const member = this.#state.members.get(host);
+    if (member !== undefined) change(member);
+  }
+
+  // --- what it tells ---
+
+  get pieces(): number {
+    return this.#state.pieces;
+  }
+
+  /** The whole set of a child's leases. */
+  leasesOf(host: HostId): readonly Lease[] {
+    return leasesOf(this.#state.members.get(host), this.#state.pieces);
+  }
+
+  /** How many leases of the origin the host may run at once; those beyond wait. */
+  originParallel(host: HostId, nowMs: number): number {
+    const member = this.#state.members.get(host);
+    return member === undefined ? LIMITS.originLeasesPerHost : this.#state.origin.parallel(member, nowMs);
+  }
+
+  /** Whether the host was ever leased the piece from the origin: its word on the hash counts. */
+  readOrigin(host: HostId, piece: number): boolean {
+    return this.#state.members.get(host)?.read.has(piece) ?? false;
+  }
+
+  /** Whether there is a piece that nobody holds, brings, or may read from the origin. */
+  get stuck(): boolean {
+    return this.#state.holdings.lost > 0 && !this.#state.origin.hasReaders;
+  }
+
+  /** What the host holds, as bits; undefined while the length is unknown, or for a stranger. */
+  bits(host: HostId): Bitfield | undefined {
+    const member = this.#state.members.get(host);
+    if (member === undefined || this.#state.geometry === undefined) return undefined;
+    const bits = new Bitfield(this.#state.pieces);
+    for (const piece of member.have.values()) bits.add(piece);
+    return bits;
+  }
+
+  has(host: HostId, piece: number): boolean {
+    return this.#state.members.get(host)?.have.has(piece) ?? false;
+  }
+
+  /** How many pieces the host holds. */
+  held(host: HostId): number {
+    return this.#state.members.get(host)?.have.count ?? 0;
+  }
+
+  complete(host: HostId): boolean {
+    const member = this.#state.members.get(host);
+    return member !== undefined && this.#state.isComplete(member);
+  }
+
+  hosts(): IterableIterator<HostId> {
+    return this.#state.members.ids();
+  }
+
+  /** How many hosts have no lease. */
+  get idleCount(): number {
+    return this.#state.flights.idle.size;
+  }
+
+  /** Hosts that can give the piece. */
+  copies(piece: number): number {
+    return this.#state.holdings.copies(piece);
+  }
+
+  /** A few hosts that hold something, for a child to know when adrift; at random, at most `max`. */
+  parentsFor(host: HostId, max: number): HostId[] {
+    return this.#state.members.some(this.#state.random, host, max);
+  }
+
+  stats(): LedgerStats {
+    const { children, flights, origin, holdings, pieces } = this.#state;
+    const members = [...this.#state.members];
+    return {
+      hosts: members.length,
+      children: children.size,
+      complete: members.filter((member) => this.#state.isComplete(member)).length,
+      pieces,
+      leases: members.reduce((sum, member) => sum + member.flights.length, 0),
+      originReaders: flights.originReaders,
+      originReadersMost: origin.cap.readers,
+      originLeased: flights.originLeased,
+      originLanded: flights.originLanded,
+      originOwed: holdings.lost,
+    };
+  }
+}
+
+/** A host that takes part: it can say what it holds and does, until it leaves. */
+export class Joined {
+  readonly #state: LedgerState;
+  readonly #hosts: LedgerHosts;
+  readonly #member: Member;
+
+  constructor(state: LedgerState, hosts: LedgerHosts, member: Member) {
+    this.#state = state;
+    this.#hosts = hosts;
+    this.#member = member;
+  }
+
+  /** Replaces what the host is known to hold. @throws Error where it left */
+  hold(bits: Bitfield): void {
+    this.#hosts.hold(this.#present, bits);
+  }
+
+  /**
+   * Takes a sync: what it holds, whose leases are thereby done, what failed, and what it runs and has waiting.
+   * @throws Error where it left
+   */
+  sync(report: Report): Synced {
+    const { holds, added, failures, nowMs } = report;
+    const member = this.#present;
+    if (holds !== undefined) this.#hosts.hold(member, holds);
+    else if (added !== undefined) this.#hosts.add(member, added);
+    for (const failure of failures ?? []) {
+      this.#state.nowMs = nowMs;
+      this.#hosts.fail(member, failure, nowMs);
     }
+    reconcile(this.#state, member, report);
+    return new Synced(this.#state, member);
   }
 
-  /** Settles whether the member is a child, and whether it can read the origin. */
-  #judge(member: Member): void {
-    const child = member.wants && !this.isComplete(member);
-    this.#setChild(member, child);
-    this.#loaded(member);
-    this.origin.candidate(member, child && member.mayReadOrigin);
-    const { stream } = this.flights;
-    if (!child && stream?.child === member) this.flights.end(stream);
+  get #present(): Member {
+    if (this.#state.members.at(this.#member.index) !== this.#member) throw new Error('a host that left');
+    return this.#member;
+  }
+}
+
+/** A host whose leases are as it said: it can be given more. */
+export class Synced {
+  readonly #state: LedgerState;
+  readonly #member: Member;
+
+  constructor(state: LedgerState, member: Member) {
+    this.#state = state;
+    this.#member = member;
   }
 
-  #setChild(member: Member, is: boolean): void {
-    this.pace.child(member, is);
-    if (this.children.has(member) === is) return;
-    this.slots.fetches(member.id, is ? 1 : -1);
-    if (is) {
-      this.children.add(member);
-      if (this.children.size === 1) for (const other of this.members) this.#watch(other);
-    } else {
-      this.children.delete(member);
-      if (this.children.size === 0) for (const other of this.members) this.#endWatch(other);
+  get host(): HostId {
+    return this.#member.id;
+  }
+
+  /** Adds leases by the policy, under the number of the set about to be sent; returns all that the host has. */
+  grant(demand: Demand): readonly Lease[] {
+    if (this.#state.children.has(this.#member)) {
+      this.#state.nowMs = demand.nowMs;
+      grantLeases(this.#state, this.#member, demand);
     }
+    return leasesOf(this.#member, this.#state.pieces);
   }
+}
 
-  /** Follows what the member may give; a task that nobody fetches does not, for hosts are in many of those. */
-  #watch(member: Member): void {
-    this.#unwatch.set(
-      member,
-      this.slots.watch(member.id, () => this.#loaded(member)),
-    );
-    this.#loaded(member);
-  }
-
-  #endWatch(member: Member): void {
-    this.#unwatch.get(member)?.();
-    this.#unwatch.delete(member);
-  }
-
-  #loaded(member: Member): void {
-    const { upUsed } = this.slots.host(member.id);
-    const upLimit = this.upLimit(member);
-    const used = upUsed + this.pace.withheld(member, upLimit);
-    const { freeHosts } = this.load;
-    this.load.set(member.index, member.quarantined || used >= upLimit ? undefined : used);
-    if (this.load.freeHosts > freeHosts) this.#onFree();
-  }
-
-  #drop(member: Member, piece: number): void {
-    if (!member.have.delete(piece)) return;
-    this.pace.changed(member, -1);
-    if (!member.quarantined) this.holdings.unserve(member, piece);
-  }
+function reconcile(state: LedgerState, member: Member, standing: Standing): void {
+  state.nowMs = standing.nowMs;
+  reconcileFlights(state.flights, state.pieces, member, standing);
 }

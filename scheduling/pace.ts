@@ -1,3 +1,4 @@
+import type { Holdings } from './holdings.ts';
 import type { Member } from './member.ts';
 
 /** How far behind its fellows, as a part of all pieces, costs a child one upload slot, and the right to read the origin. */
@@ -15,12 +16,11 @@ const KEPT = 1 / 3;
  */
 export class Pace {
   readonly #children = new Set<Member>();
-  readonly #pieces: () => number;
+  readonly #holdings: Holdings;
   #held = 0;
 
-  /** @param pieces tells how many pieces the task has. */
-  constructor(pieces: () => number) {
-    this.#pieces = pieces;
+  constructor(holdings: Holdings) {
+    this.#holdings = holdings;
   }
 
   /** Says whether the member is still fetching. */
@@ -38,13 +38,13 @@ export class Pace {
 
   /** How many of `slots` the member had better leave unused. */
   withheld(member: Member, slots: number): number {
-    const unit = Math.max(SLACK, this.#pieces() * PART_A_SLOT);
+    const unit = Math.max(SLACK, this.#holdings.pieces * PART_A_SLOT);
     return Math.min(Math.floor(slots * (1 - KEPT)), Math.floor(this.#behind(member) / unit));
   }
 
   /** Whether the member is so far behind that others had better read the origin. */
   lags(member: Member): boolean {
-    return this.#behind(member) > Math.max(SLACK, this.#pieces() * PART_READING);
+    return this.#behind(member) > Math.max(SLACK, this.#holdings.pieces * PART_READING);
   }
 
   #behind(member: Member): number {

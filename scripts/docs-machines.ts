@@ -5,6 +5,7 @@ import { type DirectedGraphNode, toDirectedGraph } from 'xstate/graph';
 import { hostMachine } from '../machines/host/host.ts';
 import { peerMachine } from '../machines/host/peer.ts';
 import { pieceMachine } from '../machines/host/piece.ts';
+import { resourceMachine } from '../machines/scheduler/resource.ts';
 import { taskMachine } from '../machines/scheduler/task.ts';
 
 const FOLDER = new URL('../docs/machines/', import.meta.url);
@@ -14,7 +15,7 @@ interface Chapter {
   readonly home: 'host' | 'scheduler';
   readonly machine: AnyStateMachine;
   readonly about: string;
-  /** One sentence for each state. */
+  /** One sentence for each state, by its path. */
   readonly states: Readonly<Record<string, string>>;
 }
 
@@ -68,15 +69,44 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
       dropped: 'It ended without a verdict; what is still missing is leased anew.',
     },
   },
+  resource: {
+    home: 'scheduler',
+    machine: resourceMachine,
+    about: 'What one URL points to, in the scheduler that owns its partition.',
+    states: {
+      word: 'What the origin said.',
+      'word.unknown': 'Nobody has asked the origin yet.',
+      'word.known': 'It named the content; that answers whoever waited for the flight that brought it.',
+      'word.broken': 'It was read in one stream, which broke off: that content is not pointed to again.',
+      flight: 'Whether a host asks the origin now; it answers all who asked before it left.',
+      'flight.landed': 'Nobody does: the next who asks is sent.',
+      'flight.asking': 'One host does, and all others wait; after a while it is given up.',
+    },
+  },
   task: {
     home: 'scheduler',
     machine: taskMachine,
     about: 'One task, in the scheduler that owns its partition.',
     states: {
-      pending: 'Its length is not known, and nobody has been asked for it.',
-      resolving: 'A host was asked to read the origin’s first bytes, to learn the length.',
-      distributing: 'Hosts work on it and get leases.',
-      idle: 'No host works on it; its hashes are in the log, and it ends after a while.',
+      recovering: 'What the log has of it is being read; syncs wait.',
+      alive: 'Hosts may work on it.',
+      'alive.content': 'What is known of its content.',
+      'alive.content.unknown': 'Its piece length is not known.',
+      'alive.content.unknown.pending':
+        'Nobody has been asked for the length, or whoever was did not tell it.',
+      'alive.content.unknown.resolving':
+        'A host was asked to read the origin’s first bytes, to learn the length.',
+      'alive.content.unknown.idle': 'No host works on it; it ends after a while.',
+      'alive.content.known': 'It is known how it is cut into pieces.',
+      'alive.content.known.distributing': 'Hosts work on it and get leases.',
+      'alive.content.known.idle':
+        'No host works on it; its hashes are in the log, and it ends after a while.',
+      'alive.digest': 'Whether the whole is what the digest says.',
+      'alive.digest.believed': 'Nobody said otherwise.',
+      'alive.digest.doubted': 'A host has the whole, and it contradicts the digest.',
+      'alive.digest.doubted.sampling': 'That host, or another, reads some pieces from the source again.',
+      'alive.digest.doubted.overdue':
+        'It takes too long: whoever says the same next is asked instead, if the answer does not come first.',
       failed:
         'No source agrees with its digest, or the origin replaced the content; whoever asks is told why, for a while.',
       retired: 'The scheduler forgot all but the log and who holds it.',
@@ -100,11 +130,17 @@ function guardOf(edge: Edge): string {
   return name === undefined ? '' : ` [${name}]`;
 }
 
+/** The name of an event; a time that passes in a state is named by its delay. */
+function eventOf({ label: { text } }: Edge): string {
+  if (text === '') return 'at once';
+  const [, delay] = /^xstate\.after\.([^.]+)\./.exec(text) ?? [];
+  return delay === undefined ? text : `after ${delay}`;
+}
+
 /** Mermaid ends a label at a colon or semicolon; none of our names has one. */
 function label(edge: Edge): string {
   const did = actionsOf(edge.transition.actions);
-  const event = edge.label.text === '' ? 'at once' : edge.label.text;
-  return `${event}${guardOf(edge)}${did.length > 0 ? ` / ${did.join(', ')}` : ''}`;
+  return `${eventOf(edge)}${guardOf(edge)}${did.length > 0 ? ` / ${did.join(', ')}` : ''}`;
 }
 
 /** Transitions that change state or do something; the rest are declarations that an event is ignored. */
@@ -112,31 +148,73 @@ function counts(edge: Edge): boolean {
   return edge.transition.target !== undefined || actionsOf(edge.transition.actions).length > 0;
 }
 
-function stateLines(node: DirectedGraphNode): string[] {
-  const { key, type } = node.stateNode;
-  const always = (node.stateNode.always ?? []).map(({ target, guard, actions }) => {
+type StateNode = DirectedGraphNode['stateNode'];
+
+/** A state below its machine, as `alive.content.known`. */
+function pathOf({ path }: StateNode): string {
+  return path.join('.');
+}
+
+/** A name that Mermaid takes, and that no other state of the machine has. */
+function idOf({ path }: StateNode): string {
+  return path.join('_');
+}
+
+/** The transitions of one state. */
+function edgeLines({ stateNode, edges }: DirectedGraphNode): string[] {
+  const id = idOf(stateNode);
+  const always = (stateNode.always ?? []).map(({ target, guard, actions }) => {
     const edge = { label: { text: '' }, transition: { guard, actions, target } } as unknown as Edge;
-    return `  ${key} --> ${target?.[0]?.key ?? key} : ${label(edge)}`;
+    return `  ${id} --> ${target?.[0] === undefined ? id : idOf(target[0])} : ${label(edge)}`;
   });
-  const edges = node.edges
+  const lines = edges
     .filter(({ transition }) => transition.eventType !== '')
     .filter(counts)
-    .map((edge) => `  ${key} --> ${edge.target.key} : ${label(edge)}`);
-  return [...edges, ...always, ...(type === 'final' ? [`  ${key} --> [*]`] : [])];
+    .map((edge) => `  ${id} --> ${idOf(edge.target)} : ${label(edge)}`);
+  return [...lines, ...always, ...(stateNode.type === 'final' ? [`  ${id} --> [*]`] : [])];
+}
+
+/** The states in a state; those that hold at the same time with a line between. */
+function sideBySide({ type }: StateNode, inside: readonly string[][], indent: string): string[] {
+  return inside.flatMap((lines, at) => (type === 'parallel' && at > 0 ? [`${indent}--`, ...lines] : lines));
+}
+
+/** A state that holds others, and these; the regions of a parallel one stand side by side. */
+function nestedLines(node: DirectedGraphNode, indent: string): string[] {
+  const { stateNode, children } = node;
+  const id = idOf(stateNode);
+  const name = id === stateNode.key ? id : `"${stateNode.key}" as ${id}`;
+  if (children.length === 0) return name === id ? [] : [`${indent}state ${name}`];
+  const first = stateNode.type === 'parallel' ? undefined : stateNode.initial.target[0];
+  const inside = children.map((child) => nestedLines(child, `${indent}  `));
+  return [
+    `${indent}state ${name} {`,
+    ...(first === undefined ? [] : [`${indent}  [*] --> ${idOf(first)}`]),
+    ...sideBySide(stateNode, inside, `${indent}  `),
+    `${indent}}`,
+  ];
+}
+
+function* nodesBelow(node: DirectedGraphNode): Generator<DirectedGraphNode> {
+  for (const child of node.children) {
+    yield child;
+    yield* nodesBelow(child);
+  }
 }
 
 /** A machine as a Mermaid diagram; what holds in every state leaves from a state that stands for any. */
 function diagram(machine: AnyStateMachine): string {
   const root = toDirectedGraph(machine);
-  const initial = machine.root.initial.target[0]?.key ?? '';
   const anywhere = root.edges
     .filter(counts)
-    .map((edge) => `  any --> ${edge.target.id === root.id ? 'any' : edge.target.key} : ${label(edge)}`);
+    .map((edge) => `  any --> ${edge.target.id === root.id ? 'any' : idOf(edge.target)} : ${label(edge)}`);
+  const first = machine.root.type === 'parallel' ? undefined : machine.root.initial.target[0];
   return [
     'stateDiagram-v2',
-    '  state "any state" as any',
-    `  [*] --> ${initial}`,
-    ...root.children.flatMap(stateLines),
+    ...(anywhere.length > 0 ? ['  state "any state" as any'] : []),
+    ...(first === undefined ? [] : [`  [*] --> ${idOf(first)}`]),
+    ...root.children.flatMap((child) => nestedLines(child, '  ')),
+    ...[...nodesBelow(root)].flatMap(edgeLines),
     ...anywhere,
   ].join('\n');
 }
@@ -144,15 +222,15 @@ function diagram(machine: AnyStateMachine): string {
 function ignoredIn(node: DirectedGraphNode): string {
   return node.edges
     .filter((edge) => !counts(edge))
-    .map(({ label: { text } }) => `\`${text}\``)
+    .map((edge) => `\`${eventOf(edge)}${guardOf(edge)}\``)
     .join(' ');
 }
 
 function row(node: DirectedGraphNode, about: string | undefined): string {
-  const { key, entry, exit } = node.stateNode;
+  const { entry, exit } = node.stateNode;
   const list = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(' ');
-  const cells = [`**${key}**`, about ?? '', list(actionsOf(entry)), list(actionsOf(exit)), ignoredIn(node)];
-  return `| ${cells.join(' | ')} |`;
+  const name = `**${pathOf(node.stateNode)}**`;
+  return `| ${[name, about ?? '', list(actionsOf(entry)), list(actionsOf(exit)), ignoredIn(node)].join(' | ')} |`;
 }
 
 /** Every page, by file name. */
@@ -163,8 +241,11 @@ export function machinePages(): Map<string, string> {
 /** States that no sentence describes, and sentences about no state, as `machine.state`. */
 export function undescribedStates(): string[] {
   return Object.entries(CHAPTERS).flatMap(([name, { machine, states }]) => {
-    const keys = new Set([...Object.keys(machine.states), ...Object.keys(states)]);
-    return [...keys].filter((key) => !(key in machine.states) || !states[key]).map((key) => `${name}.${key}`);
+    const known = new Set(
+      [...nodesBelow(toDirectedGraph(machine))].map(({ stateNode }) => pathOf(stateNode)),
+    );
+    const named = new Set([...known, ...Object.keys(states)]);
+    return [...named].filter((path) => !known.has(path) || !states[path]).map((path) => `${name}.${path}`);
   });
 }
 
@@ -184,9 +265,7 @@ declares ignored does nothing there; \`test/machines/${home}/${name}.test.ts\` l
 
 | state | what it means | on entry | on exit | declared ignored |
 | --- | --- | --- | --- | --- |
-${toDirectedGraph(machine)
-  .children.map((node) => row(node, states[node.stateNode.key]))
-  .join('\n')}
+${[...nodesBelow(toDirectedGraph(machine))].map((node) => row(node, states[pathOf(node.stateNode)])).join('\n')}
 `;
 }
 

@@ -2,15 +2,13 @@ import { Holdings } from '../actors/scheduler/holdings.ts';
 import { HostTable } from '../actors/scheduler/host-table.ts';
 import { SchedulerActor } from '../actors/scheduler/scheduler.ts';
 import { schedulerIdFrom } from '../core/ids.ts';
+import { LIMITS } from '../core/limits.ts';
 import { silentSchedulerMetrics } from '../core/metrics.ts';
 import { OriginReads } from '../scheduling/origin-reads.ts';
 import { SlotTable } from '../scheduling/slots.ts';
 import type { MemoryBus } from '../transport/memory-bus.ts';
 import { ProcessClock } from './clock.ts';
 import type { SimPlace } from './place.ts';
-
-/** Origin leases wait this long after a start for the census to end, as in the real composition. */
-const CENSUS_MS = 1_000;
 
 interface Life {
   readonly clock: ProcessClock;
@@ -54,12 +52,13 @@ export class SimScheduler {
       log,
       schedulerId,
       epoch: this.#epoch,
+      originReaders: 'all',
       metrics: silentSchedulerMetrics,
       hosts: new HostTable(),
       slots: new SlotTable(),
       reads: new OriginReads(),
       holdings: new Holdings(),
-      recoveredAtMs: clock.now() + CENSUS_MS,
+      recoveredAtMs: clock.now() + LIMITS.censusMs,
       mintToken: () => 'token',
       schedulerKeys: () => [],
     });

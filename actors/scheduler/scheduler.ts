@@ -23,8 +23,6 @@ import type { SchedulerWorld } from './world.ts';
 
 const TICK_MS = 500;
 const QUEUE = 'scheduler';
-/** How long hosts have to say what they hold. */
-const CENSUS_MS = 1_000;
 
 /** One scheduler: routes what hosts say to the actors of its tasks, and keeps the table of hosts. */
 export class SchedulerActor {
@@ -69,7 +67,7 @@ export class SchedulerActor {
 
   /** Hosts were lost meanwhile that were not gone: nothing is leased from the origin before they are heard again. */
   #returned(): void {
-    this.#world.recoveredAtMs = this.#world.clock.now() + CENSUS_MS;
+    this.#world.recoveredAtMs = this.#world.clock.now() + LIMITS.censusMs;
     this.#awaitRecovery();
     this.#takeCensus();
   }

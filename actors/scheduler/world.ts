@@ -9,6 +9,8 @@ import type { HostTable } from './host-table.ts';
 /** What the actors of a scheduler are given. */
 export interface SchedulerWorld extends World {
   readonly schedulerId: SchedulerId;
+  /** Who is leased the origin of what all may read. */
+  readonly originReaders: 'all' | 'seeds';
   /** Fences off every scheduler before. */
   readonly epoch: number;
   readonly metrics: SchedulerMetrics;

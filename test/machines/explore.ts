@@ -1,4 +1,11 @@
-import type { AnyMachineSnapshot, AnyStateMachine, EventFromLogic, InputFrom, SnapshotFrom } from 'xstate';
+import type {
+  AnyMachineSnapshot,
+  AnyStateMachine,
+  EventFromLogic,
+  InputFrom,
+  SnapshotFrom,
+  StateValue,
+} from 'xstate';
 import { getShortestPaths } from 'xstate/graph';
 
 interface Ground<M extends AnyStateMachine> {
@@ -6,6 +13,15 @@ interface Ground<M extends AnyStateMachine> {
   /** One event of every type; more than one where guards look at its data. */
   readonly events: readonly EventFromLogic<M>[];
   readonly input?: InputFrom<M>;
+}
+
+/** A state by its path, as `known.idle`; those that hold at the same time are joined by ` & `. */
+export function pathOf(value: StateValue): string {
+  if (typeof value === 'string') return value;
+  const inside = Object.entries(value).flatMap(([key, below]) =>
+    below === undefined ? [] : [[key, below] as const],
+  );
+  return inside.map(([key, below]) => `${key}.${pathOf(below)}`).join(' & ');
 }
 
 /** One snapshot of every state that any sequence of the events reaches, by state. */
@@ -16,12 +32,12 @@ export function reachable<M extends AnyStateMachine>(
   const options = {
     events: [...ground.events],
     ...(fromState === undefined ? { input: ground.input } : { fromState }),
-    serializeState: (snapshot: AnyMachineSnapshot) => String(snapshot.value),
+    serializeState: (snapshot: AnyMachineSnapshot) => pathOf(snapshot.value),
     // A machine that is done takes no event; the walk would go on.
     stopWhen: (snapshot: AnyMachineSnapshot) => snapshot.status === 'done',
   };
   const paths = getShortestPaths(ground.machine, options as never);
-  return new Map(paths.map(({ state }) => [String(state.value), state as AnyMachineSnapshot]));
+  return new Map(paths.map(({ state }) => [pathOf(state.value), state as AnyMachineSnapshot]));
 }
 
 /** By state, the types of event that do nothing there: no state is left and no action runs. */

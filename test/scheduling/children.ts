@@ -1,6 +1,6 @@
 import type { HostId } from '../../core/ids.ts';
 import type { FailureReason, Lease } from '../../core/sync-messages.ts';
-import { Ledger } from '../../scheduling/ledger.ts';
+import { type Joined, Ledger, type Synced } from '../../scheduling/ledger.ts';
 import { OriginReads } from '../../scheduling/origin-reads.ts';
 import { SlotTable } from '../../scheduling/slots.ts';
 import { hostId, seeded } from './world.ts';
@@ -8,6 +8,7 @@ import { hostId, seeded } from './world.ts';
 /** A host of the test's own: what it really holds and really does, whatever the ledger thinks. */
 export interface Child {
   readonly id: HostId;
+  readonly joined: Joined;
   readonly have: Set<number>;
   running: Lease[];
   queued: Lease[];
@@ -51,14 +52,14 @@ export class Swarm {
     const known = this.children.get(id);
     if (known !== undefined) return known;
     const have = new Set(complete ? Array.from({ length: this.pieces }, (_, piece) => piece) : []);
-    const child: Child = { id, have, running: [], queued: [], seen: 0, failures: [] };
-    this.children.set(id, child);
     this.slots.setLimits(id, { up: this.#upLimit, down: 4 });
-    this.ledger.join(id, {
+    const joined = this.ledger.join(id, {
       role: index % 5 === 0 ? 'seed' : 'normal',
       zone: index % 2 === 0 ? 'even' : undefined,
       mayReadOrigin: this.#readers || index === 0,
     });
+    const child: Child = { id, joined, have, running: [], queued: [], seen: 0, failures: [] };
+    this.children.set(id, child);
     this.#told.set(id, new Set());
     return child;
   }
@@ -95,7 +96,6 @@ export class Swarm {
   ): void {
     this.nowMs += 10;
     if (fate === 'lost') return;
-    const { ledger } = this;
     const failures = child.failures.splice(0);
     const standing = {
       running: [...piecesIn(child.running)],
@@ -105,12 +105,16 @@ export class Swarm {
     };
     const slots = Math.max(0, 6 - child.running.length - child.queued.length);
     for (let time = 0; time < (fate === 'doubled' ? 2 : 1); time += 1) {
-      ledger.add(child.id, child.have);
       this.#told.set(child.id, new Set(child.have));
-      for (const { lease, reason } of time === 0 ? failures : []) this.#fail(child, lease, reason);
-      ledger.reconcile(child.id, standing);
+      const told = time === 0 ? failures : [];
+      for (const { lease, reason } of told) this.#failed(lease, reason);
+      const synced = child.joined.sync({
+        ...standing,
+        added: child.have,
+        failures: told.map(({ lease, reason }) => ({ ...lease, reason })),
+      });
       this.#number += 1;
-      this.#grant(child, slots, bytesPerSec, urgent);
+      this.#grant(child, synced, { slots, bytesPerSec, urgent });
     }
     if (fate === 'reply-lost') return;
     child.seen = this.#number;
@@ -137,21 +141,24 @@ export class Swarm {
     }
   }
 
-  #fail(child: Child, { first, count, parent }: Lease, reason: FailureReason): void {
+  #failed({ first, count, parent }: Lease, reason: FailureReason): void {
     if (reason === 'corrupt' && parent !== 'origin') this.#quarantined.add(parent);
     if (reason === 'missing' && parent !== 'origin') {
       for (let at = 0; at < count; at += 1) this.#told.get(parent)?.delete(first + at);
     }
-    this.ledger.fail(child.id, { first, count, parent, reason }, this.nowMs);
   }
 
-  #grant(child: Child, slots: number, bytesPerSec: number, urgent: number | undefined): void {
+  #grant(
+    child: Child,
+    synced: Synced,
+    { slots, bytesPerSec, urgent }: { slots: number; bytesPerSec: number; urgent: number | undefined },
+  ): void {
     const { ledger } = this;
     const key = ({ first, count, parent }: Lease) => `${first}+${count}@${parent}`;
     const before = new Set(ledger.leasesOf(child.id).map(key));
     const fromOrigin = this.#originPieces();
-    ledger.grant(child.id, { nowMs: this.nowMs, slots, bytesPerSec, urgent, setNumber: this.#number });
-    const fresh = ledger.leasesOf(child.id).filter((lease) => !before.has(key(lease)));
+    const all = synced.grant({ nowMs: this.nowMs, slots, bytesPerSec, urgent, setNumber: this.#number });
+    const fresh = all.filter((lease) => !before.has(key(lease)));
     if (fresh.length > slots) throw new Error('more leases than the child can take');
     for (const lease of fresh) {
       for (const piece of piecesIn([lease])) this.#checkGranted(child, lease, piece, fromOrigin);

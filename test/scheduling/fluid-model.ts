@@ -1,7 +1,7 @@
 import type { Random } from '../../core/clock.ts';
 import type { HostId } from '../../core/ids.ts';
 import type { Parent } from '../../core/sync-messages.ts';
-import { Ledger } from '../../scheduling/ledger.ts';
+import { type Joined, Ledger } from '../../scheduling/ledger.ts';
 import { OriginReads } from '../../scheduling/origin-reads.ts';
 import { SlotTable } from '../../scheduling/slots.ts';
 import { shareFairly } from './fair-share.ts';
@@ -68,6 +68,7 @@ interface Host {
   nextSyncMs: number;
   syncing: boolean;
   doneMs: number | undefined;
+  joined: Joined | undefined;
   rate: number;
 }
 
@@ -128,6 +129,7 @@ class FluidWorld {
         nextSyncMs: 0,
         syncing: false,
         doneMs: undefined,
+        joined: undefined,
         rate: 0,
       };
     });
@@ -145,7 +147,7 @@ class FluidWorld {
     for (const host of this.#hosts) {
       this.#at(this.#random.next() * (this.#options.startMs ?? 20), () => {
         const mayReadOrigin = host.index < (this.#options.readers ?? this.#options.hosts);
-        this.#ledger.join(host.id, { role: 'normal', mayReadOrigin });
+        host.joined = this.#ledger.join(host.id, { role: 'normal', mayReadOrigin });
         this.#tick(host);
       });
     }
@@ -252,12 +254,11 @@ class FluidWorld {
     const slots = this.#slotsDown + ahead - host.running.length - host.queued.length;
     this.#at(controlMs / 2, () => {
       const nowMs = this.#nowMs;
-      this.#ledger.add(host.id, fresh);
-      this.#ledger.reconcile(host.id, { running, queued, seenNumber, nowMs });
+      if (host.joined === undefined) throw new Error('a sync before the first');
+      const synced = host.joined.sync({ added: fresh, running, queued, seenNumber, nowMs });
       this.#number += 1;
       const setNumber = this.#number;
-      this.#ledger.grant(host.id, { nowMs, slots, bytesPerSec: host.rate, setNumber });
-      const leases = this.#ledger.leasesOf(host.id);
+      const leases = synced.grant({ nowMs, slots, bytesPerSec: host.rate, setNumber });
       const originMost = this.#options.runAllOrigin ? 99 : this.#ledger.originParallel(host.id, nowMs);
       this.#ledger.expire(nowMs);
       this.#at(controlMs / 2, () => {

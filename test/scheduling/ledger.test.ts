@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { Bitfield } from '../../core/bitfield.ts';
 import type { HostId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
-import { Ledger } from '../../scheduling/ledger.ts';
+import { type Joined, Ledger } from '../../scheduling/ledger.ts';
+import type { Failed } from '../../scheduling/ledger-types.ts';
 import { OriginReads } from '../../scheduling/origin-reads.ts';
 import { SlotTable } from '../../scheduling/slots.ts';
 import { hostId, seeded } from './world.ts';
@@ -26,16 +27,38 @@ function ledgerWith(setup: Setup = {}): { ledger: Ledger; slots: SlotTable } {
   return { slots, ledger: new Ledger({ random: seeded(7), slots, reads, geometry, ranges, originReaders }) };
 }
 
-function join(ledger: Ledger, host: HostId, mayReadOrigin = false, zone?: string): void {
-  ledger.join(host, { role: 'normal', mayReadOrigin, zone });
+/** The hosts of each ledger here. */
+const hosts = new WeakMap<Ledger, Map<HostId, Joined>>();
+
+function join(
+  ledger: Ledger,
+  host: HostId,
+  mayReadOrigin = false,
+  zone?: string,
+  role: 'normal' | 'seed' = 'normal',
+): void {
+  const joined = hosts.get(ledger) ?? new Map<HostId, Joined>();
+  hosts.set(ledger, joined.set(host, ledger.join(host, { role, mayReadOrigin, zone })));
 }
+
+function at(ledger: Ledger, host: HostId): Joined {
+  const joined = hosts.get(ledger)?.get(host);
+  if (joined === undefined) throw new Error('a host that never joined');
+  return joined;
+}
+
+/** What a host says that has seen no set and runs nothing. */
+const nothing = { running: [], queued: [], seenNumber: 0 };
 
 function all(pieces: number): number[] {
   return Array.from({ length: pieces }, (_, piece) => piece);
 }
 
 function grant(ledger: Ledger, host: HostId, slots: number, more: object = {}): void {
-  ledger.grant(host, { nowMs: 0, slots, bytesPerSec: 0, setNumber: 1, ...more });
+  const demand = { nowMs: 0, slots, bytesPerSec: 0, setNumber: 1, ...more };
+  at(ledger, host)
+    .sync({ ...nothing, nowMs: demand.nowMs })
+    .grant(demand);
 }
 
 function sync(
@@ -46,7 +69,11 @@ function sync(
   seenNumber = 1,
   nowMs = 0,
 ): void {
-  ledger.reconcile(host, { running, queued, seenNumber, nowMs });
+  at(ledger, host).sync({ running, queued, seenNumber, nowMs });
+}
+
+function fail(ledger: Ledger, host: HostId, failure: Failed, nowMs: number): void {
+  at(ledger, host).sync({ ...nothing, failures: [failure], nowMs });
 }
 
 function leased(ledger: Ledger, host: HostId): number[] {
@@ -270,7 +297,7 @@ test('a child that lags behind gives less and leaves the origin to others, as lo
 test('seeds are first in line for the origin where not all may read it', () => {
   const { ledger } = ledgerWith({ originReaders: 1 });
   join(ledger, a, true);
-  ledger.join(b, { role: 'seed', mayReadOrigin: true });
+  join(ledger, b, true, undefined, 'seed');
   grant(ledger, a, 5);
   expect(leased(ledger, a)).toEqual([]);
   grant(ledger, b, 5);
@@ -283,7 +310,7 @@ test('an origin that failed one reader is left to the others for a while', () =>
   join(ledger, b, true);
   grant(ledger, a, 1);
   const [first] = leased(ledger, a) as [number];
-  ledger.fail(a, { first, count: 1, parent: 'origin', reason: 'origin-unavailable' }, 0);
+  fail(ledger, a, { first, count: 1, parent: 'origin', reason: 'origin-unavailable' }, 0);
   grant(ledger, a, 5);
   expect(leased(ledger, a)).toEqual([]);
   grant(ledger, b, 5);
@@ -297,14 +324,14 @@ test('a parent that failed is avoided by that child, longer each time, and by al
   for (const host of [a, b, c, d]) join(ledger, host);
   ledger.add(a, all(20));
   const failing = { first: 0, count: 1, parent: a, reason: 'stalled' } as const;
-  ledger.fail(b, failing, 0);
+  fail(ledger, b, failing, 0);
   grant(ledger, b, 1, { nowMs: 499 });
   expect(leased(ledger, b)).toEqual([]);
   grant(ledger, d, 1, { nowMs: 499 });
   expect(leased(ledger, d)).toHaveLength(1);
   grant(ledger, b, 1, { nowMs: 500 });
   expect(leased(ledger, b)).toHaveLength(1);
-  ledger.fail(c, failing, 1_000);
+  fail(ledger, c, failing, 1_000);
   grant(ledger, d, 2, { nowMs: 1_100 });
   expect(leased(ledger, d)).toHaveLength(1);
   grant(ledger, d, 2, { nowMs: 3_100 });
@@ -315,10 +342,10 @@ test('a piece that a parent has not is taken from its holdings, and a parent tha
   const { ledger } = ledgerWith();
   for (const host of [a, b, c]) join(ledger, host);
   ledger.add(a, all(20));
-  ledger.fail(b, { first: 4, count: 2, parent: a, reason: 'missing' }, 0);
+  fail(ledger, b, { first: 4, count: 2, parent: a, reason: 'missing' }, 0);
   expect([ledger.has(a, 4), ledger.has(a, 5), ledger.has(a, 6)]).toEqual([false, false, true]);
   grant(ledger, c, 2);
-  ledger.fail(b, { first: 6, count: 1, parent: a, reason: 'corrupt' }, 0);
+  fail(ledger, b, { first: 6, count: 1, parent: a, reason: 'corrupt' }, 0);
   expect(leased(ledger, c)).toEqual([]);
   grant(ledger, c, 2);
   expect(leased(ledger, c)).toEqual([]);
@@ -386,7 +413,7 @@ test('in the tail a piece that takes too long is asked of another parent as well
   expect(more).toEqual([]);
   expect(hedge).toMatchObject({ first: slow?.first, hedge: true });
   expect(hedge?.parent).not.toBe(slow?.parent);
-  ledger.fail(c, { first: slow?.first ?? 0, count: 1, parent: slow?.parent ?? a, reason: 'stalled' }, 9_950);
+  fail(ledger, c, { first: slow?.first ?? 0, count: 1, parent: slow?.parent ?? a, reason: 'stalled' }, 9_950);
   expect(ledger.leasesOf(c)).toEqual([{ first: slow?.first, count: 1, parent: hedge?.parent }]);
   ledger.add(c, all(20));
   expect(ledger.stats()).toMatchObject({ leases: 0, complete: 3, children: 0 });
@@ -418,7 +445,7 @@ test('the stream goes to another host when its reader fails', () => {
   join(ledger, b, true);
   grant(ledger, a, 5);
   ledger.add(a, [0, 1, 2]);
-  ledger.fail(a, { first: 3, count: 1, parent: 'origin', reason: 'origin-unavailable' }, 10);
+  fail(ledger, a, { first: 3, count: 1, parent: 'origin', reason: 'origin-unavailable' }, 10);
   expect(ledger.leasesOf(a)).toEqual([]);
   grant(ledger, b, 1, { nowMs: 10 });
   expect(ledger.leasesOf(b)).toEqual([{ first: 0, count: 20, parent: 'origin' }]);
@@ -435,7 +462,7 @@ test('a length that turns out shorter takes the pieces beyond it away', () => {
   expect(ledger.pieces).toBe(3);
   expect(ledger.held(a)).toBe(3);
   expect(leased(ledger, b).every((piece) => piece < 3)).toBe(true);
-  ledger.setHave(a, Bitfield.full(3));
+  at(ledger, a).hold(Bitfield.full(3));
   expect(ledger.complete(a)).toBe(true);
 });
 
@@ -446,7 +473,7 @@ test('what a host holds can be replaced as a whole', () => {
   const bits = new Bitfield(8);
   bits.add(2);
   bits.add(6);
-  ledger.setHave(a, bits);
+  at(ledger, a).hold(bits);
   expect(all(8).map((piece) => ledger.copies(piece))).toEqual([0, 0, 1, 0, 0, 0, 1, 0]);
 });
 
@@ -456,7 +483,7 @@ test('only children that could be given something are named idle', () => {
   expect([...ledger.idleChildren(0)]).toHaveLength(3);
   ledger.add(a, all(4));
   grant(ledger, b, 1);
-  expect([...ledger.idleChildren(0)]).toEqual([c]);
+  expect([...ledger.idleChildren(0)].map(({ host }) => host)).toEqual([c]);
   expect(ledger.parentsFor(c, 5)).toEqual([a]);
 });
 
@@ -505,4 +532,35 @@ test.each([
   for (const other of others) grant(ledger, other, LIMITS.slotsDown);
   for (const other of others) grant(ledger, other, LIMITS.slotsDown, { setNumber: 2 });
   expect(slots.upUsed(a)).toBe(most);
+});
+
+test('a sync takes what is held and what failed before what runs is compared, and a grant returns the whole set', () => {
+  const { ledger } = ledgerWith();
+  join(ledger, a);
+  join(ledger, b);
+  ledger.add(a, all(20));
+  const demand = { nowMs: 0, slots: 3, bytesPerSec: 0, setNumber: 1 };
+  const set = at(ledger, b)
+    .sync({ ...nothing, nowMs: 0 })
+    .grant(demand);
+  expect(set).toEqual(ledger.leasesOf(b));
+  const [one, two, three] = set.map(({ first }) => first) as [number, number, number];
+  const report = {
+    added: [one],
+    failures: [{ first: two, count: 1, parent: a, reason: 'missing' as const }],
+  };
+  const next = at(ledger, b).sync({ ...report, running: [three], queued: [], seenNumber: 1, nowMs: 10 });
+  expect(leased(ledger, b)).toEqual([three]);
+  expect([ledger.has(b, one), ledger.has(a, two)]).toEqual([true, false]);
+  expect(
+    next.grant({ ...demand, nowMs: 10, slots: 1, setNumber: 2 }).map(({ first }) => first),
+  ).not.toContain(two);
+});
+
+test('a host that left says nothing more', () => {
+  const { ledger } = ledgerWith();
+  join(ledger, a);
+  ledger.leave(a);
+  expect(() => sync(ledger, a, [], [])).toThrow('a host that left');
+  expect(() => at(ledger, a).hold(new Bitfield(20))).toThrow('a host that left');
 });

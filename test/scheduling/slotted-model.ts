@@ -27,10 +27,10 @@ export function runSlotted(options: {
   const ledger = new Ledger({ random, slots, reads, geometry, ranges: true, originReaders: 1 });
   const ids = Array.from({ length: hosts }, (_, index) => hostId(index));
   const seed = hostId(hosts);
-  for (const id of ids) {
+  const joined = ids.map((id) => {
     slots.setLimits(id, { up: 1, down: 1 });
-    ledger.join(id, { role: 'normal', mayReadOrigin: source === 'origin' });
-  }
+    return ledger.join(id, { role: 'normal', mayReadOrigin: source === 'origin' });
+  });
   if (source === 'seed') {
     slots.setLimits(seed, { up: 1, down: 1 });
     ledger.join(seed, { role: 'seed', mayReadOrigin: false });
@@ -44,9 +44,10 @@ export function runSlotted(options: {
   while (ids.some((id) => !ledger.complete(id))) {
     slot += 1;
     if (slot > 10 * (pieces + hosts)) throw new Error('no progress');
-    for (const id of shuffled(random, ids)) {
-      ledger.reconcile(id, { running: [], queued: [], seenNumber: slot - 1, nowMs: slot });
-      ledger.grant(id, { nowMs: slot, slots: 1, bytesPerSec: 0, setNumber: slot });
+    for (const host of shuffled(random, joined)) {
+      host
+        .sync({ running: [], queued: [], seenNumber: slot - 1, nowMs: slot })
+        .grant({ nowMs: slot, slots: 1, bytesPerSec: 0, setNumber: slot });
     }
     const moves = ids.map((id) => ({ id, leases: ledger.leasesOf(id) }));
     for (const { id, leases } of moves) {

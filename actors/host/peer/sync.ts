@@ -1,5 +1,5 @@
 import type { Cancel } from '../../../core/clock.ts';
-import { errorFromWire, ShoalError, toShoalError } from '../../../core/errors.ts';
+import { ShoalError, toShoalError } from '../../../core/errors.ts';
 import { partitionOf, type TaskId } from '../../../core/ids.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import type { LeaseSet } from '../../../core/sync-messages.ts';
@@ -113,7 +113,6 @@ export class PeerSync {
       const options = { timeoutMs: LIMITS.syncTimeoutMs };
       const asked = world.bus.request(SUBJECTS.sync, this.#tokens, request, options);
       const reply = await Promise.race([asked, abandoned]);
-      if (reply.status === 'refused') throw errorFromWire(reply.error);
       this.#answeredMs = world.clock.now();
       this.#firstPatienceMs = undefined;
       if (reply.status === 'full') {

@@ -5,6 +5,7 @@ import { LIMITS } from '../../../core/limits.ts';
 import type { SyncRequest } from '../../../core/sync-messages.ts';
 import { Claims } from '../../../scheduling/claims.ts';
 import { Ledger } from '../../../scheduling/ledger.ts';
+import type { Report } from '../../../scheduling/ledger-types.ts';
 import type { TaskReads } from '../../../scheduling/origin-reads.ts';
 import type { SchedulerWorld } from '../world.ts';
 import type { TaskContent } from './content.ts';
@@ -54,23 +55,28 @@ export class TaskClaim {
     for (const holders of this.#unvouched.values()) holders.delete(hostId);
   }
 
-  /** A host holds these pieces, and no others. */
-  setHave(hostId: HostId, bits: Bitfield): void {
-    const vouched = new Bitfield(bits.length);
-    for (const piece of this.#vouchedOf(hostId, bits.ones())) vouched.add(piece);
-    this.ledger.setHave(hostId, vouched);
+  /** The task is over: nobody holds a lease or a slot of it, and nobody is told of one that came free. */
+  release(): void {
+    this.onFree = () => {};
+    for (const hostId of this.ledger.hosts()) this.ledger.leave(hostId);
   }
 
-  /** What a sync says that a host holds; returns whether it is anything new. */
-  takeHave(hostId: HostId, { base, have, added }: SyncRequest): boolean {
-    if (base !== 0) {
-      this.ledger.add(hostId, this.#vouchedOf(hostId, added));
-      return added.length > 0;
-    }
+  /** What others can be given of the pieces that a host holds. */
+  vouchedBits(hostId: HostId, bits: Bitfield): Bitfield {
+    const vouched = new Bitfield(bits.length);
+    for (const piece of this.#vouchedOf(hostId, bits.ones())) vouched.add(piece);
+    return vouched;
+  }
+
+  /** What a sync says that its sender holds, as the ledger takes it, and whether it is anything. */
+  holdings(
+    hostId: HostId,
+    { base, have, added }: SyncRequest,
+  ): Pick<Report, 'holds' | 'added'> & { any: boolean } {
+    if (base !== 0) return { added: this.#vouchedOf(hostId, added), any: added.length > 0 };
     const bits = this.#bits(have);
-    if (bits === undefined) return false;
-    this.setHave(hostId, bits);
-    return bits.count > 0;
+    if (bits === undefined) return { any: false };
+    return { holds: this.vouchedBits(hostId, bits), any: bits.count > 0 };
   }
 
   #bits(have: Uint8Array | undefined): Bitfield | undefined {

@@ -41,6 +41,11 @@ export class TaskContent {
     return this.#sources;
   }
 
+  /** Whether anybody may read it at a source, without credentials. */
+  get isOpen(): boolean {
+    return this.audience === 'public' && this.#sources.some(({ credentials }) => !credentials);
+  }
+
   /** Scheme, host and port of the first source. */
   get origin(): string | undefined {
     const [source] = this.#sources;

@@ -3,11 +3,13 @@ import { packHashes } from '../../../core/hash-page.ts';
 import type { HostId } from '../../../core/ids.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import type { Lease, LeaseSet } from '../../../core/sync-messages.ts';
+import type { Synced } from '../../../scheduling/ledger.ts';
 import { SUBJECTS } from '../../../transport/subjects.ts';
 import type { SchedulerWorld } from '../world.ts';
 import type { TaskClaim } from './claim.ts';
 import type { TaskContent } from './content.ts';
 import { TaskPeer } from './peer.ts';
+import type { TaskWord } from './word.ts';
 
 /** Of so many sets one names parents beside those of its leases, once there are any. */
 const SETS_PER_BOOK = 8;
@@ -17,15 +19,12 @@ const PUSHES = 4;
 const CALLS = 2;
 const CALL_MS = 500;
 
-/** What the task's own state adds to the set of a host. */
-type Word = Pick<LeaseSet, 'error' | 'samples' | 'probe' | 'state'>;
-
 interface TaskLeasesOptions {
   readonly world: SchedulerWorld;
   readonly content: TaskContent;
   readonly claim: TaskClaim;
   readonly peers: ReadonlyMap<HostId, TaskPeer>;
-  readonly wordFor: (hostId: HostId, peer: TaskPeer) => Word;
+  readonly word: TaskWord;
 }
 
 /** What hosts are given: leases in answer to a sync, or pushed to those that others made wait or that are wanted. */
@@ -41,9 +40,8 @@ export class TaskLeases {
   }
 
   /** Gives a host as much as it can take; `urgent` is the piece it starves for. */
-  grant(hostId: HostId, peer: TaskPeer, urgent?: number): void {
-    if (!peer.wants) return;
-    this.#options.claim.ledger.grant(hostId, {
+  grant(synced: Synced, peer: TaskPeer, urgent?: number): readonly Lease[] {
+    return synced.grant({
       nowMs: this.#options.world.clock.now(),
       slots: peer.freeSlots,
       bytesPerSec: peer.transferBytesPerSec,
@@ -54,7 +52,7 @@ export class TaskLeases {
 
   /** The whole set of a host, and the hashes from `hashCursor` on, which was counted under `seenEpoch`. */
   setFor(hostId: HostId, peer: TaskPeer, hashCursor: number, seenEpoch: number): LeaseSet {
-    const { world, content, claim, wordFor } = this.#options;
+    const { world, content, claim, word } = this.#options;
     const { epoch } = world;
     peer.setNumber += 1;
     const leases = claim.ledger.leasesOf(hostId).slice(0, 1024);
@@ -76,7 +74,7 @@ export class TaskLeases {
       etag: content.probed?.etag,
       ranges: content.probed?.ranges,
       mediaType: content.probed?.mediaType,
-      ...wordFor(hostId, peer),
+      ...word.for(hostId, peer),
     };
   }
 
@@ -125,7 +123,8 @@ export class TaskLeases {
     const { world, content, claim, peers } = this.#options;
     if (content.pieceLength === undefined) return this.#pushProbe();
     let left = PUSHES;
-    for (const hostId of claim.ledger.idleChildren(world.clock.now())) {
+    for (const synced of claim.ledger.idleChildren(world.clock.now())) {
+      const hostId = synced.host;
       const peer = peers.get(hostId);
       if (hostId === except || peer?.wants !== true) continue;
       if (left === 0) return this.#nextRound();
@@ -135,28 +134,22 @@ export class TaskLeases {
       // What it said of its slots may be a while ago.
       const { downLimit, downUsed } = world.slots.host(hostId);
       peer.freeSlots = Math.max(peer.freeSlots, downLimit - downUsed);
-      this.grant(hostId, peer);
-      if (claim.ledger.leasesOf(hostId).length > 0) this.push(hostId, peer);
+      if (this.grant(synced, peer).length > 0) this.push(hostId, peer);
     }
   }
 
   /** Where the length is not known, the first host that may ask the origin now is told to. */
   #pushProbe(): void {
     for (const [hostId, peer] of this.#options.peers) {
-      if (this.#options.wordFor(hostId, peer).probe !== true) continue;
+      if (this.#options.word.for(hostId, peer).probe !== true) continue;
       return this.push(hostId, peer);
     }
-  }
-
-  /** Pushes nothing more. */
-  stop(): void {
-    this.#round?.();
   }
 
   /** Seeds are told of content that all may read; they join by syncing. */
   recruitSeeds(): void {
     const { world, content, claim, peers } = this.#options;
-    if (content.audience !== 'public' || !content.sources.some(({ credentials }) => !credentials)) return;
+    if (!content.isOpen) return;
     for (const { hostId, alive } of world.hosts.rows()) {
       if (alive.role !== 'seed' || peers.has(hostId) || claim.ledger.complete(hostId)) continue;
       this.#call(hostId, alive.incarnation);

@@ -2,12 +2,11 @@ import { randomInt } from '../../../core/clock.ts';
 import type { HostId, TaskId } from '../../../core/ids.ts';
 import type { SyncRequest } from '../../../core/sync-messages.ts';
 import type { SchedulerWorld } from '../world.ts';
+import type { TaskChart } from './chart.ts';
 import type { TaskClaim } from './claim.ts';
 
 /** Readers that samples are taken of at most. */
 const READERS = 16;
-/** A host that takes longer to read its samples is passed over for another. */
-const PATIENCE_MS = 30_000;
 
 /**
  * The whole contradicts the digest: pieces read again decide between a reader that passed on other bytes than the
@@ -17,26 +16,13 @@ export class Resampling {
   readonly #world: SchedulerWorld;
   readonly #taskId: TaskId;
   readonly #claim: TaskClaim;
-  #asked: { readonly hostId: HostId; readonly pieces: number[]; readonly untilMs: number } | undefined;
+  readonly #chart: TaskChart;
 
-  constructor(world: SchedulerWorld, taskId: TaskId, claim: TaskClaim) {
+  constructor(world: SchedulerWorld, taskId: TaskId, claim: TaskClaim, chart: TaskChart) {
     this.#world = world;
     this.#taskId = taskId;
     this.#claim = claim;
-  }
-
-  /** The pieces that a host is to read again. */
-  piecesFor(hostId: HostId): number[] | undefined {
-    return this.#asked?.hostId === hostId ? this.#asked.pieces : undefined;
-  }
-
-  lose(hostId: HostId): void {
-    if (this.#asked?.hostId === hostId) this.#asked = undefined;
-  }
-
-  /** The claim was dropped. */
-  reset(): void {
-    this.#asked = undefined;
+    this.#chart = chart;
   }
 
   /** Takes a host's word on the whole, or on its samples; returns whether the source is the one to blame. */
@@ -46,14 +32,13 @@ export class Resampling {
     mayReadOrigin: boolean,
   ): boolean {
     if (agreed.length + differed.length === 0) {
-      const nowMs = this.#world.clock.now();
-      if (this.#asked && this.#asked.untilMs > nowMs) return false;
+      if (this.#chart.isSampling) return false;
       if (!mayReadOrigin) return true;
-      this.#asked = { hostId, pieces: this.#choose(), untilMs: nowMs + PATIENCE_MS };
+      this.#chart.send({ type: 'samples.assigned', hostId, pieces: this.#choose() });
       return false;
     }
-    if (this.#asked?.hostId !== hostId) return false;
-    this.#asked = undefined;
+    if (this.#chart.samplesOf(hostId) === undefined) return false;
+    this.#chart.send({ type: 'samples.read', hostId });
     for (const piece of differed) this.#expose(piece);
     return differed.length === 0;
   }

@@ -1,10 +1,10 @@
 import { ShoalError, type WireError } from '../../../core/errors.ts';
 import type { HostId } from '../../../core/ids.ts';
 import type { SchedulerWorld } from '../world.ts';
+import type { TaskChart } from './chart.ts';
 import type { TaskClaim } from './claim.ts';
 import type { TaskContent } from './content.ts';
 import type { TaskPeer } from './peer.ts';
-import type { TaskProbe } from './probe.ts';
 
 /** Nothing to be got for this long, and the host is told why. */
 const STUCK_MS = 3_000;
@@ -15,20 +15,20 @@ export class StuckPeers {
   readonly #content: TaskContent;
   readonly #claim: TaskClaim;
   readonly #peers: ReadonlyMap<HostId, TaskPeer>;
-  readonly #probe: TaskProbe;
+  readonly #chart: TaskChart;
 
   constructor(
     world: SchedulerWorld,
     content: TaskContent,
     claim: TaskClaim,
     peers: ReadonlyMap<HostId, TaskPeer>,
-    probe: TaskProbe,
+    chart: TaskChart,
   ) {
     this.#world = world;
     this.#content = content;
     this.#claim = claim;
     this.#peers = peers;
-    this.#probe = probe;
+    this.#chart = chart;
   }
 
   /** Why nothing can be got for a host; undefined where something can, or might yet. */
@@ -50,7 +50,7 @@ export class StuckPeers {
 
   #isStuck(): boolean {
     if (this.#content.pieceLength !== undefined) return this.#claim.ledger.stuck;
-    if (this.#probe.isRunning) return false;
+    if (this.#chart.prober !== undefined) return false;
     return ![...this.#peers.values()].some(({ mayReadOrigin, wants }) => mayReadOrigin && wants);
   }
 }

@@ -1,6 +1,4 @@
-import type { Actor } from 'xstate';
-import type { Cancel } from '../../../core/clock.ts';
-import { ShoalError, toShoalError, type WireError } from '../../../core/errors.ts';
+import { ShoalError, type WireError } from '../../../core/errors.ts';
 import { unpackHashes } from '../../../core/hash-page.ts';
 import { digestOfTask, type HostId, type TaskId } from '../../../core/ids.ts';
 import { LIMITS } from '../../../core/limits.ts';
@@ -8,82 +6,66 @@ import type { LogCreated } from '../../../core/log-messages.ts';
 import { pieceLengthFor } from '../../../core/piece.ts';
 import type { Probed } from '../../../core/probed.ts';
 import type { Source } from '../../../core/source.ts';
-import type { LeaseSet, SyncReply, SyncRequest, TaskState } from '../../../core/sync-messages.ts';
-import type { taskMachine } from '../../../machines/scheduler/task.ts';
+import type { PieceFailure, SyncReply, SyncRequest, TaskState } from '../../../core/sync-messages.ts';
+import type { Joined, Synced } from '../../../scheduling/ledger.ts';
 import { Holdings } from '../holdings.ts';
 import type { TaskLog } from '../task-log.ts';
 import type { SchedulerWorld } from '../world.ts';
+import { TaskChart } from './chart.ts';
 import { TaskClaim } from './claim.ts';
 import { TaskContent } from './content.ts';
 import { TaskLeases } from './leases.ts';
-import { createTaskMachine } from './machine.ts';
 import { TaskPeer } from './peer.ts';
-import { TaskProbe } from './probe.ts';
+import { TaskRecords } from './records.ts';
 import { Resampling } from './resampling.ts';
-import { TaskStory } from './story.ts';
 import { StuckPeers } from './stuck-peers.ts';
 import { originReasons, peerRows, type TaskRow, taskRow } from './view.ts';
+import { TaskWord } from './word.ts';
 
 /** One task in the scheduler that owns its partition: takes syncs, gives leases. */
 export class TaskActor {
   readonly taskId: TaskId;
   readonly #world: SchedulerWorld;
-  readonly #actor: Actor<typeof taskMachine>;
+  readonly #chart: TaskChart;
   readonly #content: TaskContent;
   readonly #claim: TaskClaim;
   readonly #peers = new Map<HostId, TaskPeer>();
-  readonly #probe: TaskProbe;
   readonly #resampling: Resampling;
-  readonly #stuck: StuckPeers;
   readonly #leases: TaskLeases;
-  readonly #story: TaskStory;
-  #idleTimer: Cancel | undefined;
+  readonly #records: TaskRecords;
 
   constructor(world: SchedulerWorld, log: TaskLog, taskId: TaskId) {
     this.#world = world;
     this.taskId = taskId;
-    this.#content = new TaskContent(taskId);
-    this.#claim = new TaskClaim(world, this.#content);
-    this.#probe = new TaskProbe(world.clock, this.#claim.reads);
-    this.#resampling = new Resampling(world, taskId, this.#claim);
-    this.#story = new TaskStory(world, log, this.#content, this.#claim);
-    this.#stuck = new StuckPeers(world, this.#content, this.#claim, this.#peers, this.#probe);
-    this.#leases = new TaskLeases({
-      world,
-      content: this.#content,
-      claim: this.#claim,
-      peers: this.#peers,
-      wordFor: (hostId, peer) => this.#wordFor(hostId, peer),
-    });
-    this.#claim.onFree = () => this.#leases.pushSoon();
-    this.#actor = createTaskMachine({
-      recordCreated: () => this.#story.created(),
-      recordManifest: () => this.#story.manifest(),
-      recordFailed: (error) => this.#story.failed(error),
-      recordRetired: () => this.#retire(),
-      startIdleTimer: () => this.#startIdleTimer(),
-      stopIdleTimer: () => this.#idleTimer?.(),
-    });
-    this.#actor.subscribe({
-      error: (error) => world.log.error({ taskId, err: toShoalError(error) }, 'task actor crashed'),
-    });
-    this.#actor.start();
+    const content = new TaskContent(taskId);
+    const claim = new TaskClaim(world, content);
+    const peers = this.#peers;
+    this.#content = content;
+    this.#claim = claim;
+    this.#records = new TaskRecords(world, log, content, claim);
+    this.#chart = new TaskChart(world, taskId, { records: this.#records, reads: claim.reads, claim });
+    this.#resampling = new Resampling(world, taskId, claim, this.#chart);
+    const stuck = new StuckPeers(world, content, claim, peers, this.#chart);
+    const word = new TaskWord(world, claim, this.#chart, stuck);
+    this.#leases = new TaskLeases({ world, content, claim, peers, word });
+    claim.onFree = () => this.#leases.pushSoon();
   }
 
   get state(): TaskState {
-    return this.#actor.getSnapshot().value;
+    return this.#chart.state;
   }
 
   get ended(): boolean {
-    return this.#actor.getSnapshot().status !== 'active';
+    return this.#chart.ended;
   }
 
   get error(): WireError | undefined {
-    return this.#actor.getSnapshot().context.error;
+    return this.#chart.error;
   }
 
   /** Takes up what the log and the hosts know of the task. */
   recover(created: LogCreated | undefined, hashes: readonly Uint8Array[]): void {
+    this.#chart.send({ type: 'log.read' });
     if (created) {
       for (const source of created.sources) this.#content.addSource(source);
       if (created.probed) this.#learn(created.probed);
@@ -106,8 +88,7 @@ export class TaskActor {
       return;
     const bits = Holdings.bits(holding, pieces);
     if (bits === undefined) return;
-    this.#join(hostId, false, false);
-    this.#claim.setHave(hostId, bits);
+    this.#join(hostId, false, false).hold(this.#claim.vouchedBits(hostId, bits));
   }
 
   /** It is known what the hosts hold: the rest may be read from the origin. */
@@ -122,8 +103,7 @@ export class TaskActor {
   lose(hostId: HostId): void {
     this.#claim.lose(hostId);
     this.#peers.delete(hostId);
-    this.#probe.end(hostId);
-    this.#resampling.lose(hostId);
+    this.#chart.send({ type: 'host.lost', hostId });
   }
 
   /** The host that resolved the URL told what it learnt, and reads the first bytes right now. */
@@ -133,17 +113,24 @@ export class TaskActor {
     const { pieceLength, pieces = 1 } = this.#content;
     // A host that has synced already says itself what it reads.
     if (readingBytes === 0 || pieceLength === undefined || this.#peers.has(hostId)) return;
-    this.#join(hostId, true, true);
     const count = Math.min(pieces, Math.ceil(readingBytes / pieceLength));
     const running = Array.from({ length: count }, (_, piece) => piece);
     const nowMs = this.#world.clock.now();
-    this.#claim.ledger.reconcile(hostId, { running, queued: [], seenNumber: 0, nowMs });
+    this.#join(hostId, true, true).sync({ running, queued: [], seenNumber: 0, nowMs });
   }
 
-  #join(hostId: HostId, mayReadOrigin: boolean, wants: boolean): void {
+  #join(hostId: HostId, canReadOrigin: boolean, wants: boolean): Joined {
     const { hosts } = this.#world;
     const zone = hosts.get(hostId)?.alive.zone;
-    this.#claim.ledger.join(hostId, { role: hosts.role(hostId), zone, mayReadOrigin, wants });
+    const mayReadOrigin = this.#mayReadOrigin(hostId, canReadOrigin);
+    return this.#claim.ledger.join(hostId, { role: hosts.role(hostId), zone, mayReadOrigin, wants });
+  }
+
+  /** Where the origin is left to seeds, others read only what a seed has no credentials for. */
+  #mayReadOrigin(hostId: HostId, canReadOrigin: boolean): boolean {
+    const { originReaders, hosts } = this.#world;
+    if (originReaders === 'all' || !this.#content.isOpen) return canReadOrigin;
+    return canReadOrigin && hosts.role(hostId) === 'seed';
   }
 
   // --- sync ---
@@ -157,67 +144,53 @@ export class TaskActor {
     if (weight === 'baseless') return { status: 'full', epoch: this.#world.epoch };
     if (weight === 'new') {
       this.#peers.set(hostId, peer);
-      const added = this.#take(hostId, peer, request);
+      const { synced, any } = this.#take(hostId, peer, request);
       if (peer.wants && known === undefined) this.#leases.recruitSeeds();
       if (peer.wants) this.#leases.callHolders();
       if (!peer.wants) this.#rest(hostId, peer);
-      else if (this.state === 'idle') this.#actor.send({ type: 'work.began' });
-      this.#grant(hostId, peer, request.urgent);
-      if (added) this.#leases.pushToIdle(hostId);
+      else if (this.state === 'idle') this.#chart.send({ type: 'work.began' });
+      if (peer.wants && this.state !== 'failed') this.#leases.grant(synced, peer, request.urgent);
+      if (any) this.#leases.pushToIdle(hostId);
     }
     const set = this.#leases.setFor(hostId, peer, request.hashCursor, request.seen.epoch);
     const intervalMs = Math.max(LIMITS.syncMinIntervalMs, Math.ceil(LIMITS.syncPerHostMs * this.#peers.size));
     return { status: 'ok', seq: request.seq, intervalMs, ...set };
   }
 
-  /** Applies a sync; returns whether the host holds pieces that it did not before. */
-  #take(hostId: HostId, peer: TaskPeer, request: SyncRequest): boolean {
+  /** Applies a sync; tells whether the host holds anything that it did not say before. */
+  #take(hostId: HostId, peer: TaskPeer, request: SyncRequest): { synced: Synced; any: boolean } {
     const nowMs = this.#world.clock.now();
     const sameEpoch = request.seen.epoch === this.#world.epoch;
-    const { mayReadOrigin, running, queued, wants } = request;
+    const { running, queued, wants, failures, mismatch } = request;
     for (const source of request.sources) this.#content.addSource(source);
     if (request.probed) this.#probed(hostId, peer, request.probed);
     if (request.pieceLength !== undefined) this.#setGeometry(request.length, request.pieceLength);
-    peer.mayReadOrigin = mayReadOrigin;
+    peer.mayReadOrigin = this.#mayReadOrigin(hostId, request.mayReadOrigin);
     // A scheduler just born leases nothing from the origin before it has heard what the hosts hold.
-    this.#join(hostId, mayReadOrigin && nowMs >= this.#world.recoveredAtMs, wants);
+    const joined = this.#join(hostId, request.mayReadOrigin && nowMs >= this.#world.recoveredAtMs, wants);
     peer.inherit(request, sameEpoch);
-    if (this.#claim.takeHashes(hostId, peer, request)) this.#story.hashesCame();
-    const added = this.#claim.takeHave(hostId, request);
-    for (const failure of request.failures) {
-      if (failure.count > 0) this.#claim.ledger.fail(hostId, failure, nowMs);
-      if (failure.parent === 'origin')
-        this.#originFailed(hostId, peer, failure.reason, failure.error as WireError | undefined);
-    }
-    if (request.mismatch && this.#resampling.blamesSource(hostId, request.mismatch, mayReadOrigin)) {
-      this.#dropSource();
-    }
+    if (this.#claim.takeHashes(hostId, peer, request)) this.#records.hashesCame();
+    const { any, ...holdings } = this.#claim.holdings(hostId, request);
     const seenNumber = sameEpoch ? request.seen.number : 0;
-    this.#claim.ledger.reconcile(hostId, { running, queued, seenNumber, nowMs });
+    const failed = failures.filter(({ count }) => count > 0);
+    const synced = joined.sync({ ...holdings, failures: failed, running, queued, seenNumber, nowMs });
+    for (const failure of failures) {
+      if (failure.parent === 'origin') this.#originFailed(hostId, peer, failure);
+    }
+    if (mismatch && this.#resampling.blamesSource(hostId, mismatch, request.mayReadOrigin))
+      this.#dropSource();
     peer.synced(request, nowMs);
-    return added;
-  }
-
-  #grant(hostId: HostId, peer: TaskPeer, urgent?: number): void {
-    if (this.state !== 'failed') this.#leases.grant(hostId, peer, urgent);
-  }
-
-  #wordFor(hostId: HostId, peer: TaskPeer): Pick<LeaseSet, 'error' | 'samples' | 'probe' | 'state'> {
-    const failed = this.state === 'failed' ? this.error : undefined;
-    const error = failed ?? this.#stuck.errorFor(peer);
-    const samples = this.#resampling.piecesFor(hostId);
-    const probe = this.#shouldProbe(hostId, peer) || undefined;
-    return { error, samples, probe, state: this.state };
+    return { synced, any };
   }
 
   /** A host has all it wanted, or gave up: what it holds stays known while it lives. */
   #rest(hostId: HostId, peer: TaskPeer): void {
-    this.#probe.end(hostId);
+    this.#chart.send({ type: 'probe.ended', hostId });
     const bits = this.#claim.ledger.bits(hostId);
     if (bits === undefined || bits.count === 0) return;
     if (bits.complete && !peer.delivered && peer.received.origin + peer.received.peers > 0) {
       peer.delivered = true;
-      this.#story.delivered(hostId, peer);
+      this.#records.delivered(hostId, peer);
     }
     const holding = bits.complete ? 'complete' : bits.toBytes();
     this.#world.holdings.set(this.taskId, hostId, holding, this.#content.audience);
@@ -227,7 +200,7 @@ export class TaskActor {
 
   #probed(hostId: HostId, peer: TaskPeer, probed: Probed): void {
     peer.probes = true;
-    this.#probe.end(hostId);
+    this.#chart.send({ type: 'probe.ended', hostId });
     this.#learn(probed);
   }
 
@@ -241,39 +214,30 @@ export class TaskActor {
     const news = this.#content.setGeometry(length, pieceLength);
     if (news === undefined) return;
     if (length !== undefined) this.#claim.ledger.setGeometry({ length, pieceLength });
-    if (news === 'length') return this.#story.created();
-    this.#actor.send({ type: 'geometry.known' });
+    if (news === 'length') return this.#chart.send({ type: 'length.known' });
+    this.#chart.send({ type: 'geometry.known' });
     this.#holdAll();
-  }
-
-  #shouldProbe(hostId: HostId, peer: TaskPeer): boolean {
-    if (this.#content.pieceLength !== undefined || !peer.wants || this.state === 'failed') return false;
-    if (this.#world.clock.now() < this.#world.recoveredAtMs || !peer.mayReadOrigin) return false;
-    if (!this.#probe.assign(hostId)) return false;
-    this.#actor.send({ type: 'probe.assigned' });
-    return true;
   }
 
   // --- failures ---
 
-  #originFailed(hostId: HostId, peer: TaskPeer, reason: string, error: WireError | undefined): void {
-    if (error) peer.error = error;
-    this.#probe.end(hostId);
+  #originFailed(hostId: HostId, peer: TaskPeer, { reason, error }: PieceFailure): void {
+    if (error) peer.error = error as WireError;
+    this.#chart.send({ type: 'probe.ended', hostId });
     if (reason !== 'origin-changed' || digestOfTask(this.taskId) !== undefined) return;
     this.#refute(new ShoalError('ERR_TASK_CHANGED', 'the origin has other content now'));
   }
 
   #refute(error: ShoalError): void {
-    this.#actor.send({ type: 'content.refuted', error: error.toWire() });
+    this.#chart.send({ type: 'content.refuted', error: error.toWire() });
   }
 
   /** The source has other content than the digest says: it is banned, and the next one begins from nothing. */
   #dropSource(): void {
     const source = this.#content.dropSource();
-    if (source) this.#story.banned(source);
+    if (source) this.#records.banned(source);
     this.#claim.drop();
-    this.#resampling.reset();
-    if (this.#content.sources.length > 0) return this.#actor.send({ type: 'claim.dropped' });
+    if (this.#content.sources.length > 0) return this.#chart.send({ type: 'claim.dropped' });
     const message = `no source gives content of ${digestOfTask(this.taskId) ?? this.taskId}`;
     this.#refute(new ShoalError('ERR_DIGEST_MISMATCH', message));
   }
@@ -299,29 +263,15 @@ export class TaskActor {
     for (const [hostId, peer] of this.#peers) {
       if (peer.isSilent(nowMs)) {
         peer.wants = false;
-        ledger.reconcile(hostId, { running: [], queued: [], seenNumber: peer.setNumber, nowMs });
+        ledger.release(hostId, peer.setNumber, nowMs);
       }
       working ||= peer.wants;
     }
-    if (!working) this.#actor.send({ type: 'work.ended' });
-  }
-
-  #startIdleTimer(): void {
-    this.#idleTimer?.();
-    this.#idleTimer = this.#world.clock.after(LIMITS.idleActorMs, () =>
-      this.#actor.send({ type: 'idle.expired' }),
-    );
+    if (!working) this.#chart.send({ type: 'work.ended' });
   }
 
   remove(): void {
-    this.#actor.send({ type: 'remove' });
-  }
-
-  #retire(): void {
-    for (const hostId of this.#claim.ledger.hosts()) this.#claim.ledger.leave(hostId);
-    // Each leave may have freed a slot.
-    this.#leases.stop();
-    this.#story.retired();
+    this.#chart.send({ type: 'remove' });
   }
 
   // --- views ---

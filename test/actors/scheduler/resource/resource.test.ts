@@ -283,3 +283,36 @@ test('a task that a strong ETag names is pointed to whatever a host says of it',
   found(A, 1, version(1));
   expect(ask(B, 1, { brokenOff: version(1), maxStaleMs: 60_000 })).toMatchObject({ taskId: version(1) });
 });
+
+test('a host that is gone is replaced at once by the next who asks, and nobody by one that was not sent', () => {
+  const { ask, resource } = watched();
+  ask(A, 1);
+  resource.lose(B);
+  expect(ask(C, 1)).toMatchObject({ status: 'wait' });
+  resource.lose(A);
+  expect(ask(C, 1)).toEqual({ status: 'ask-origin' });
+});
+
+test('what a host tells that was given up does not end the flight of the one sent instead', () => {
+  for (const answered of [true, false]) {
+    const { ask, found, failed, pass } = watched();
+    ask(A, 1);
+    pass(15_001);
+    expect(ask(B, 1)).toMatchObject({ status: 'ask-origin' });
+    if (answered) found(A, 1, version(1));
+    else failed(A, 1, NOT_FOUND);
+    expect(ask(C, 1)).toMatchObject({ status: 'wait' });
+    found(B, 1, version(2));
+    expect(ask(C, 1)).toMatchObject({ status: 'ask-origin' });
+  }
+});
+
+test('a task whose one stream broke off is not given to those either to whom an old answer would do', () => {
+  const { ask, found } = watched();
+  const plain: Probed = { length: 5, ranges: false, audience: 'public' };
+  ask(A, 1);
+  found(A, 1, version(1), plain);
+  ask(B, 1, { brokenOff: version(1) });
+  expect(found(B, 1, version(1), plain)).toMatchObject({ taskId: version(1) });
+  expect(ask(C, 1, { maxStaleMs: 60_000 })).toEqual({ status: 'ask-origin' });
+});

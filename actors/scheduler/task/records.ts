@@ -12,7 +12,7 @@ import type { TaskPeer } from './peer.ts';
 const MANIFEST_MS = 1_000;
 
 /** What is told of a task: to the log, so that another scheduler can take it up, and as events. */
-export class TaskStory {
+export class TaskRecords {
   readonly #world: SchedulerWorld;
   readonly #log: TaskLog;
   readonly #content: TaskContent;
@@ -67,10 +67,10 @@ export class TaskStory {
     this.#world.log.warn({ taskId, source: url }, 'source contradicts the digest; banned');
   }
 
-  failed(error: WireError | undefined): void {
+  failed(error: WireError): void {
     const { taskId } = this.#content;
     const { emit, epoch, clock } = this.#world;
-    if (error) emit('task.failed', taskId, { taskId, error: { code: error.code, message: error.message } });
+    emit('task.failed', taskId, { taskId, error: { code: error.code, message: error.message } });
     this.#log.failed(taskId, { epoch, atMs: clock.wall(), error });
   }
 
