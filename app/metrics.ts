@@ -132,7 +132,6 @@ export function openSchedulerMetrics(): MetricsOf<SchedulerMetrics> {
     buckets: SYNC_SECONDS,
     registers: [registry],
   });
-  const leases = counter(registry, 'shoal_leases_total', 'Leases given, by kind of parent.', ['parent']);
   const metrics: SchedulerMetrics = {
     known(taskCount, hostCount) {
       tasks.set(taskCount);
@@ -142,7 +141,6 @@ export function openSchedulerMetrics(): MetricsOf<SchedulerMetrics> {
       syncs.inc();
       seconds.observe(durationMs / 1000);
     },
-    leased: (parent, count) => leases.inc({ parent }, positive(count)),
     busState: busState(registry),
   };
   return textOf(metrics, registry);

@@ -3,6 +3,7 @@ import { accessSync, constants, realpathSync, rmSync, statSync } from 'node:fs';
 import { chmod, copyFile, open, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ShoalError } from '../core/errors.ts';
+import { onAbort } from '../core/on-abort.ts';
 import { type Filling, FollowCopy } from './follow-copy.ts';
 
 /** The file a download goes to: it appears whole, or not at all; what was there before is replaced at that moment. */
@@ -167,15 +168,14 @@ function errnoOf(error: unknown): string | undefined {
 
 /** A copy cannot be stopped: what it wrote is removed by `undo` once it has ended, should it have been too early before. */
 async function untilAborted<T>(work: Promise<T>, signal: AbortSignal, undo: () => void): Promise<T> {
-  let onAbort = (): void => undefined;
+  let unlisten = (): void => undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
+    unlisten = onAbort(signal, () => reject(signal.reason as Error));
   });
   try {
     return await Promise.race([work, aborted]);
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    unlisten();
     if (signal.aborted) void work.catch(() => undefined).then(undo);
     else work.catch(() => undefined);
   }

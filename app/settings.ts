@@ -125,7 +125,7 @@ export const SETTINGS = {
   ),
   'proxy-rules': setting(
     proxyRules.default([]),
-    'Rules of the forward proxy, before the default ones: which requests go through the swarm; the first that matches wins.',
+    'Rules of the forward proxy, before the default ones: which requests go through the swarm; the first that matches wins. Patterns are RE2’s.',
     { scope: 'host', value: 'JSON', defaultText: 'none of its own' },
   ),
   'proxy-ca-cert': setting(

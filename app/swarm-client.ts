@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { ShoalError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
+import { onAbort } from '../core/on-abort.ts';
 import type { Bus } from '../transport/bus.ts';
 import { connectNatsBus } from '../transport/nats-bus.ts';
 import type { NatsConfig } from './config.ts';
@@ -37,19 +38,18 @@ function connected(bus: Bus, signal: AbortSignal | undefined): Promise<void> {
     const settle = (error?: unknown): void => {
       clearTimeout(timer);
       subscription.close();
-      signal?.removeEventListener('abort', onAbort);
+      unlisten();
       if (error === undefined) resolve();
       else reject(error);
     };
-    const onAbort = () => settle(signal?.reason);
     const timer = setTimeout(() => {
       settle(new ShoalError('ERR_BUS_UNAVAILABLE', `NATS does not answer in ${CONNECT_MS / 1000} s`));
     }, CONNECT_MS);
     const subscription = bus.onState((state) => {
       if (state === 'connected') settle();
     });
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const unlisten = onAbort(signal, () => settle(signal?.reason));
     if (bus.state === 'connected') settle();
-    else if (signal?.aborted) onAbort();
+    else if (signal?.aborted) settle(signal.reason);
   });
 }

@@ -3,6 +3,7 @@ import { openOutput } from '../app/output.ts';
 import type { GetRequest } from '../core/download.ts';
 import { ShoalError } from '../core/errors.ts';
 import { looksLikeDigest, parseDigest } from '../core/ids.ts';
+import { onAbort } from '../core/on-abort.ts';
 import { parseSourceUrl } from '../core/source.ts';
 import { formatDuration, parseDuration } from '../core/units.ts';
 import { getWays } from './get-ways.ts';
@@ -66,8 +67,7 @@ const GRACE_MS = 2_000;
 /** What was told to stop and does not is left alone. */
 function withinGrace<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onAbort = () => void setTimeout(() => reject(signal.reason as Error), GRACE_MS);
-    signal.addEventListener('abort', onAbort, { once: true });
+    onAbort(signal, () => void setTimeout(() => reject(signal.reason as Error), GRACE_MS));
     work.then(resolve, reject);
   });
 }

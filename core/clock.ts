@@ -1,3 +1,5 @@
+import { onAbort } from './on-abort.ts';
+
 /** Cancels a timer; calling it after the timer fired does nothing. */
 export type Cancel = () => void;
 
@@ -27,14 +29,13 @@ export function randomInt(random: Random, below: number): number {
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason as Error);
-    const onAbort = () => {
-      cancel();
-      reject(signal?.reason as Error);
-    };
     const cancel = clock.after(delayMs, () => {
-      signal?.removeEventListener('abort', onAbort);
+      unlisten();
       resolve();
     });
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const unlisten = onAbort(signal, () => {
+      cancel();
+      reject(signal?.reason as Error);
+    });
   });
 }

@@ -71,7 +71,6 @@ export const ERRORS = {
     false,
   ),
   ERR_BUS_CONFLICT: system(409, 75, 'Try again; somebody else changed the entry first.'),
-  ERR_SCHED_NOT_OWNER: system(421, 75, 'Try again; another scheduler owns this partition now.'),
   ERR_TASK_ID_INVALID: user(
     400,
     2,
@@ -83,7 +82,6 @@ export const ERRORS = {
     'Look at `shoal task ls`, or give the URL so that an origin can be asked.',
   ),
   ERR_TASK_CHANGED: system(409, 75, 'The origin replaced the content during the download: get it again.'),
-  ERR_TASK_FAILED: system(502, 1, 'Look at `shoal task show` for the reason, then try again.'),
   ERR_TASK_RANGE: user(416, 2, 'Ask for bytes within the length of the content, which is given above.'),
   ERR_DIGEST_INVALID: user(400, 2, 'Give a digest as sha256:<64 hex digits> or sha512:<128 hex digits>.'),
   ERR_DIGEST_MISMATCH: user(

@@ -70,9 +70,8 @@ export const fetchReplySchema = z.object({
   known: z.int().min(0).max(ORDER_ITEMS),
   done: uint,
   failed: uint,
-  /** Sum of the lengths that are known, and how many those are. */
+  /** Sum of the lengths that are known. */
   length: uint,
-  lengths: uint,
   doneBytes: uint,
   bytes: bytesBySource,
   states: z.array(itemStateSchema).max(ORDER_STATES),

@@ -21,7 +21,6 @@ export const PARTITIONS = 64;
 const TASK_ID = /^(?:sha256-[0-9a-f]{64}|sha512-[0-9a-f]{128}|url-[0-9a-f]{64})$/;
 const HOST_ID = /^[0-9a-f]{32}$/;
 const RESOURCE_ID = /^[0-9a-f]{64}$/;
-const SCHEDULER_ID = /^[0-9a-f]{16}$/;
 const DIGEST = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
 
 export function isTaskId(text: string): text is TaskId {
@@ -34,10 +33,6 @@ export function isHostId(text: string): text is HostId {
 
 export function isResourceId(text: string): text is ResourceId {
   return RESOURCE_ID.test(text);
-}
-
-export function isSchedulerId(text: string): text is SchedulerId {
-  return SCHEDULER_ID.test(text);
 }
 
 /** Whether the text is a digest as it is written in full, in lower case. */

@@ -1,7 +1,11 @@
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** Every bound and time limit of Shoal that is not a setting, in one place. */
+/**
+ * The bounds and time limits that are no settings and that folders share: what the protocol holds hosts and schedulers
+ * to, how they schedule, and how they notice that another is gone. What one folder alone keeps to stands in its own table
+ * (`BOUNDS`, `ORIGIN_LIMITS`, `FORWARD_LIMITS`, `MIRROR_LIMITS`), and what one file alone keeps to at its top.
+ */
 export const LIMITS = {
   /** No message on the bus exceeds this. */
   messageBytes: 256 * KIB,

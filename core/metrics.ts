@@ -48,8 +48,6 @@ export interface SchedulerMetrics {
   known(tasks: number, hosts: number): void;
   /** A sync was answered. */
   synced(durationMs: number): void;
-  /** Leases given. */
-  leased(parent: 'origin' | 'peer', count: number): void;
   busState(state: BusGaugeState): void;
 }
 
@@ -71,6 +69,5 @@ export const silentHostMetrics: HostMetrics = {
 export const silentSchedulerMetrics: SchedulerMetrics = {
   known() {},
   synced() {},
-  leased() {},
   busState() {},
 };

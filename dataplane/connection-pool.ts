@@ -1,5 +1,6 @@
 import { ShoalError } from '../core/errors.ts';
 import type { HostAddress } from '../core/host.ts';
+import { onAbort } from '../core/on-abort.ts';
 import { BOUNDS } from './bounds.ts';
 import { cancelled, PeerConnection, type PeerTimes } from './peer-connection.ts';
 
@@ -105,7 +106,7 @@ export class ConnectionPool {
     return new Promise((resolve, reject) => {
       const settle = () => {
         clearTimeout(timer);
-        signal.removeEventListener('abort', onAbort);
+        unlisten();
         this.#waiting.delete(waiter);
       };
       const waiter: Waiter = {
@@ -119,11 +120,10 @@ export class ConnectionPool {
           reject(error);
         },
       };
-      const onAbort = () => waiter.refuse(cancelled(signal));
       const timer = setTimeout(() => {
         waiter.refuse(new ShoalError('ERR_PEER_BUSY', `all connections to host ${parent.hostId} are in use`));
       }, this.#options.times.firstByteMs);
-      signal.addEventListener('abort', onAbort, { once: true });
+      const unlisten = onAbort(signal, () => waiter.refuse(cancelled(signal)));
       this.#waiting.add(waiter);
     });
   }

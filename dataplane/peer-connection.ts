@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { ShoalError } from '../core/errors.ts';
 import type { HostAddress } from '../core/host.ts';
+import { onAbort } from '../core/on-abort.ts';
 import type { ByteSink } from './data-plane.ts';
 import { parseResponseHead, type ResponseHead } from './response-head.ts';
 
@@ -100,10 +101,10 @@ export class PeerConnection {
    */
   async exchange(request: string, onHead: OnHead, signal: AbortSignal): Promise<void> {
     this.#answered = false;
-    const onAbort = () => this.destroy(cancelled(signal));
-    signal.addEventListener('abort', onAbort, { once: true });
+    const cancel = () => this.destroy(cancelled(signal));
+    const unlisten = onAbort(signal, cancel);
     try {
-      if (signal.aborted) onAbort();
+      if (signal.aborted) cancel();
       await this.#opened.catch((error: unknown) => {
         throw signal.aborted ? cancelled(signal) : error;
       });
@@ -116,7 +117,7 @@ export class PeerConnection {
         this.#socket.write(request, 'latin1');
       });
     } finally {
-      signal.removeEventListener('abort', onAbort);
+      unlisten();
     }
   }
 

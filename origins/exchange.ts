@@ -1,4 +1,5 @@
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { onAbort } from '../core/on-abort.ts';
 import { type OriginConnections, timedOut } from './connections.ts';
 import type { OriginSink } from './origin.ts';
 
@@ -42,12 +43,11 @@ export function openExchange(
     const request = connections.request(url, method, headers);
     const stall = new Stall(connections.stallMs, request);
     let body: BodyPump | undefined;
-    const onAbort = () => request.destroy(asError(signal.reason));
+    const unlisten = onAbort(signal, () => request.destroy(asError(signal.reason)));
     const heard = () => {
-      signal.removeEventListener('abort', onAbort);
+      unlisten();
       stall.end();
     };
-    signal.addEventListener('abort', onAbort, { once: true });
     // A request is over only with its connection: what goes wrong after the headers is the body's.
     request.on('error', (error) => {
       heard();
@@ -124,8 +124,7 @@ class BodyPump {
     }
     this.#sink = sink;
     this.#limit = limit;
-    const onAbort = () => this.stop(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
+    const unlisten = onAbort(signal, () => this.stop(signal.reason));
     try {
       await new Promise<void>((resolve) => {
         this.#settle = resolve;
@@ -134,7 +133,7 @@ class BodyPump {
         else this.#start();
       });
     } finally {
-      signal.removeEventListener('abort', onAbort);
+      unlisten();
     }
     if (signal.aborted) throw signal.reason;
     if (this.#failure !== undefined) throw this.#failure;

@@ -85,24 +85,11 @@ export class Claims {
     return this.#pieces.get(piece)?.hash;
   }
 
-  /** Whether hosts contradicted each other on the piece and no further read has settled it. */
-  disputed(piece: number): boolean {
-    const claimed = this.#pieces.get(piece);
-    return claimed !== undefined && claimed.hash === undefined;
-  }
-
   /** Hosts that read the piece as it is believed. */
   claimants(piece: number): HostId[] {
     const claimed = this.#pieces.get(piece);
     const version = claimed?.versions.find(({ hash }) => hash === claimed.hash);
     return [...(version?.hosts ?? [])];
-  }
-
-  /** Hosts that read the piece otherwise than it is believed. */
-  dissenters(piece: number): HostId[] {
-    const claimed = this.#pieces.get(piece);
-    if (claimed?.hash === undefined) return [];
-    return claimed.versions.filter(({ hash }) => hash !== claimed.hash).flatMap(({ hosts }) => [...hosts]);
   }
 
   /** Forgets all that a host said; returns the pieces whose hash rested on its word alone, now without one. */

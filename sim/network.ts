@@ -1,4 +1,5 @@
 import type { Cancel, Clock } from '../core/clock.ts';
+import { onAbort } from '../core/on-abort.ts';
 
 /** A machine's place in the network: what it sends and what it receives go one after the other, each at its own rate. */
 export class SimNode {
@@ -94,6 +95,7 @@ class SimStream {
   #open = true;
   #broken = false;
   #idle: Cancel = () => {};
+  #unlisten: Cancel = () => {};
   #delivered: Promise<void> = Promise.resolve();
 
   constructor(network: SimNetwork, options: StreamOptions, settle: (outcome: Outcome) => void) {
@@ -114,12 +116,10 @@ class SimStream {
     const { signal } = this.#options;
     if (!this.to.up) return this.vanish();
     if (signal.aborted) return this.fail('aborted');
-    signal.addEventListener('abort', this.#onAbort, { once: true });
+    this.#unlisten = onAbort(signal, () => this.fail('aborted'));
     this.#watch();
     this.#pump();
   }
-
-  readonly #onAbort = () => this.fail('aborted');
 
   fail(fault: StreamFault | undefined): void {
     this.#end({ fault });
@@ -140,7 +140,7 @@ class SimStream {
     if (!this.#open) return false;
     this.#open = false;
     this.#idle();
-    this.#options.signal.removeEventListener('abort', this.#onAbort);
+    this.#unlisten();
     return true;
   }
 

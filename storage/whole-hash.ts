@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createBufferPool } from '../core/buffer-pool.ts';
+import { onAbort } from '../core/on-abort.ts';
 import type { StoredTask } from './store.ts';
 
 /** What is read at a time, into buffers that hashers of all tasks share. */
@@ -12,7 +13,7 @@ const BUFFERS = createBufferPool(512 * 1024, 8);
 export class WholeHasher {
   readonly #task: StoredTask;
   readonly #hash: Hash;
-  readonly #signal: AbortSignal | undefined;
+  readonly #unlisten: () => void;
   readonly #digest: Promise<string>;
   #resolve: (hex: string) => void = () => {};
   #reject: (error: unknown) => void = () => {};
@@ -24,15 +25,14 @@ export class WholeHasher {
   constructor(task: StoredTask, algorithm: 'sha256' | 'sha512', signal?: AbortSignal) {
     this.#task = task;
     this.#hash = createHash(algorithm);
-    this.#signal = signal;
     this.#digest = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
     // Whoever does not ask for the digest need not hear of its failure.
     this.#digest.catch(() => {});
+    this.#unlisten = onAbort(signal, () => this.#fail(signal?.reason));
     if (signal?.aborted) this.#fail(signal.reason);
-    else signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   /** Bytes hashed so far. */
@@ -88,18 +88,16 @@ export class WholeHasher {
     return (have.has(next) ? next : Math.max(0, next - 1)) * record.pieceLength;
   }
 
-  readonly #onAbort = () => this.#fail(this.#signal?.reason);
-
   #finish(): void {
     this.#ended = true;
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#unlisten();
     this.#resolve(this.#hash.digest('hex'));
   }
 
   #fail(error: unknown): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#unlisten();
     this.#reject(error);
   }
 }

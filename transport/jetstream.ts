@@ -4,6 +4,7 @@ import type { QueuedIterator } from '@nats-io/transport-node';
 import { ShoalError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Logger } from '../core/logger.ts';
+import { onAbort } from '../core/on-abort.ts';
 import { apiCode, isGone, isLate, isMadeByAnother, translated } from './jetstream-errors.ts';
 import type { NatsClient } from './nats-client.ts';
 import { drifted, type StreamDeclaration } from './streams.ts';
@@ -118,12 +119,12 @@ async function asked<R>(ask: () => Promise<R>): Promise<R> {
 export async function* within<T>(messages: QueuedIterator<T>, dropped: AbortSignal): AsyncGenerator<T> {
   const stop = () => messages.stop(new ShoalError('ERR_BUS_TIMEOUT', 'JetStream did not answer in time'));
   const timer = setTimeout(stop, LIMITS.busStoreMs);
-  dropped.addEventListener('abort', stop);
+  const unlisten = onAbort(dropped, stop);
   if (dropped.aborted) stop();
   try {
     yield* messages;
   } finally {
     clearTimeout(timer);
-    dropped.removeEventListener('abort', stop);
+    unlisten();
   }
 }

@@ -1,5 +1,6 @@
 import type { Cancel } from '../core/clock.ts';
 import { ShoalError } from '../core/errors.ts';
+import { onAbort } from '../core/on-abort.ts';
 import type { BusState, Directory, Subscription } from './bus.ts';
 import { MemoryDirectory } from './memory-directory.ts';
 import { type Listener, type MemorySwitch, STORE_PLACE } from './memory-hub.ts';
@@ -149,17 +150,16 @@ export class MemoryWire implements Wire {
     if (signal?.aborted) return Promise.reject(cancelled(signal));
     return new Promise<R>((resolve, reject) => {
       const fail = (error: ShoalError) => settle(error);
-      const onAbort = () => settle(cancelled(signal));
       const settle = (error: ShoalError | undefined, value?: R) => {
         if (!this.#pending.delete(fail)) return;
         cancel();
-        signal?.removeEventListener('abort', onAbort);
+        unlisten();
         if (error === undefined) resolve(value as R);
         else reject(error);
       };
       this.#pending.add(fail);
       const cancel = begin(settle);
-      signal?.addEventListener('abort', onAbort, { once: true });
+      const unlisten = onAbort(signal, () => settle(cancelled(signal)));
     });
   }
 }

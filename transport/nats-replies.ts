@@ -1,5 +1,6 @@
 import type { Msg } from '@nats-io/transport-node';
 import { ShoalError } from '../core/errors.ts';
+import { onAbort } from '../core/on-abort.ts';
 import { cancelled, unavailable } from './unavailable.ts';
 
 /** One thing that waits for messages on a reply subject. */
@@ -44,19 +45,18 @@ export class NatsReplies {
     return new Promise<R>((resolve, reject) => {
       const end = (outcome: R | ShoalError) => {
         clearTimeout(timer);
-        signal?.removeEventListener('abort', onAbort);
+        unlisten();
         waiting.close();
         if (outcome instanceof ShoalError) reject(outcome);
         else resolve(outcome);
       };
-      const onAbort = () => end(cancelled(signal));
       const take = (message: Msg) => {
         const outcome = options.take(message);
         if (outcome !== undefined) end(outcome);
       };
       const waiting = this.open(options.subject, take, end);
       const timer = setTimeout(() => end(options.late()), options.timeoutMs);
-      signal?.addEventListener('abort', onAbort, { once: true });
+      const unlisten = onAbort(signal, () => end(cancelled(signal)));
       try {
         options.send(waiting.reply);
       } catch (cause) {

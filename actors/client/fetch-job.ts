@@ -112,11 +112,10 @@ export class FetchJob {
 
   /** @param statesFrom the first item whose state is told; undefined: none is */
   reply(statesFrom: number | undefined, atMost: number): FetchReply {
-    const sum = { done: 0, failed: 0, length: 0, lengths: 0, doneBytes: 0, bytes: { ...NO_BYTES } };
+    const sum = { done: 0, failed: 0, length: 0, doneBytes: 0, bytes: { ...NO_BYTES } };
     for (const { state } of this.#rows) {
       if (state.state === 'done') sum.done += 1;
       if (state.state === 'failed') sum.failed += 1;
-      if (state.length !== undefined) sum.lengths += 1;
       sum.length += state.length ?? 0;
       sum.doneBytes += state.doneBytes;
       sum.bytes.origin += state.bytes.origin;

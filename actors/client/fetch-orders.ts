@@ -167,7 +167,6 @@ const NOTHING: FetchReply = {
   done: 0,
   failed: 0,
   length: 0,
-  lengths: 0,
   doneBytes: 0,
   bytes: { origin: 0, peers: 0, local: 0 },
   states: [],

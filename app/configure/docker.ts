@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { conflict, type FileEdit } from './edit.ts';
-import { addItem, jsonBox, removeItem } from './json-edit.ts';
+import { addItem, removeItem } from './json-edit.ts';
 import type { ProxyAddress } from './names.ts';
 import { block, withoutBlocks } from './toml-block.ts';
 
@@ -78,11 +78,9 @@ function putMirror(path: string, text: string, before: JsonObject, url: string):
   const { 'registry-mirrors': mirrors = [] } = before;
   if (!Array.isArray(mirrors)) throw conflict(path, '"registry-mirrors" is not a list');
   if (stringsOf(mirrors).some((mirror) => sameUrl(mirror, url))) return text;
-  const box = jsonBox(text);
-  const member = box.items.find(({ key }) => key === 'registry-mirrors');
   const value = JSON.stringify(url);
-  if (member === undefined) return addItem(text, box, `"registry-mirrors": [${value}]`, 'last');
-  return addItem(text, jsonBox(text, member.value), value, 'first');
+  if (!('registry-mirrors' in before)) return addItem(text, [], `"registry-mirrors": [${value}]`, 'last');
+  return addItem(text, ['registry-mirrors'], value, 'first');
 }
 
 function putProxies(path: string, text: string, before: JsonObject, url: string): string {
@@ -90,7 +88,7 @@ function putProxies(path: string, text: string, before: JsonObject, url: string)
   const there = before['proxies'];
   if (there === undefined) {
     const value = PROXY_KEYS.map((key) => `"${key}": ${JSON.stringify(url)}`).join(', ');
-    return addItem(next, jsonBox(next), `"proxies": { ${value} }`, 'last');
+    return addItem(next, [], `"proxies": { ${value} }`, 'last');
   }
   const proxies = objectOf(there);
   for (const key of PROXY_KEYS) {
@@ -98,10 +96,8 @@ function putProxies(path: string, text: string, before: JsonObject, url: string)
     if (proxies[key] !== undefined && proxies[key] !== '') {
       throw conflict(path, `"proxies" names another proxy already: ${key}`);
     }
-    const found = (): number => jsonBox(next).items.find((item) => item.key === 'proxies')?.value ?? 0;
-    const empty = jsonBox(next, found()).items.findIndex((item) => item.key === key);
-    if (empty >= 0) next = removeItem(next, jsonBox(next, found()), empty);
-    next = addItem(next, jsonBox(next, found()), `"${key}": ${JSON.stringify(url)}`, 'last');
+    next = removeItem(next, ['proxies', key]);
+    next = addItem(next, ['proxies'], `"${key}": ${JSON.stringify(url)}`, 'last');
   }
   return next;
 }
@@ -114,29 +110,17 @@ function takeAll(path: string, text: string, before: JsonObject, ours: z.infer<t
     const index = now['registry-mirrors'].indexOf(ours.mirror);
     const last = now['registry-mirrors'].length === 1 && before['registry-mirrors'] === undefined;
     if (index >= 0)
-      next = last ? without(next, ['registry-mirrors']) : without(next, ['registry-mirrors', index]);
+      next = last ? removeItem(next, ['registry-mirrors']) : removeItem(next, ['registry-mirrors', index]);
   }
   if (!ours.proxies) return next;
   for (const key of PROXY_KEYS) {
     const had = objectOf(before['proxies'])[key];
     if (had === ours.mirror || objectOf(now['proxies'])[key] !== ours.mirror) continue;
-    next = without(next, ['proxies', key]);
+    next = removeItem(next, ['proxies', key]);
   }
   const left = readObject(path, next)['proxies'];
   const empty = left !== undefined && Object.keys(objectOf(left)).length === 0;
-  return empty && before['proxies'] === undefined ? without(next, ['proxies']) : next;
-}
-
-function without(text: string, path: readonly (string | number)[]): string {
-  let box = jsonBox(text);
-  for (const [depth, step] of path.entries()) {
-    const index = typeof step === 'number' ? step : box.items.findIndex(({ key }) => key === step);
-    const item = box.items[index];
-    if (item === undefined) return text;
-    if (depth === path.length - 1) return removeItem(text, box, index);
-    box = jsonBox(text, item.value);
-  }
-  return text;
+  return empty && before['proxies'] === undefined ? removeItem(next, ['proxies']) : next;
 }
 
 function checked(path: string, text: string, expected: JsonObject): string {

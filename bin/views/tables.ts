@@ -1,22 +1,6 @@
-import Table from 'cli-table3';
+import { Table } from 'console-table-printer';
 
-const NOTHING = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '  ',
-};
+const NOTHING = { left: '', mid: '', right: '', other: '' };
 
 /** Columns without borders; numbers and sizes are easier to read to the right, so `right` names such columns. */
 export function tableText(
@@ -25,17 +9,21 @@ export function tableText(
   right: readonly number[] = [],
 ): string {
   const table = new Table({
-    head: [...head],
-    chars: NOTHING,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-    colAligns: head.map((_name, column) => (right.includes(column) ? 'right' : 'left')),
+    shouldDisableColors: true,
+    style: { headerTop: NOTHING, headerBottom: NOTHING, tableBottom: NOTHING, vertical: '' },
+    columns: head.map((title, column) => ({
+      name: String(column),
+      title,
+      alignment: right.includes(column) ? 'right' : 'left',
+    })),
   });
-  table.push(...rows.map((row) => row.map(printable)));
-  return `${table
-    .toString()
+  table.addRows(rows.map((row) => Object.fromEntries(row.map((cell, column) => [column, printable(cell)]))));
+  // A space stands on either side of each cell, and an empty line for each border.
+  const lines = table
+    .render()
     .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n')}\n`;
+    .filter((line) => line !== '');
+  return lines.map((line) => `${line.slice(1).trimEnd()}\n`).join('');
 }
 
 /** `name: value` lines, values below each other. */

@@ -1,4 +1,5 @@
 import { ShoalError, toShoalError } from '../../core/errors.ts';
+import { onAbort } from '../../core/on-abort.ts';
 import { RecentMap } from '../../core/recent-map.ts';
 import type { OriginReader } from '../probe.ts';
 import type { ConfiguredCredential, Credentials } from './credentials.ts';
@@ -167,9 +168,8 @@ function refusalKey(target: RegistryTarget, { hash }: ConfiguredCredential): str
 /** Waits with whoever else waits; rejects with the signal's reason when it aborts first. */
 function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    if (signal.aborted) reject(signal.reason);
+    const unlisten = onAbort(signal, () => reject(signal.reason));
+    work.then(resolve, reject).finally(unlisten);
   });
 }

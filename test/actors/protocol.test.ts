@@ -151,7 +151,7 @@ test('a lease set of an older epoch, and one older than one accepted, is refused
     sources: [],
     audience: 'public',
     state: 'failed',
-    error: { code: 'ERR_TASK_FAILED', message: 'a word of the past', retryable: false },
+    error: { code: 'ERR_INTERNAL', message: 'a word of the past', retryable: false },
     ranges: true,
   });
   const { hostId } = host(sim, 0);

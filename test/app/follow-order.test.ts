@@ -119,7 +119,7 @@ test('a host that is gone is given up after half a minute', async () => {
 test('a host that says it knows nothing, whatever it is sent, is given up', async () => {
   const world = openOrders();
   world.orders.stop();
-  const none = { known: 0, done: 0, failed: 0, length: 0, lengths: 0, doneBytes: 0, states: [] };
+  const none = { known: 0, done: 0, failed: 0, length: 0, doneBytes: 0, states: [] };
   const reply = { ...none, bytes: { origin: 0, peers: 0, local: 0 } };
   world.hub.bus('hostile').serve(SUBJECTS.fetch, { hostId: HOST }, () => reply);
   expect(await follow(world, orderFor(urls(1)))).toMatchObject({

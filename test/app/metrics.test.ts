@@ -35,16 +35,14 @@ test('a host counts bytes by source, reasons, results and slots', async () => {
   }
 });
 
-test('a scheduler counts syncs and leases, and two in one process do not mix', async () => {
+test('a scheduler counts syncs, and two in one process do not mix', async () => {
   const one = openSchedulerMetrics();
   const other = openSchedulerMetrics();
   one.metrics.known(4, 5);
   one.metrics.synced(0.4);
-  one.metrics.leased('origin', 2);
   const shown = await one.text();
   expect(shown).toContain('shoal_tasks 4');
   expect(shown).toContain('shoal_hosts 5');
   expect(shown).toContain('shoal_syncs_total 1');
-  expect(shown).toContain('shoal_leases_total{parent="origin"} 2');
   expect(await other.text()).toContain('shoal_syncs_total 0');
 });

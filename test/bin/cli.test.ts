@@ -236,7 +236,6 @@ test.each([
   ['ERR_SOURCE_REFUSED', 5],
   ['ERR_STORE_FULL', 6],
   ['ERR_SOURCE_UNAVAILABLE', 75],
-  ['ERR_TASK_FAILED', 1],
 ] as const)('%s ends a get with %d, and leaves no file', async (error, exit) => {
   await using at = await daemon(failing(error));
   const { code, stderr } = await shoal('get', URL_, '-o', at.file, '--dir', at.dir);

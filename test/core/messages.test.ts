@@ -169,7 +169,6 @@ const VALID: Record<string, readonly [z.ZodType, unknown]> = {
       done: 1,
       failed: 1,
       length: 5,
-      lengths: 1,
       doneBytes: 2,
       bytes: received,
       states: [{ state: 'failed', length: 5, doneBytes: 2, bytes: received, error }],

@@ -30,12 +30,10 @@ test('two reads that differ leave the piece unproven until a third host agrees w
   const claims = new Claims();
   claims.claim(a, 0, hash(1), true);
   expect(claims.claim(b, 0, hash(2), true)).toBe('conflict');
-  expect(claims.disputed(0)).toBe(true);
   expect(claims.hashOf(0)).toBeUndefined();
   expect(claims.claim(b, 0, hash(2), true)).toBe('conflict');
   expect(claims.claim(c, 0, hash(2), true)).toBe('new');
   expect(claims.hashOf(0)).toEqual(hash(2));
-  expect(claims.dissenters(0)).toEqual([a]);
   expect(claims.page(0, 10).entries.map((entry) => entry.hash)).toEqual([hash(1), zeros, hash(2)]);
 });
 

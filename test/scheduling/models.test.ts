@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { boundSeconds, boundSlots } from '../../scheduling/bound.ts';
+import { boundSeconds, boundSlots } from './bound.ts';
 import { runFluid } from './fluid-model.ts';
 import { runSlotted } from './slotted-model.ts';
 

@@ -107,12 +107,12 @@ export function busContract(name: string, makeWorld: () => Promise<BusWorld>): v
     test('carries an error to the asker with its code and details', async () => {
       const serving = server.serve(ask, {}, async ({ text: wanted }) => {
         if (wanted === 'plain') throw new Error('a bug');
-        throw new ShoalError('ERR_SCHED_NOT_OWNER', 'not mine – é', { details: { owner: 's2' } });
+        throw new ShoalError('ERR_TASK_CHANGED', 'not mine – é', { details: { owner: 's2' } });
       });
       await world.settle(server);
       const error = await client.request(ask, tokens, { text: 'x' }, within).catch((caught) => caught);
       expect(error).toBeInstanceOf(ShoalError);
-      expect(error).toMatchObject({ code: 'ERR_SCHED_NOT_OWNER', message: 'not mine – é' });
+      expect(error).toMatchObject({ code: 'ERR_TASK_CHANGED', message: 'not mine – é' });
       expect(error.details).toEqual({ owner: 's2' });
       expect(await codeOf(client.request(ask, tokens, { text: 'plain' }, within))).toBe('ERR_INTERNAL');
       serving.close();

@@ -89,7 +89,7 @@ describe('rules of the operator', () => {
     ['text', 'not a list'],
     [[7], 'rule 1: not a rule'],
     [[{ use: 'p2p' }], 'rule 1: use is neither'],
-    [[{ use: 'direct' }, { path: '(', use: 'swarm' }], 'rule 2: the pattern "(" lacks a )'],
+    [[{ use: 'direct' }, { path: '(', use: 'swarm' }], 'rule 2: the pattern "(" is not'],
     [[{ regex: 'x', use: 'swarm' }], 'rule 1: there is no regex'],
     [[{ host: 'http://a', use: 'swarm' }], 'rule 1: host "http://a" is neither'],
     [[{ path: '^(a+)\\1$', use: 'swarm' }], 'rule 1: the pattern'],
@@ -123,8 +123,8 @@ describe('rules of the operator', () => {
       ),
     );
     const url = new URL(`http://a.example/${'a/'.repeat(100)}file.html`);
-    const startedMs = performance.now();
+    const started = process.cpuUsage();
     for (let round = 0; round < 100; round += 1) rules.choose('GET', url);
-    expect((performance.now() - startedMs) / 100).toBeLessThan(20);
+    expect(process.cpuUsage(started).user / 1000 / 100).toBeLessThan(20);
   });
 });
