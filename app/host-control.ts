@@ -1,13 +1,11 @@
-import type { Downloads } from '../actors/client/downloads.ts';
-import type { HostActor } from '../actors/host/host.ts';
-import type { Peers } from '../actors/host/peers.ts';
+import type { ComposedHost } from '../actors/client/compose-host.ts';
 import type { HostWorld } from '../actors/host/world.ts';
 import type { HostControl, HostStatus } from '../admin/control.ts';
+import { registryNamer } from '../core/registry-names.ts';
 import type { RangeServer } from '../dataplane/data-plane.ts';
 import type { Advertised } from './advertised.ts';
 import type { HostConfig } from './config.ts';
 import { listImages } from './images.ts';
-import { registryNamer } from './registry-names.ts';
 import { swarmQueries } from './swarm-query.ts';
 import { VERSION } from './version.ts';
 
@@ -16,15 +14,15 @@ interface Facts {
   readonly world: HostWorld;
   readonly advertised: Advertised;
   readonly server: RangeServer;
-  readonly peers: Peers;
-  readonly actor: HostActor;
+  readonly host: ComposedHost;
   /** HOST:PORT of the proxy port, once it listens. */
   readonly proxyAddress: () => string | undefined;
 }
 
 /** What the command line beside a daemon can ask of it. */
-export function hostControl(facts: Facts, downloads: Downloads): HostControl {
-  const { world } = facts;
+export function hostControl(facts: Facts): HostControl {
+  const { world, host } = facts;
+  const { downloads } = host;
   const queries = swarmQueries(world.bus);
   const startedMs = world.clock.now();
   return {
@@ -37,7 +35,8 @@ export function hostControl(facts: Facts, downloads: Downloads): HostControl {
 }
 
 function statusOf(facts: Facts, startedMs: number): HostStatus {
-  const { config, world, advertised, server, peers, actor } = facts;
+  const { config, world, advertised, server, host } = facts;
+  const { actor, peers } = host;
   const proxy = facts.proxyAddress();
   return {
     hostId: world.hostId,

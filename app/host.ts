@@ -1,15 +1,9 @@
-import { Access } from '../actors/client/access.ts';
-import { closeRecord } from '../actors/client/audience.ts';
-import { Downloads } from '../actors/client/downloads.ts';
-import { FetchOrders } from '../actors/client/fetch-orders.ts';
-import { HostActor } from '../actors/host/host.ts';
-import { Membership } from '../actors/host/membership.ts';
-import { Peers } from '../actors/host/peers.ts';
+import { type ComposedHost, composeHost } from '../actors/client/compose-host.ts';
 import type { HostWorld } from '../actors/host/world.ts';
 import type { HostControl } from '../admin/control.ts';
 import type { Health } from '../admin/health.ts';
 import type { TaskId } from '../core/ids.ts';
-import { LIMITS } from '../core/limits.ts';
+import { viaName } from '../core/via.ts';
 import { createAdmission } from '../dataplane/admission.ts';
 import type { ServedTask } from '../dataplane/data-plane.ts';
 import { createDataPlane } from '../dataplane/http-data-plane.ts';
@@ -60,7 +54,6 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
   const { metrics, text } = openHostMetrics();
   const store = closable(closing, await openStoreOf(config, logger));
   const bus = closable(closing, openBus(config, hostId, logger));
-  const membership = new Membership();
   const lookUp = schedulerKeyLookup(bus, (keys) => identity.learnKeys(keys));
   const shelf = shelfOf(store);
 
@@ -78,7 +71,7 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
         selfHostId: hostId,
         keys: () => identity.keys(),
         clock: realClock,
-        isolated: () => actor.state !== 'announced',
+        isolated: () => host.actor.state !== 'announced',
         onUnknownKey: lookUp,
       }),
     }),
@@ -98,7 +91,7 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
   const registries = closable(closing, openRegistries({ ...reading, dockerConfig, registries: bases }));
   const http = createHttpOrigin(reading);
   const plain = down ? limitedOrigin(http, down) : http;
-  const origin = closable(closing, registries.origin(plain, `shoal-${hostId}`));
+  const origin = closable(closing, registries.origin(plain, viaName(hostId)));
 
   const world: HostWorld = {
     clock: realClock,
@@ -116,73 +109,52 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
     originReaders: config.originReaders,
     alone: config.nats === undefined,
   };
-  const peers = new Peers(world, membership);
-  const access = new Access({
-    clock: realClock,
-    random: realRandom,
-    memoryMs: config.accessMemoryMs,
-    graceMs: config.accessGraceMs,
-    onClosed: (content) =>
-      void closeRecord(store, content).catch((err: unknown) => world.log.warn({ err }, 'record not closed')),
-  });
-  const downloads = new Downloads(world, peers, access);
   const advertised = await Advertised.find(config, world.log);
-  const actor: HostActor = new HostActor({
+  const host: ComposedHost = composeHost({
     world,
-    membership,
-    peers,
+    registry: registries.client,
+    admission: { memoryMs: config.accessMemoryMs, graceMs: config.accessGraceMs },
     trust: identity,
     onBook: (book) => advertised.compare(book),
     describe: () => ({
       ip: advertised.ip,
       port: server.port,
-      role: config.role,
       zone: config.zone,
       labels: config.labels,
       version: VERSION,
       uploading: server.uploading,
-      downloading: peers.pool.used,
       slotsUp: server.slots,
-      slotsDown: LIMITS.slotsDown,
     }),
   });
   const ended = new AbortController();
-  const ready = world.alone ? Promise.resolve() : actor.announced(ended.signal);
+  const ready = world.alone ? Promise.resolve() : host.actor.announced(ended.signal);
   // Whoever does not wait for it need not hear that the host was closed before.
   ready.catch(() => undefined);
-  if (!world.alone) actor.start();
-  const orders = new FetchOrders(world, downloads);
-  if (!world.alone) orders.start();
+  host.start();
   closing.use({
     async [Symbol.asyncDispose]() {
       ended.abort();
-      orders.stop();
-      await peers.stop();
-      if (!world.alone) actor.stop();
+      await host.stop();
     },
   });
 
   let proxy: ProxyPort | undefined;
   const proxyAddress = () => proxy?.address;
-  const facts = { config, world, advertised, server, peers, actor, proxyAddress };
+  const facts = { config, world, advertised, server, host, proxyAddress };
   return {
-    control: hostControl(facts, downloads),
+    control: hostControl(facts),
     ready,
     async openProxy() {
       const registry = registries.client;
-      const received = () => {
-        const { origin, peers: fromPeers } = peers.received;
-        return origin + fromPeers;
-      };
-      const parts = { config, world, downloads, access, policy, registry, received, logger };
+      const parts = { config, world, host, policy, registry, logger };
       proxy = closing.use(await openProxy(parts));
       return proxy;
     },
     metricsText: text,
     health: () => ({
       live: true,
-      ready: world.alone || actor.state === 'announced' || actor.state === 'isolated',
-      checks: { host: world.alone ? 'alone' : actor.state, nats: bus.state },
+      ready: world.alone || ['announced', 'isolated'].includes(host.actor.state),
+      checks: { host: world.alone ? 'alone' : host.actor.state, nats: bus.state },
     }),
     [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose](),
   };

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import type { Access } from '../actors/client/access.ts';
-import type { Downloads } from '../actors/client/downloads.ts';
+import type { ComposedHost } from '../actors/client/compose-host.ts';
 import type { HostWorld } from '../actors/host/world.ts';
 import type { TaskId } from '../core/ids.ts';
 import type { AddressPolicy } from '../origins/address-policy.ts';
@@ -20,12 +19,9 @@ import type { RootLogger } from './logging.ts';
 export interface ProxyParts {
   readonly config: HostConfig;
   readonly world: HostWorld;
-  readonly downloads: Downloads;
-  readonly access: Access;
+  readonly host: ComposedHost;
   readonly policy: AddressPolicy;
   readonly registry: RegistryClient;
-  /** Bytes that the host has received so far. */
-  readonly received: () => number;
   readonly logger: RootLogger;
 }
 
@@ -35,7 +31,8 @@ const QUIET_MS = 3_000;
 /** Opens the proxy port of a host: the registry mirror, and the forward proxy. @throws ERR_CONFIG_INVALID */
 export function openProxy(parts: ProxyParts): Promise<ProxyPort> {
   return opening(async (closing) => {
-    const { config, world, downloads, access, policy, registry } = parts;
+    const { config, world, host, policy, registry } = parts;
+    const { admission, downloads, peers } = host;
     const { clock, hostId, origin, metrics } = world;
     const logger = parts.logger.child({ sub: 'proxy' });
     const { staleTagsMs } = config;
@@ -52,7 +49,7 @@ export function openProxy(parts: ProxyParts): Promise<ProxyPort> {
       hostId,
       clock,
       registry,
-      access,
+      admission,
       origin,
       downloads,
       cached: (taskId) => cachedFacts(world.store, taskId),
@@ -63,16 +60,16 @@ export function openProxy(parts: ProxyParts): Promise<ProxyPort> {
       registries: config.registries,
       defaultRegistry: config.defaultRegistry,
       staleTagsMs,
-      received: parts.received,
+      received: () => peers.received.origin + peers.received.peers,
       limits: MIRROR_LIMITS,
     });
-    const about = { hostId, downloads, access, origin, policy, clock, metrics, logger };
+    const about = { hostId, downloads, policy, clock, metrics, logger };
     const forward = await createForward({ ...about, ...config.forward });
     closing.use({ [Symbol.asyncDispose]: () => forward.close() });
     const port = await startProxyPort({
       listen: config.proxyListen,
       port: config.proxyPort,
-      mirror: (request, response) => mirror.handle(request, response),
+      mirror: (asked) => mirror.handle(asked),
       forward,
       logger,
     });

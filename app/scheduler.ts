@@ -1,16 +1,12 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Holdings } from '../actors/scheduler/holdings.ts';
-import { HostTable } from '../actors/scheduler/host-table.ts';
-import { SchedulerActor } from '../actors/scheduler/scheduler.ts';
+import { composeScheduler } from '../actors/scheduler/compose-scheduler.ts';
+import type { SchedulerActor } from '../actors/scheduler/scheduler.ts';
 import type { Health } from '../admin/health.ts';
 import { ShoalError, toShoalError } from '../core/errors.ts';
 import { schedulerIdFrom } from '../core/ids.ts';
-import { LIMITS } from '../core/limits.ts';
 import { mintToken } from '../dataplane/membership-token.ts';
 import { importSigningKey, newSigningKey, type SigningKey } from '../dataplane/signing-key.ts';
-import { OriginReads } from '../scheduling/origin-reads.ts';
-import { SlotTable } from '../scheduling/slots.ts';
 import type { Bus } from '../transport/bus.ts';
 import { connectNatsBus } from '../transport/nats-bus.ts';
 import { type Closing, opening } from './closing.ts';
@@ -63,7 +59,7 @@ async function compose(
     const epoch = await claimEpoch(bus, realClock, stopped.signal);
     await keys.share();
     if (stopped.signal.aborted) return;
-    actor = new SchedulerActor({
+    actor = composeScheduler({
       clock: realClock,
       random: realRandom,
       bus,
@@ -73,11 +69,6 @@ async function compose(
       epoch,
       originReaders: config.originReaders,
       metrics,
-      hosts: new HostTable(),
-      slots: new SlotTable(),
-      reads: new OriginReads(),
-      holdings: new Holdings(),
-      recoveredAtMs: realClock.now() + LIMITS.censusMs,
       mintToken: (hostId, publicKey, expMs) => mintToken(key, { hostId, publicKey, swarm, expMs }),
       schedulerKeys: () => keys.all(),
     });

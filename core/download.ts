@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { BufferPool } from './buffer-pool.ts';
+import type { Claim } from './claim.ts';
 import type { Digest, TaskId } from './ids.ts';
 import { taskId } from './message-fields.ts';
 import type { ByteRange } from './ranges.ts';
@@ -18,14 +19,8 @@ export const getRequestSchema = z.object({
 /** What a client asks for over the control socket. */
 export type GetRequest = z.infer<typeof getRequestSchema>;
 
-/** What the check of a request's own is told of the content. */
-export interface AdmitFacts {
-  /** Whether it was public at its last proof, as far as is known here. */
-  readonly wasPublic: boolean;
-}
-
-/** Bytes to read, by a range or by the length once that is known. */
-export type WantedRange = ByteRange | ((length: number) => ByteRange);
+/** Bytes to read, or a Range header of one range, which is read once the length is known. */
+export type WantedRange = ByteRange | string;
 
 /** Bytes [start, end) of content; without an end while the length is unknown. */
 export interface ActualRange {
@@ -37,14 +32,13 @@ export interface ActualRange {
 export interface DownloadRequest extends Readonly<GetRequest> {
   /** Query parameters of the URL that neither name content nor grant access to it. */
   readonly filteredQuery?: readonly string[] | undefined;
-  /** Which bytes of the whole a stream gives, cut to the length; a function is asked once the length is known. */
+  /** Which bytes of the whole a stream gives, cut to the length. */
   readonly range?: WantedRange | undefined;
   /**
-   * Takes the place of the content's own audience: begun beside the download, and no byte is given before it resolved.
-   * What it throws ends this request alone. Asked again where a source was out of reach and the content turns out to
-   * have been public.
+   * Takes the place of the content's own audience: asked for beside the download, and no byte is given before it has
+   * proven good. A refusal ends this request alone.
    */
-  readonly admit?: ((facts: AdmitFacts) => Promise<void>) | undefined;
+  readonly claim?: Claim | undefined;
 }
 
 /** Bytes received, by where they came from. */

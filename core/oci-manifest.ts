@@ -85,6 +85,23 @@ export function parseManifest(bytes: Uint8Array, contentType?: string): Manifest
   return { kind, mediaType, config: partOf(config), layers: layers.map(partOf) };
 }
 
+/** Larger documents are not looked into for what they name: they list thousands of layers, or are no manifests. */
+const MOST_NAMING_BYTES = 256 * 1024;
+const MOST_NAMED = 512;
+
+/** Digests of the config and the layers that a manifest names; none where it is not one of an image. */
+export function blobsNamedIn(document: Uint8Array): Digest[] {
+  if (document.length > MOST_NAMING_BYTES) return [];
+  let manifest: Manifest;
+  try {
+    manifest = parseManifest(document);
+  } catch {
+    return [];
+  }
+  if (manifest.kind === 'index') return [];
+  return [manifest.config, ...manifest.layers.slice(0, MOST_NAMED)].map(({ digest }) => digest);
+}
+
 interface Kind {
   readonly kind: Manifest['kind'];
   readonly mediaType: string;

@@ -1,3 +1,4 @@
+import { DOCKER_HUB, hubRepository, registryInReference } from './docker-hub.ts';
 import { ShoalError } from './errors.ts';
 import { type Digest, parseDigest } from './ids.ts';
 
@@ -13,7 +14,6 @@ export interface ImageReference {
   readonly digest: Digest | undefined;
 }
 
-const DOCKER_HUB = 'docker.io';
 const LONGEST = 4096;
 const LONGEST_REPOSITORY = 255;
 
@@ -44,7 +44,7 @@ export function parseImageReference(text: string): ImageReference {
   const { registry, rest } = splitRegistry(named);
   const [path = '', tag, ...more] = rest.split(':');
   if (more.length > 0) return refuse('more than one tag');
-  const repository = registry === DOCKER_HUB && !path.includes('/') ? `library/${path}` : path;
+  const repository = registry === DOCKER_HUB ? hubRepository(path) : path;
   if (!REGISTRY.test(registry)) return refuse('no such name of a registry');
   if (path !== path.toLowerCase()) return refuse('the repository must be in small letters');
   if (!isRepository(repository)) return refuse('no such name of a repository');
@@ -57,8 +57,7 @@ function splitRegistry(named: string): { registry: string; rest: string } {
   const first = named.slice(0, Math.max(0, slash));
   const isName = /[.:]/.test(first) || first === 'localhost' || first !== first.toLowerCase();
   if (slash < 0 || !isName) return { registry: DOCKER_HUB, rest: named };
-  const registry = first.toLowerCase();
-  return { registry: registry === 'index.docker.io' ? DOCKER_HUB : registry, rest: named.slice(slash + 1) };
+  return { registry: registryInReference(first.toLowerCase()), rest: named.slice(slash + 1) };
 }
 
 /** Whether the text can name a repository within a registry. */

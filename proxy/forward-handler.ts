@@ -1,5 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { ProxyRequest } from './request.ts';
 
 /**
  * The forward proxy's half of the proxy port. The port has refused bad framing before, and closes the connections
@@ -7,9 +8,9 @@ import type { Duplex } from 'node:stream';
  */
 export interface ForwardHandler {
   /** A request whose target is an absolute URL (`GET http://host/path`); answers it whole. */
-  request(request: IncomingMessage, response: ServerResponse): void;
+  request(asked: ProxyRequest): void;
   /** `CONNECT host:port`: the socket is the handler's from here on, `head` what came behind the request. */
   connect(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /** `/blobs/<full URL>`: the request's target as it came. */
-  prefix(request: IncomingMessage, response: ServerResponse): void;
+  prefix(asked: ProxyRequest): void;
 }

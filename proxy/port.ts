@@ -7,6 +7,7 @@ import { Connections } from './connections.ts';
 import type { ForwardHandler } from './forward-handler.ts';
 import { framingFault } from './framing.ts';
 import { endWith, plainAnswer, refuseUnread } from './plain-answer.ts';
+import { type ProxyRequest, proxyRequest } from './request.ts';
 
 /** What the proxy port is made of. */
 export interface ProxyPortOptions {
@@ -14,7 +15,7 @@ export interface ProxyPortOptions {
   /** 0: any free one. */
   readonly port: number;
   /** Answers `/v2/…`. */
-  readonly mirror: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly mirror: (asked: ProxyRequest) => void;
   readonly forward: ForwardHandler;
   readonly logger: Logger;
   /** Others than `PROXY_LIMITS`. */
@@ -100,9 +101,9 @@ function route(request: IncomingMessage, response: ServerResponse, options: Prox
   const fault = framingFault(request);
   if (fault !== undefined) return answer(response, 400, fault);
   const target = request.url ?? '';
-  if (/^https?:\/\//i.test(target)) return options.forward.request(request, response);
-  if (/^\/v2(?:[/?]|$)/.test(target)) return options.mirror(request, response);
-  if (target.startsWith('/blobs/')) return options.forward.prefix(request, response);
+  if (/^https?:\/\//i.test(target)) return options.forward.request(proxyRequest(request, response));
+  if (/^\/v2(?:[/?]|$)/.test(target)) return options.mirror(proxyRequest(request, response));
+  if (target.startsWith('/blobs/')) return options.forward.prefix(proxyRequest(request, response));
   if (/^\/healthz(?:\?|$)/.test(target) && (request.method === 'GET' || request.method === 'HEAD')) {
     return answer(response, 200, 'ok');
   }

@@ -1,15 +1,11 @@
-import { Access } from '../actors/client/access.ts';
-import { closeRecord } from '../actors/client/audience.ts';
-import { Downloads } from '../actors/client/downloads.ts';
-import { HostActor } from '../actors/host/host.ts';
-import { Membership } from '../actors/host/membership.ts';
-import { Peers } from '../actors/host/peers.ts';
+import { type ComposedHost, composeHost } from '../actors/client/compose-host.ts';
+import type { HostActor } from '../actors/host/host.ts';
+import type { Peers } from '../actors/host/peers.ts';
 import type { HostWorld } from '../actors/host/world.ts';
 import type { DownloadRequest, DownloadResult, StreamHooks } from '../core/download.ts';
 import { type ShoalError, toShoalError } from '../core/errors.ts';
 import type { HostAddress, HostRole } from '../core/host.ts';
 import { type HostId, hostIdFrom } from '../core/ids.ts';
-import { LIMITS } from '../core/limits.ts';
 import { silentHostMetrics } from '../core/metrics.ts';
 import { createMemoryStore } from '../storage/memory-store.ts';
 import type { Store } from '../storage/store.ts';
@@ -39,9 +35,7 @@ interface Life {
   readonly bus: MemoryBus;
   readonly node: SimNode;
   readonly server: SimRangeServer;
-  readonly actor: HostActor;
-  readonly peers: Peers;
-  readonly downloads: Downloads;
+  readonly host: ComposedHost;
 }
 
 interface HostOptions {
@@ -92,16 +86,16 @@ export class SimHost {
   }
 
   get peers(): Peers | undefined {
-    return this.#life?.peers;
+    return this.#life?.host.peers;
   }
 
   get state(): HostActor['state'] | 'down' {
-    return this.#life?.actor.state ?? 'down';
+    return this.#life?.host.actor.state ?? 'down';
   }
 
   start(): void {
     if (this.#life !== undefined) return;
-    const { clock: world, network, hub, origin, log } = this.#place;
+    const { clock: world, network, hub, origin, registry, log } = this.#place;
     this.#lives += 1;
     const random = this.#random.fork(`life ${this.#lives}`);
     const clock = new ProcessClock(world);
@@ -124,36 +118,23 @@ export class SimHost {
       originReaders: 'all',
       alone: false,
     };
-    const membership = new Membership();
-    const peers = new Peers(hostWorld, membership);
     const { ip, port } = this.address;
-    const actor = new HostActor({
+    const host = composeHost({
       world: hostWorld,
-      membership,
-      peers,
+      registry,
+      admission: { memoryMs: 30_000, graceMs: 600_000 },
       trust: { publicKey: new Uint8Array(32).fill(1), accept() {}, learnKeys() {} },
       onBook: () => {},
       describe: () => ({
         ip,
         port,
-        role: this.#options.role,
         version: 'sim',
         uploading: server.uploading,
-        downloading: peers.pool.used,
         slotsUp: server.slots,
-        slotsDown: LIMITS.slotsDown,
       }),
     });
-    const access = new Access({
-      clock,
-      random: random.fork('access'),
-      memoryMs: 30_000,
-      graceMs: 600_000,
-      onClosed: (content) => void closeRecord(this.#store, content),
-    });
-    const downloads = new Downloads(hostWorld, peers, access);
-    this.#life = { clock, bus, node, server, actor, peers, downloads };
-    actor.start();
+    this.#life = { clock, bus, node, server, host };
+    host.start();
   }
 
   /** kill -9: nothing is said, nothing in flight is kept. */
@@ -178,8 +159,7 @@ export class SimHost {
   async stop(): Promise<void> {
     const life = this.#life;
     if (life === undefined) return;
-    await life.peers.stop();
-    life.actor.stop();
+    await life.host.stop();
     this.crash();
   }
 
@@ -205,7 +185,7 @@ export class SimHost {
       get.state = state;
       get.endedMs = this.#place.clock.now();
     };
-    life?.downloads
+    life?.host.downloads
       .get(whole, () => {}, abort.signal)
       .then(
         (result) => {
@@ -227,6 +207,6 @@ export class SimHost {
     hooks: StreamHooks = { onResult: () => {} },
   ): AsyncGenerator<Uint8Array> | undefined {
     const whole: DownloadRequest = { headers: {}, noOrigin: false, maxStaleMs: 0, ...request };
-    return this.#life?.downloads.stream(whole, hooks, signal);
+    return this.#life?.host.downloads.stream(whole, hooks, signal);
   }
 }

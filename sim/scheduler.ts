@@ -1,11 +1,7 @@
-import { Holdings } from '../actors/scheduler/holdings.ts';
-import { HostTable } from '../actors/scheduler/host-table.ts';
-import { SchedulerActor } from '../actors/scheduler/scheduler.ts';
+import { composeScheduler } from '../actors/scheduler/compose-scheduler.ts';
+import type { SchedulerActor } from '../actors/scheduler/scheduler.ts';
 import { schedulerIdFrom } from '../core/ids.ts';
-import { LIMITS } from '../core/limits.ts';
 import { silentSchedulerMetrics } from '../core/metrics.ts';
-import { OriginReads } from '../scheduling/origin-reads.ts';
-import { SlotTable } from '../scheduling/slots.ts';
 import type { MemoryBus } from '../transport/memory-bus.ts';
 import { ProcessClock } from './clock.ts';
 import type { SimPlace } from './place.ts';
@@ -44,7 +40,7 @@ export class SimScheduler {
     const schedulerId = schedulerIdFrom(random.bytes(8));
     const bus = hub.bus(schedulerId, { logger: log });
     this.#epoch = Math.max(this.#epoch + 1, clock.wall());
-    const actor = new SchedulerActor({
+    const actor = composeScheduler({
       clock,
       random,
       bus,
@@ -54,11 +50,6 @@ export class SimScheduler {
       epoch: this.#epoch,
       originReaders: 'all',
       metrics: silentSchedulerMetrics,
-      hosts: new HostTable(),
-      slots: new SlotTable(),
-      reads: new OriginReads(),
-      holdings: new Holdings(),
-      recoveredAtMs: clock.now() + LIMITS.censusMs,
       mintToken: () => 'token',
       schedulerKeys: () => [],
     });

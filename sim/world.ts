@@ -1,5 +1,7 @@
+import { ShoalError } from '../core/errors.ts';
 import type { ShoalEvent } from '../core/events.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
+import type { RegistryClient } from '../origins/registry/registry.ts';
 import { createMemoryHub } from '../transport/memory-bus.ts';
 import type { Fault, Flight } from '../transport/memory-hub.ts';
 import { SimClock } from './clock.ts';
@@ -51,6 +53,9 @@ export class Simulation {
   readonly events: SimEvent[] = [];
   /** Loses every message for which it is true, whatever the faults are. */
   lose: (flight: Flight) => boolean = () => false;
+  /** What registries answer to the claims of a mirror's clients; out of reach unless it is set. */
+  registry: RegistryClient['ask'] = () =>
+    Promise.reject(new ShoalError('ERR_SOURCE_UNAVAILABLE', 'no registry here'));
   readonly network: SimNetwork;
   readonly place: SimPlace;
   readonly #faultRandom: SimRandom;
@@ -75,6 +80,7 @@ export class Simulation {
       network,
       hub,
       origin: this.origin,
+      registry: { ask: (request, signal) => this.registry(request, signal) },
       log: options.log ?? silentLogger,
       emitter: (speaker, isAlive) => (type, id, data) => {
         if (isAlive())

@@ -1,33 +1,54 @@
+import type { FirstByteQuestion, Question, Verdict } from '../../core/claim.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type ErrorCode, ShoalError, toShoalError } from '../../core/errors.ts';
-import type { Validator } from '../../core/source.ts';
-import type { Origin, OriginRequest } from '../../origins/origin.ts';
-import type { Verdict } from './access.ts';
+import type { Origin } from '../../origins/origin.ts';
+import type { RegistryClient } from '../../origins/registry/registry.ts';
+import { headOf, verdictOf, verdictOfFailure } from './ask-registry.ts';
 
 /** What a question to a source needs. */
 export interface AskWorld {
   readonly clock: Clock;
   readonly origin: Origin;
+  readonly registry: RegistryClient;
 }
 
-/** Asks a source whether it lets a client in; one that says nothing for `limitMs` cannot be reached. */
-export async function askSource(
+/**
+ * Asks a source whether it lets a client in; one that says nothing within the question's limit is out of reach.
+ * @throws the signal's reason, where the client goes away while an origin is asked
+ */
+export async function askSource(world: AskWorld, question: Question, signal: AbortSignal): Promise<Verdict> {
+  if (question.kind === 'answered') return question.verdict;
+  if (question.kind === 'first-byte') return askFirstByte(world, question, signal);
+  // Its answer is worth having also where this client goes away: others ask for the same.
+  const limit = limitOf(world.clock, question.limitMs);
+  try {
+    return verdictOf(await headOf(world.registry, question, limit.signal));
+  } catch (error) {
+    return verdictOfFailure(error);
+  } finally {
+    limit.cancel();
+  }
+}
+
+async function askFirstByte(
   { clock, origin }: AskWorld,
-  request: OriginRequest & { readonly known?: Validator | undefined },
-  limitMs: number,
+  { url, headers, known, limitMs }: FirstByteQuestion,
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const { signal: until, cancel } = within(clock, limitMs, signal);
+  const limit = limitOf(clock, limitMs);
   try {
-    const answer = await origin.probe({ ...request, prefixBytes: 1 }, until);
+    const until = AbortSignal.any([signal, limit.signal]);
+    const answer = await origin.probe({ url, headers, known, prefixBytes: 1 }, until);
     if (answer.kind === 'unchanged') return { kind: 'allowed', open: false };
     answer.body.discard();
     return { kind: 'allowed', open: answer.probed.audience === 'public' };
-  } catch (error) {
+  } catch (thrown) {
     signal.throwIfAborted();
-    return verdictOf(toShoalError(error));
+    const error = toShoalError(thrown);
+    // A source out of reach, or too busy, has not refused anybody.
+    return { kind: REFUSALS.has(error.code) ? 'refused' : 'unreachable', error };
   } finally {
-    cancel();
+    limit.cancel();
   }
 }
 
@@ -37,20 +58,14 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'ERR_SOURCE_STATUS',
 ]);
 
-/** What an error of an origin says of the client: a source out of reach, or too busy, has not refused it. */
-function verdictOf(error: ShoalError): Verdict {
-  return { kind: REFUSALS.has(error.code) ? 'refused' : 'unreachable', error };
-}
-
-/** A signal that aborts with another, or when the time is over. */
-function within(
+/** A signal that aborts when the time is over. */
+function limitOf(
   clock: Clock,
   limitMs: number,
-  signal: AbortSignal,
 ): { readonly signal: AbortSignal; readonly cancel: () => void } {
   const late = new AbortController();
   const cancel = clock.after(limitMs, () =>
     late.abort(new ShoalError('ERR_SOURCE_UNAVAILABLE', `the source said nothing for ${limitMs} ms`)),
   );
-  return { signal: AbortSignal.any([signal, late.signal]), cancel };
+  return { signal: late.signal, cancel };
 }

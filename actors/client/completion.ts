@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { DownloadProgress } from '../../core/download.ts';
 import { ShoalError } from '../../core/errors.ts';
+import { onAbort } from '../../core/on-abort.ts';
 import type { PeerActor } from '../host/peer/peer.ts';
 import { progressOf } from './download-facts.ts';
 import { FreshRanges } from './fresh-ranges.ts';
@@ -29,12 +30,11 @@ export function untilComplete(
   return new Promise((resolve, reject) => {
     const teller = progress === undefined ? undefined : new Teller(peer, clock, progress);
     const finish = (settle: () => void) => {
-      unlisten();
+      leave();
       cancelTick?.();
-      signal.removeEventListener('abort', onAbort);
+      unlisten();
       settle();
     };
-    const onAbort = () => finish(() => reject(signal.reason as Error));
     const check = () => {
       if (peer.state === 'serving') {
         teller?.tell();
@@ -49,9 +49,11 @@ export function untilComplete(
       check();
     };
     let cancelTick = teller && clock.after(PROGRESS_MS, tick);
-    const unlisten = peer.listen(check);
-    if (signal.aborted) return onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
+    const stop = () => finish(() => reject(signal.reason as Error));
+    // Also where it was aborted before: a peer that nobody listens to any more leaves.
+    const leave = peer.listen(check);
+    const unlisten = onAbort(signal, stop);
+    if (signal.aborted) return stop();
     check();
   });
 }
@@ -91,18 +93,18 @@ class Teller {
 export function changed(peer: PeerActor, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = (settle: () => void) => {
+      leave();
       unlisten();
-      signal.removeEventListener('abort', onAbort);
       settle();
     };
-    const onAbort = () => done(() => reject(signal.reason as Error));
     const check = () => {
       if (peer.ended) done(() => reject(peer.error ?? new ShoalError('ERR_CANCELLED', 'the peer left')));
       else done(resolve);
     };
-    const unlisten = peer.listen(check);
-    if (signal.aborted) return onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
+    const stop = () => done(() => reject(signal.reason as Error));
+    const leave = peer.listen(check);
+    const unlisten = onAbort(signal, stop);
+    if (signal.aborted) return stop();
     if (peer.ended) check();
   });
 }

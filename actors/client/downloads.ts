@@ -12,13 +12,11 @@ import type { StoredTask } from '../../storage/store.ts';
 import type { PeerActor, PeerInput } from '../host/peer/peer.ts';
 import type { Peers } from '../host/peers.ts';
 import type { HostWorld } from '../host/world.ts';
-import type { Access } from './access.ts';
-import type { Proofs } from './audience.ts';
+import { type Admission, refuseBareClaim } from './admission.ts';
 import { untilComplete } from './completion.ts';
 import { localResult, peerResult } from './download-facts.ts';
 import { endedBy } from './ended-by.ts';
-import { Gate, refuseBareAdmission } from './gate.ts';
-import { Possession } from './possession.ts';
+import { Gate } from './gate.ts';
 import { actualRange, readInOrder } from './reader.ts';
 import { targetOf } from './target.ts';
 import { Tries } from './tries.ts';
@@ -27,12 +25,12 @@ import { Tries } from './tries.ts';
 export class Downloads {
   readonly #world: HostWorld;
   readonly #peers: Peers;
-  readonly #proofs: Proofs;
+  readonly #admission: Admission;
 
-  constructor(world: HostWorld, peers: Peers, access: Access) {
+  constructor(world: HostWorld, peers: Peers, admission: Admission) {
     this.#world = world;
     this.#peers = peers;
-    this.#proofs = { access, possession: new Possession() };
+    this.#admission = admission;
   }
 
   /** Fetches a resource into the cache. @throws any ShoalError */
@@ -85,7 +83,7 @@ export class Downloads {
       return localResult(cached, clock.now() - startedMs);
     }
     const peer = await this.#peers.open(input);
-    const pass = (stored: StoredTask) => gate.pass(stored, () => peer.onlySource);
+    const pass = (stored: StoredTask) => gate.pass(stored, peer);
     const maySee = () => {
       const { stored } = peer.content;
       if (stored !== undefined && stored.have.count > 0) pass(stored).catch(() => {});
@@ -174,11 +172,12 @@ export class Downloads {
     tries: Tries,
     signal: AbortSignal,
   ): Promise<{ input: PeerInput; gate: Gate }> {
-    refuseBareAdmission(request);
+    refuseBareClaim(request);
     const input = await targetOf(this.#world, request, tries.taskId, signal);
     const { taskId } = input;
     tries.taskId = taskId;
-    const gate = new Gate({ world: this.#world, proofs: this.#proofs, request, taskId, signal });
+    const { store } = this.#world;
+    const gate = new Gate({ admission: this.#admission, store, request, taskId, signal });
     return { input, gate };
   }
 
@@ -193,7 +192,7 @@ export class Downloads {
   /** Who alone gave all of the content has it. */
   #note(peer: PeerActor, stored: StoredTask): void {
     const url = peer.onlySource;
-    if (url !== undefined && stored.complete) this.#proofs.possession.shown(stored, url);
+    if (url !== undefined && stored.complete) this.#admission.came(stored, url);
   }
 }
 

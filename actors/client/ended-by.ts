@@ -1,3 +1,5 @@
+import { onAbort } from '../../core/on-abort.ts';
+
 /**
  * A generator that gives back what it holds as soon as the signal aborts, also where its reader took a chunk and never
  * comes back. A reader that does come back gets the signal's reason, never an end.
@@ -6,11 +8,11 @@ export async function* endedBy<T>(signal: AbortSignal, generator: AsyncGenerator
   const end = () => {
     generator.return(undefined).catch(() => {});
   };
-  signal.addEventListener('abort', end, { once: true });
+  const unlisten = onAbort(signal, end);
   try {
     yield* generator;
   } finally {
-    signal.removeEventListener('abort', end);
+    unlisten();
   }
   signal.throwIfAborted();
 }

@@ -7,6 +7,7 @@ import {
   ORDER_ITEMS,
   ORDER_STATES,
 } from '../../core/fetch-messages.ts';
+import { onAbort } from '../../core/on-abort.ts';
 import type { Subscription } from '../../transport/bus.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import type { HostWorld } from '../host/world.ts';
@@ -117,8 +118,8 @@ export class FetchOrders {
     const { clock, log } = this.#world;
     const ending = new AbortController();
     const watch = new StallWatch((delayMs, run) => clock.after(delayMs, run), ending);
-    const stop = () => ending.abort(this.#stopping.signal.reason);
-    this.#stopping.signal.addEventListener('abort', stop, { once: true });
+    const stopping = this.#stopping.signal;
+    const unlisten = onAbort(stopping, () => ending.abort(stopping.reason));
     try {
       const request = { ...task.item, headers: {}, noOrigin: false, maxStaleMs: 0 };
       const result = await this.#downloads.get(
@@ -136,7 +137,7 @@ export class FetchOrders {
       log.warn({ jobId: job.jobId, resource: task.item.resource, err: error }, 'preheat of an item failed');
     } finally {
       watch.end();
-      this.#stopping.signal.removeEventListener('abort', stop);
+      unlisten();
       this.#running -= 1;
       job.touch(clock.now());
       if (job.ended) this.#ended(job);

@@ -3,9 +3,9 @@ import { ShoalError, toShoalError } from '../../core/errors.ts';
 import { pieceOffset } from '../../core/piece.ts';
 import { RecentMap } from '../../core/recent-map.ts';
 import type { OriginRequest } from '../../origins/origin.ts';
+import { namesContent } from '../../origins/registry/target.ts';
 import type { StoredTask } from '../../storage/store.ts';
 import type { HostWorld } from '../host/world.ts';
-import { isRegistryUrl } from './registry-url.ts';
 
 const SAMPLE_BYTES = 512;
 const MOST_SHOWN = 20_000;
@@ -27,7 +27,7 @@ export class Possession {
    * @throws ERR_SOURCE_REFUSED where they differ, ERR_SOURCE_*
    */
   async prove(
-    world: HostWorld,
+    world: Pick<HostWorld, 'random' | 'origin'>,
     stored: StoredTask,
     request: OriginRequest,
     signal: AbortSignal,
@@ -45,7 +45,7 @@ export class Possession {
   }
 
   async #holds(
-    world: HostWorld,
+    world: Pick<HostWorld, 'random' | 'origin'>,
     stored: StoredTask,
     request: OriginRequest,
     start: number,
@@ -83,5 +83,5 @@ function sampleStart({ have, record }: StoredTask, random: Random): number {
 
 /** A registry answers for all its repositories, another server for one URL alone. */
 function keyOf({ record }: StoredTask, url: string): string {
-  return `${record.taskId} ${isRegistryUrl(url) ? new URL(url).origin : url}`;
+  return `${record.taskId} ${namesContent(url) ? new URL(url).origin : url}`;
 }

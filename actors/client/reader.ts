@@ -1,7 +1,7 @@
 import type { BufferPool } from '../../core/buffer-pool.ts';
 import type { ActualRange, WantedRange } from '../../core/download.ts';
 import { ShoalError, toShoalError } from '../../core/errors.ts';
-import type { ByteRange } from '../../core/ranges.ts';
+import { type ByteRange, parseRange } from '../../core/ranges.ts';
 import type { StoredTask } from '../../storage/store.ts';
 import type { PeerActor } from '../host/peer/peer.ts';
 import { changed } from './completion.ts';
@@ -13,11 +13,18 @@ const CHUNK_BYTES = 512 * 1024;
 /** What is read of content of this length, bytes. @throws ERR_TASK_RANGE */
 export function actualRange(wanted: WantedRange | undefined, length: number | undefined): ActualRange {
   if (wanted === undefined) return { start: 0, end: length };
-  if (length === undefined) return typeof wanted === 'function' ? { start: 0, end: undefined } : open(wanted);
-  const { start, end } = typeof wanted === 'function' ? wanted(length) : wanted;
+  if (length === undefined) return typeof wanted === 'string' ? { start: 0, end: undefined } : open(wanted);
+  const { start, end } = typeof wanted === 'string' ? headerRange(wanted, length) : wanted;
   const isRange = Number.isSafeInteger(start) && start >= 0 && end > start;
   if (isRange && start < length) return { start, end: Math.min(end, length) };
   throw new ShoalError('ERR_TASK_RANGE', `no such bytes: the content has ${length}`, { details: { length } });
+}
+
+/** What does not exist is an empty range, which is refused. */
+function headerRange(header: string, length: number): ByteRange {
+  const range = parseRange(header, length);
+  if (range === 'whole') return { start: 0, end: length };
+  return range === 'unsatisfiable' ? { start: length, end: length } : range;
 }
 
 /** The end may lie beyond the content, whose length is not known yet. */
@@ -57,14 +64,14 @@ export async function* readInOrder(reading: Reading): AsyncGenerator<Uint8Array>
     position ??= range.start;
     const end = range.end ?? Number.POSITIVE_INFINITY;
     const ready = position >= end ? position : readyUntil(stored, position, end);
-    if (stored.have.count > 0 || length === 0) void gate.pass(stored, () => peer.onlySource).catch(() => {});
+    if (stored.have.count > 0 || length === 0) void gate.pass(stored, peer).catch(() => {});
     if (ready === position && position < end) {
       // The length of a stream may turn out to end right here.
       peer.starve(position);
       await changed(peer, gate.signal);
       continue;
     }
-    await gate.pass(stored, () => peer.onlySource);
+    await gate.pass(stored, peer);
     if (peer.content.stored !== stored) continue;
     if (!isStarted) onStart(stored, range);
     isStarted = true;

@@ -14,7 +14,8 @@ import type { Peers } from './peers.ts';
 import type { Trust } from './trust.ts';
 import type { HostWorld } from './world.ts';
 
-interface HostOptions {
+/** What a host's membership is made of. */
+export interface HostOptions {
   readonly world: HostWorld;
   readonly membership: Membership;
   readonly peers: Peers;

@@ -1,3 +1,4 @@
+import { registryBase } from '../../core/registry-names.ts';
 import { conflict, type FileEdit } from './edit.ts';
 import { isLoopback, type ProxyAddress, type RegistryChoice } from './names.ts';
 import {
@@ -15,8 +16,6 @@ import {
   withoutBlocks,
   withValue,
 } from './toml-block.ts';
-
-const HUB_URL = 'https://registry-1.docker.io';
 
 /**
  * The `hosts.toml` of one registry, or of all others where `registry` is undefined: Shoal is asked first, then those who were there, then the registry.
@@ -57,7 +56,7 @@ export function hostsEdit(path: string, registry: RegistryChoice | undefined, pr
 function fallbackOf(registry: RegistryChoice | undefined): string | undefined {
   if (registry?.url !== undefined) return registry.url;
   if (registry === undefined || isLoopback(registry.name)) return undefined;
-  return registry.name === 'docker.io' ? HUB_URL : `https://${registry.name}`;
+  return registryBase(registry.name);
 }
 
 /** The text with the block before the first table, so that containerd, which goes by lines, meets ours first. */

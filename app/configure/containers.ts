@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { DOCKER_HUB } from '../../core/docker-hub.ts';
 import { planPut, planTake } from './change.ts';
 import type { Client, ClientPlan, ConfigureOptions } from './clients.ts';
 import { readText } from './files.ts';
@@ -10,7 +11,7 @@ import type { TomlTable } from './toml-block.ts';
 const DROP_INS = '/etc/containers/registries.conf.d';
 const NAME = '50-shoal.conf';
 /** These clients have no mirror for all registries. */
-const USUAL: readonly RegistryChoice[] = ['docker.io', 'quay.io', 'ghcr.io', 'registry.k8s.io', 'gcr.io'].map(
+const USUAL: readonly RegistryChoice[] = [DOCKER_HUB, 'quay.io', 'ghcr.io', 'registry.k8s.io', 'gcr.io'].map(
   (name) => ({ name }),
 );
 

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { DOCKER_HUB } from '../../core/docker-hub.ts';
 import { ShoalError } from '../../core/errors.ts';
 import { type PlannedChange, planPut, planTake } from './change.ts';
 import type { ClientPlan, ConfigureOptions } from './clients.ts';
@@ -24,7 +25,7 @@ export async function planDocker(
   const { proxy, undo } = options;
   const daemon = options.file ?? DAEMON;
   const dropIn = join(options.configDir ?? DROP_INS, DROP_IN);
-  const other = options.registries.find(({ name }) => name !== 'docker.io');
+  const other = options.registries.find(({ name }) => name !== DOCKER_HUB);
   if (other !== undefined) {
     const why = 'Docker has mirrors for Docker Hub alone; --proxies sends the others through Shoal';
     throw new ShoalError('ERR_CONFIG_INVALID', `--registry ${other.name}: ${why}`);

@@ -1,3 +1,4 @@
+import { registryByPerson } from '../../core/docker-hub.ts';
 import { ShoalError } from '../../core/errors.ts';
 
 /** A registry as images name it, and where it really is when that is not `https://<name>`. */
@@ -17,13 +18,11 @@ export interface ProxyAddress {
 }
 
 const NAME = /^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?$/;
-/** Names under which Docker Hub is known; clients normalise them. */
-const HUB = /^(?:index\.docker\.io|registry-1\.docker\.io|registry\.hub\.docker\.com)$/;
 
 /** Reads `NAME` or `NAME=URL` as --registry takes it. @throws ERR_CONFIG_INVALID */
 export function parseRegistry(text: string): RegistryChoice {
   const [given = '', ...rest] = text.trim().split('=');
-  const name = given.toLowerCase().replace(HUB, 'docker.io');
+  const name = registryByPerson(given.toLowerCase());
   if (!NAME.test(name)) {
     const why = given.includes('*')
       ? 'no wildcard: name each registry'

@@ -1,5 +1,5 @@
 import { stringify } from 'smol-toml';
-import { segmentOfRegistry } from '../../core/registry-segment.ts';
+import { segmentOfRegistry } from '../../core/registry-names.ts';
 import { conflict, type FileEdit } from './edit.ts';
 import type { ProxyAddress, RegistryChoice } from './names.ts';
 import {

@@ -1,8 +1,8 @@
 import type { Logger } from '../../core/logger.ts';
 import type { Platform } from '../../core/oci-platform.ts';
+import { registryBase } from '../../core/registry-names.ts';
 import { createAddressPolicy } from '../../origins/address-policy.ts';
 import { openRegistries } from '../../origins/registry/open-registries.ts';
-import { registryBase } from '../../proxy/mirror/upstream.ts';
 import type { HostConfig } from '../config.ts';
 import { realClock, realRandom } from '../real-world.ts';
 import type { ImageResolver } from './resolve-image.ts';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DOCKER_HUB, DOCKER_HUB_KEY, isDockerHub } from '../../core/docker-hub.ts';
 import { ShoalError } from '../../core/errors.ts';
 import type { RegistryTarget } from './target.ts';
 
@@ -30,11 +31,6 @@ export interface DockerConfig {
   readonly helpers: readonly (readonly [Key, string])[];
   readonly store: string | undefined;
 }
-
-/** The key under which Docker keeps the credentials of its own registry. */
-const HUB_KEY = 'https://index.docker.io/v1/';
-const HUB = 'docker.io';
-const HUB_HOSTS = new Set([HUB, 'index.docker.io', 'registry-1.docker.io']);
 
 const secret = z.string().max(64 * 1024);
 const entry = z.object({
@@ -111,7 +107,7 @@ function keyOf(text: string): Key {
 export function normalHost(host: string, defaultPort: number): string {
   const lower = host.toLowerCase();
   const bare = lower.endsWith(`:${defaultPort}`) ? lower.slice(0, -`:${defaultPort}`.length) : lower;
-  return HUB_HOSTS.has(bare) ? HUB : bare;
+  return isDockerHub(bare) ? DOCKER_HUB : bare;
 }
 
 /**
@@ -131,7 +127,7 @@ export function findCredentials(
       key.host === host && (trusted || key.plain) && covers(key.namespace, repository);
     const helper = closest(config.helpers.filter(([key]) => fits(key)));
     if (helper !== undefined) found.push({ kind: 'helper', helper: helper[1], serverUrl: helper[0].text });
-    const serverUrl = host === HUB ? HUB_KEY : host;
+    const serverUrl = host === DOCKER_HUB ? DOCKER_HUB_KEY : host;
     if (config.store !== undefined && trusted)
       found.push({ kind: 'helper', helper: config.store, serverUrl });
     const here = closest(config.auths.filter(([key]) => fits(key)));

@@ -1,5 +1,6 @@
 import { ShoalError } from '../../core/errors.ts';
 import { MANIFEST_ACCEPT } from '../../core/oci-manifest.ts';
+import { withHop } from '../../core/via.ts';
 import type { Origin, OriginRequest, OriginSink } from '../origin.ts';
 import { asksWithCredentials } from '../request-headers.ts';
 import type { Authorizer, Grant } from './authorizer.ts';
@@ -85,8 +86,7 @@ function ownHeaders(
 ): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [key, value] of Object.entries(given)) headers[key.toLowerCase()] = value;
-  const { via } = headers;
-  headers['via'] = via === undefined ? `1.1 ${name}` : `${via}, 1.1 ${name}`;
+  headers['via'] = withHop(headers['via'], name);
   if (target.isManifest) headers['accept'] ??= MANIFEST_ACCEPT;
   return headers;
 }

@@ -26,3 +26,9 @@ export function isPrivateWay(url: URL): boolean {
     /^127\.\d+\.\d+\.\d+$/.test(hostname) || hostname === '[::1]' || /^(?:.+\.)?localhost$/.test(hostname)
   );
 }
+
+/** Whether a URL names content of a container registry, which says itself, at any time, who may have it. */
+export function namesContent(text: string): boolean {
+  const [, , kind] = URL.canParse(text) ? (IN_REPOSITORY.exec(new URL(text).pathname) ?? []) : [];
+  return kind === 'manifests' || kind === 'blobs';
+}

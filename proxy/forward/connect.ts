@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { hopsOf } from '../../core/via.ts';
 import { connectionError } from '../../origins/origin-error.ts';
 import type { CertificateAuthority } from './ca.ts';
-import { cameThrough } from './headers.ts';
 import type { Interceptor } from './intercept.ts';
 import type { ForwardLimits } from './limits.ts';
-import { type Refusal, refusal, refusalOf, refuseTunnel } from './reply.ts';
+import { cameBefore, type Refusal, refusal, refusalOf, refuseTunnel } from './reply.ts';
 import type { Rules } from './rules.ts';
 import { type Authority, authorityOf } from './target.ts';
 import { splice, type TunnelEnd } from './tunnel.ts';
@@ -66,7 +66,7 @@ export function createConnect(
     head: Buffer,
   ): Promise<TunnelEnd & { kind: 'tunnel' | 'intercepted' }> {
     if (tunnels > limits.tunnels) throw refusal(503, 'too many tunnels are open');
-    if (cameThrough(request, options.via)) throw refusal(508, 'this request came through this proxy already');
+    if (hopsOf(request.headers.via).includes(options.via)) throw cameBefore();
     const authority = authorityOf(request.url ?? '');
     if (!options.ports.includes(authority.port)) {
       throw refusal(403, `tunnels to port ${authority.port} are refused; name it in connect-port to open it`);

@@ -1,22 +1,15 @@
-import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream';
 import { portOf } from '../../core/source.ts';
 import { connectionError } from '../../origins/origin-error.ts';
 import { hasBody } from '../framing.ts';
+import type { ForwardAsk, ForwardWorld } from './forward-world.ts';
 import { endToEnd, withVia } from './headers.ts';
 import { answerRefusal, refusalOf } from './reply.ts';
 import { hostHeader, type Target } from './target.ts';
 import type { Upstream } from './upstream.ts';
 
-/** What passing requests on needs. */
-export interface DirectOptions {
-  readonly upstream: Upstream;
-  /** Name of this host in Via headers. */
-  readonly via: string;
-  readonly onSent: (bytes: number) => void;
-  /** Whether a redirect to a closed address is refused: for clients that follow it without asking this proxy again. */
-  readonly judgesRedirects: boolean;
-}
+type DirectWorld = Pick<ForwardWorld, 'upstream' | 'via' | 'metrics'>;
 
 /** How a request ended that was passed on. */
 export interface DirectEnd {
@@ -26,23 +19,17 @@ export interface DirectEnd {
 }
 
 /** Passes a request on to its origin as it is, and the answer back as it comes. */
-export function passOn(
-  options: DirectOptions,
-  target: Target,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<DirectEnd> {
-  return new Promise((resolve) => attempt(options, target, request, response, resolve, true));
+export function passOn(world: DirectWorld, ask: ForwardAsk): Promise<DirectEnd> {
+  return new Promise((resolve) => attempt(world, ask, resolve, true));
 }
 
 function attempt(
-  options: DirectOptions,
-  target: Target,
-  request: IncomingMessage,
-  response: ServerResponse,
+  world: DirectWorld,
+  ask: ForwardAsk,
   resolve: (end: DirectEnd) => void,
   mayRepeat: boolean,
 ): void {
+  const { request, response, target } = ask;
   const withBody = hasBody(request);
   let outgoing: ClientRequest;
   const fail = (error: unknown, status?: number, bytes = 0) => {
@@ -50,11 +37,8 @@ function attempt(
     resolve({ status: status ?? response.statusCode, bytes, error });
   };
   try {
-    outgoing = options.upstream.request(
-      target,
-      request.method ?? 'GET',
-      requestHeaders(request, target, options.via),
-    );
+    const headers = requestHeaders(request, target, world.via);
+    outgoing = world.upstream.request(target, request.method ?? 'GET', headers);
   } catch (error) {
     fail(error);
     return;
@@ -70,28 +54,28 @@ function attempt(
     if (response.destroyed) return resolve({ status: undefined, bytes: 0, error });
     // The origin closed a connection that was kept for the next request, which it has not seen.
     const unseen = outgoing.reusedSocket && ['ECONNRESET', 'EPIPE'].includes(error.code ?? '');
-    if (unseen && !withBody && mayRepeat) attempt(options, target, request, response, resolve, false);
+    if (unseen && !withBody && mayRepeat) attempt(world, ask, resolve, false);
     else fail(error);
   });
   outgoing.once('response', (incoming) => {
     answered = true;
-    passBack(incoming, target, response, options, resolve);
+    passBack(world, ask, incoming, resolve);
   });
   if (!withBody) outgoing.end();
   else request.pipe(outgoing);
 }
 
 function passBack(
+  { via, metrics, upstream }: DirectWorld,
+  { response, route, target }: ForwardAsk,
   incoming: IncomingMessage,
-  target: Target,
-  response: ServerResponse,
-  { via, onSent, judgesRedirects, upstream }: DirectOptions,
   resolve: (end: DirectEnd) => void,
 ): void {
   const status = incoming.statusCode ?? 502;
   let bytes = 0;
   try {
-    if (judgesRedirects) judgeRedirect(upstream, incoming, target);
+    // Its clients follow a redirect without asking this proxy again.
+    if (route === 'prefix') judgeRedirect(upstream, incoming, target);
     const headers = withVia(endToEnd(incoming.rawHeaders), via);
     response.writeHead(status, incoming.statusMessage, [...headers, 'X-Shoal-From', 'direct']);
   } catch (error) {
@@ -102,7 +86,7 @@ function passBack(
   pipeline(incoming, response, (error) => resolve({ status, bytes, ...(error ? { error } : {}) }));
   incoming.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    onSent(chunk.length);
+    metrics.proxySent(chunk.length);
   });
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { withHop } from '../../core/via.ts';
 
 /** Headers of one connection, which end at each hop. @see RFC 9110 §7.6.1 */
 const HOP_BY_HOP = new Set([
@@ -37,23 +38,12 @@ export function endToEnd(raw: RawHeaders, drop: readonly string[] = []): string[
     .flat();
 }
 
-/** The name of this host in Via headers. */
-export function viaName(hostId: string): string {
-  return `shoal-${hostId}`;
-}
-
-/** The headers with this hop added to their Via. @see RFC 9110 §7.6.3 */
+/** The headers with this hop added to their Via. */
 export function withVia(raw: RawHeaders, name: string): string[] {
   const pairs = pairsOf(raw);
   const hops = pairs.filter(([key]) => key.toLowerCase() === 'via').map(([, value]) => value);
   const rest = pairs.filter(([key]) => key.toLowerCase() !== 'via').flat();
-  return [...rest, 'Via', [...hops, `1.1 ${name}`].join(', ')];
-}
-
-/** Whether a request came through this host already. */
-export function cameThrough(request: IncomingMessage, name: string): boolean {
-  const { via = '' } = request.headers;
-  return via.split(',').some((hop) => hop.trim().split(/\s+/)[1]?.toLowerCase() === name.toLowerCase());
+  return [...rest, 'Via', withHop(hops.join(', '), name)];
 }
 
 /** Headers that say nothing of who asks and nothing of what is asked for. */

@@ -1,13 +1,14 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import { framingFault } from '../framing.ts';
 import { refuseUnread } from '../plain-answer.ts';
+import { type ProxyRequest, proxyRequest } from '../request.ts';
 import type { ForwardLimits } from './limits.ts';
 import { answerRefusal, refusal } from './reply.ts';
 import { type Authority, type Target, targetOf } from './target.ts';
 
-type Answer = (target: Target, request: IncomingMessage, response: ServerResponse) => void;
+type Answer = (target: Target, asked: ProxyRequest) => void;
 
 /** Speaks TLS with clients in the place of origins, and hands on what they ask. */
 export interface Interceptor {
@@ -50,7 +51,7 @@ export function createInterceptor(limits: ForwardLimits, answer: Answer): Interc
     const target = targetIn(request, row.authority);
     if (typeof target === 'string')
       answerRefusal(response, refusal(target === WRONG_HOST ? 421 : 400, target));
-    else answer(target, request, response);
+    else answer(target, proxyRequest(request, response));
   });
 
   return {

@@ -22,6 +22,11 @@ export function refusal(status: number, message: string): Refusal {
   return { status, code: 'ERR_SOURCE_FORBIDDEN', message };
 }
 
+/** Of a request that goes round in a circle. */
+export function cameBefore(): Refusal {
+  return refusal(508, 'this request came through this proxy already');
+}
+
 /** Answers with a refusal where nothing was answered yet; else the connection is cut, so that no one takes it for whole. */
 export function answerRefusal(response: ServerResponse, { status, code, message }: Refusal): void {
   if (response.headersSent) {

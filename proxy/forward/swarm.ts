@@ -1,23 +1,23 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Downloads } from '../../actors/client/downloads.ts';
+import type { IncomingMessage } from 'node:http';
+import { credentialOf } from '../../core/claim.ts';
 import type { DownloadRequest, DownloadResult, StreamStart } from '../../core/download.ts';
 import { type ShoalError, toShoalError } from '../../core/errors.ts';
-import { type ByteRange, formatContentRange, parseRange } from '../../core/ranges.ts';
+import { formatContentRange } from '../../core/ranges.ts';
+import { canonicalUrl } from '../../core/source.ts';
+import { daemonsOf, withHop } from '../../core/via.ts';
 import { asksWithCredentials } from '../../origins/request-headers.ts';
 import { hasBody } from '../framing.ts';
-import { BODY_BUFFERS, type Chunks, giveBody, nextWithin } from '../mirror/give-body.ts';
-import { type AdmissionWorld, admission } from './admission.ts';
+import { BODY_BUFFERS, type Chunks, giveBody, nextWithin } from '../give-body.ts';
+import type { ForwardAsk, ForwardWorld } from './forward-world.ts';
 import { credentialHeaders } from './headers.ts';
 import type { ForwardLimits } from './limits.ts';
-import type { Target } from './target.ts';
 
-/** What giving content of the swarm needs. */
-export interface SwarmWorld extends AdmissionWorld {
-  readonly downloads: Pick<Downloads, 'stream'>;
-  /** Name of this host in Via headers. */
-  readonly via: string;
+type SwarmWorld = Pick<ForwardWorld, 'downloads' | 'via' | 'metrics'> & {
   readonly limits: Pick<ForwardLimits, 'swarmFirstByteMs' | 'stallMs'>;
-}
+};
+
+/** An origin that says nothing of a client for so long is out of reach, ms. */
+const ASK_MS = 8_000;
 
 /** How a request ended that the swarm answered. */
 export interface SwarmEnd {
@@ -46,7 +46,7 @@ export function fitsSwarm(request: IncomingMessage): boolean {
   if (hasBody(request) || CONDITIONS.some((name) => headers[name] !== undefined)) return false;
   if (headers.range !== undefined && !ONE_RANGE.test(headers.range.trim())) return false;
   // Another daemon asks: none of ours may wait for it.
-  if (/(^|,)\s*\S+\s+shoal-/.test(headers.via ?? '')) return false;
+  if (daemonsOf(headers.via).length > 0) return false;
   // apt asks for `text/*` where a file has no ending, whatever it is.
   const { accept = '*/*' } = headers;
   return /\*\/\*|application\/octet-stream|^text\/\*$/.test(accept);
@@ -57,33 +57,15 @@ function digestIn({ pathname }: URL): string | undefined {
   return BLOB.exec(pathname)?.[1];
 }
 
-/** Answers from the swarm; declines where it fails before the first byte. `isHead` gives the headers alone. */
+/** Answers from the swarm; declines where it fails before the first byte. */
 export async function giveFromSwarm(
   world: SwarmWorld,
-  target: Target,
-  request: IncomingMessage,
-  response: ServerResponse,
-  how: { readonly isHead: boolean; readonly filteredQuery: readonly string[] },
-  onSent: (bytes: number) => void,
+  ask: ForwardAsk,
+  filteredQuery: readonly string[],
 ): Promise<SwarmEnd | Declined> {
-  const { isHead, filteredQuery } = how;
-  const gone = new AbortController();
-  const onClose = () => gone.abort(new Error('the client went away'));
-  response.once('close', onClose);
-  const url = target.url.href;
-  const headers = credentialHeaders(request);
-  const digest = digestIn(target.url);
-  const checked = digest !== undefined || asksWithCredentials(target.url, {});
-  const wanted: DownloadRequest = {
-    resource: url,
-    digest,
-    headers,
-    noOrigin: false,
-    maxStaleMs: 0,
-    filteredQuery,
-    range: isHead ? { start: 0, end: 1 } : rangeOf(request.headers.range),
-    admit: checked ? admission(world, { url, headers }, gone.signal) : undefined,
-  };
+  const { response, isHead } = ask;
+  const over = new AbortController();
+  const signal = AbortSignal.any([ask.signal, over.signal]);
   let start: StreamStart | undefined;
   let result: DownloadResult | undefined;
   const hooks = {
@@ -95,70 +77,69 @@ export async function giveFromSwarm(
     },
     buffers: BODY_BUFFERS,
   };
-  const chunks: Chunks = world.downloads.stream(wanted, hooks, gone.signal);
+  const { stallMs, swarmFirstByteMs } = world.limits;
+  const chunks: Chunks = world.downloads.stream(wantedBy(ask, filteredQuery), hooks, signal);
   let status = 0;
   let bytes = 0;
   try {
-    const first = await nextWithin(chunks, world.limits.swarmFirstByteMs);
+    const first = await nextWithin(chunks, swarmFirstByteMs);
     if (start === undefined) throw new Error('a stream that did not say what it gives');
-    gone.signal.throwIfAborted();
-    status = writeHead(
-      response,
-      start,
-      world.via,
-      isHead ? 'head' : 'body',
-      request.headers.range !== undefined,
-    );
+    signal.throwIfAborted();
+    status = writeHead(ask, start, world.via);
     if (isHead) {
       response.end();
       // The one byte asked for is there: to hear the end tells a range given from a client gone.
-      await nextWithin(chunks, world.limits.stallMs);
+      await nextWithin(chunks, stallMs);
       return { status, bytes, start };
     }
     const { range } = start;
     const length = range.end === undefined ? undefined : range.end - range.start;
-    await giveBody({
-      response,
-      first,
-      chunks,
-      length,
-      stallMs: world.limits.stallMs,
-      signal: gone.signal,
-      onSent: (count) => {
-        bytes += count;
-        onSent(count);
-      },
-    });
+    const onSent = (count: number) => {
+      bytes += count;
+      world.metrics.proxySent(count);
+    };
+    await giveBody({ response, first, chunks, length, stallMs, signal, onSent });
     return { status, bytes, start, result };
   } catch (error) {
     if (status > 0 && start !== undefined) return { status, bytes, start, error };
     return { declined: toShoalError(error) };
   } finally {
-    response.off('close', onClose);
     // A download that nobody reads any more is given up.
-    gone.abort(new Error('the answer is over'));
+    over.abort(new Error('the answer is over'));
   }
 }
 
-function rangeOf(header: string | undefined): DownloadRequest['range'] {
-  if (header === undefined) return undefined;
-  return (length): ByteRange => {
-    const range = parseRange(header, length);
-    if (range === 'whole') return { start: 0, end: length };
-    return range === 'unsatisfiable' ? { start: length, end: length + 1 } : range;
+/** A HEAD wants the headers alone: they come with the first byte. */
+function wantedBy(
+  { request, target, isHead }: ForwardAsk,
+  filteredQuery: readonly string[],
+): DownloadRequest {
+  const url = target.url.href;
+  const headers = credentialHeaders(request);
+  const digest = digestIn(target.url);
+  const isSigned = asksWithCredentials(target.url, {});
+  // What signs a URL is a credential like any other.
+  const credential = isSigned ? `${credentialOf(headers) ?? ''} ${url}` : credentialOf(headers);
+  const question = { kind: 'first-byte', url, headers, limitMs: ASK_MS } as const;
+  const claim = { content: canonicalUrl(url), credential, question };
+  return {
+    resource: url,
+    digest,
+    headers,
+    noOrigin: false,
+    maxStaleMs: 0,
+    filteredQuery,
+    range: isHead ? { start: 0, end: 1 } : request.headers.range,
+    // Content under its digest, or by a signed URL, is what the client's own source must let it in to.
+    claim: digest !== undefined || isSigned ? claim : undefined,
   };
 }
 
-function writeHead(
-  response: ServerResponse,
-  start: StreamStart,
-  via: string,
-  form: 'head' | 'body',
-  ranged: boolean,
-): number {
+function writeHead({ request, response, isHead }: ForwardAsk, start: StreamStart, via: string): number {
   const { length, range, taskId, from, mediaType, etag } = start;
-  const partial = form === 'body' && ranged && length !== undefined && range.end !== undefined;
-  const bytes = form === 'head' ? length : range.end === undefined ? undefined : range.end - range.start;
+  const isRanged = request.headers.range !== undefined && !isHead;
+  const partial = isRanged && length !== undefined && range.end !== undefined;
+  const bytes = isHead ? length : range.end === undefined ? undefined : range.end - range.start;
   const status = partial ? 206 : 200;
   response.writeHead(status, {
     'content-type': mediaType ?? 'application/octet-stream',
@@ -168,7 +149,7 @@ function writeHead(
       'content-range': formatContentRange({ start: range.start, end: range.end, total: length }),
     }),
     ...(etag !== undefined && { etag }),
-    via: `1.1 ${via}`,
+    via: withHop(undefined, via),
     'x-shoal-from': from,
     'x-shoal-task': taskId,
   });

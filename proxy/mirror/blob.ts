@@ -1,36 +1,50 @@
 import { type Digest, taskIdOfDigest } from '../../core/ids.ts';
 import { formatContentRange } from '../../core/ranges.ts';
+import { BODY_BUFFERS, giveBody, nextWithin } from '../give-body.ts';
+import { claimOf } from './claim.ts';
 import { type ContentStart, oneRange, openContent } from './content.ts';
-import { BODY_BUFFERS, giveBody, nextWithin } from './give-body.ts';
 import type { Ask, MirrorWorld } from './mirror-world.ts';
-import type { Proofs } from './proof.ts';
+
+interface Wanted {
+  readonly path: string;
+  readonly digest: Digest;
+}
 
 /** Answers GET and HEAD of a blob. @throws any ShoalError or Refusal, before the first byte or after the connection was cut */
-export async function giveBlob(
+export async function giveBlob(world: MirrorWorld, ask: Ask, wanted: Wanted): Promise<void> {
+  const { 'if-none-match': known } = ask.request.headers;
+  const isKnown = matches(known, `"${wanted.digest}"`);
+  if (ask.isHead || isKnown) return giveHead(world, ask, wanted, isKnown);
+  return giveBytes(world, ask, wanted);
+}
+
+async function giveHead(
   world: MirrorWorld,
-  proofs: Proofs,
   ask: Ask,
-  { path, digest }: { readonly path: string; readonly digest: Digest },
+  { path, digest }: Wanted,
+  isKnown: boolean,
 ): Promise<void> {
-  const { request, response } = ask;
-  const etag = `"${digest}"`;
-  const { 'if-none-match': known, 'if-range': same, range } = request.headers;
-  if (ask.isHead || matches(known, etag)) {
-    const cached = await world.cached(taskIdOfDigest(digest));
-    await proofs.prove(ask, path, cached?.isPublic ?? false);
-    setHeaders(ask, digest, cached === undefined ? 'upstream' : 'cache');
-    if (matches(known, etag)) return void response.writeHead(304).end();
-    const length = cached?.length ?? (await proofs.facts(ask, path)).length;
-    if (length !== undefined) response.setHeader('content-length', length);
-    return void response.writeHead(200, { 'content-type': 'application/octet-stream' }).end();
-  }
-  const isSame = same === undefined || same === etag;
+  const { admission } = world;
+  const claim = claimOf(world, ask, path);
+  const cached = await world.cached(taskIdOfDigest(digest));
+  await admission.prove(claim, { wasOpen: cached?.isPublic ?? false }, ask.signal);
+  setHeaders(ask, digest, cached === undefined ? 'upstream' : 'cache');
+  if (isKnown) return void ask.response.writeHead(304).end();
+  const length = cached?.length ?? (await admission.askFacts(claim, ask.signal)).length;
+  if (length !== undefined) ask.response.setHeader('content-length', length);
+  ask.response.writeHead(200, { 'content-type': 'application/octet-stream' }).end();
+}
+
+async function giveBytes(world: MirrorWorld, ask: Ask, { path, digest }: Wanted): Promise<void> {
+  const { response } = ask;
+  const { 'if-range': same, range } = ask.request.headers;
+  const isSame = same === undefined || same === `"${digest}"`;
   const wanted = { path, digest, range: isSame ? oneRange(range) : undefined, buffers: BODY_BUFFERS };
   const stop = new AbortController();
   const signal = AbortSignal.any([ask.signal, stop.signal]);
   try {
     const busyness = { received: world.received, busyMs: world.limits.busyMs };
-    const { chunks, started } = await openContent(world, proofs, ask, wanted, signal);
+    const { chunks, started } = await openContent(world, ask, wanted, signal);
     const first = await nextWithin(chunks, world.limits.firstByteMs, busyness);
     const start = started();
     const length = start.range.end === undefined ? undefined : start.range.end - start.range.start;

@@ -1,11 +1,12 @@
+import { actualRange } from '../../actors/client/reader.ts';
 import type { BufferPool } from '../../core/buffer-pool.ts';
-import type { DownloadResult, StreamStart } from '../../core/download.ts';
+import type { ActualRange, DownloadRequest, DownloadResult, StreamStart } from '../../core/download.ts';
 import { ShoalError } from '../../core/errors.ts';
 import { type Digest, taskIdOfDigest } from '../../core/ids.ts';
-import { type ByteRange, parseRange } from '../../core/ranges.ts';
-import type { Chunks } from './give-body.ts';
+import { parseRange } from '../../core/ranges.ts';
+import type { Chunks } from '../give-body.ts';
+import { claimOf } from './claim.ts';
 import type { Ask, MirrorWorld } from './mirror-world.ts';
-import type { Proofs } from './proof.ts';
 import { sinkChunks } from './sink-chunks.ts';
 
 /** Where content comes from, as `X-Shoal-From` says it. */
@@ -22,7 +23,7 @@ export interface Content {
 export interface ContentStart {
   /** Bytes of the whole. */
   readonly length: number | undefined;
-  readonly range: { readonly start: number; readonly end: number | undefined };
+  readonly range: ActualRange;
   readonly mediaType: string | undefined;
   readonly from: From;
 }
@@ -41,26 +42,18 @@ export function oneRange(header: string | undefined): string | undefined {
   return parseRange(header, Number.MAX_SAFE_INTEGER) === 'whole' ? undefined : header;
 }
 
-/** Bytes of a range; what does not exist is an empty one behind the end, which is refused with the length. */
-function rangeOf(header: string, length: number): ByteRange {
-  const range = parseRange(header, length);
-  if (range === 'whole') return { start: 0, end: length };
-  return range === 'unsatisfiable' ? { start: length, end: length } : range;
-}
-
 /**
  * Opens content for a client: from the cache and the swarm; for another daemon from the cache, else straight from the
  * upstream. The client's right to it is proven beside, and no chunk comes before.
  */
 export async function openContent(
   world: MirrorWorld,
-  proofs: Proofs,
   ask: Ask,
   wanted: Wanted,
   signal: AbortSignal,
 ): Promise<Content> {
   if (ask.fromShoal && (await world.cached(taskIdOfDigest(wanted.digest))) === undefined) {
-    return passContent(world, proofs, ask, wanted, signal);
+    return passContent(world, ask, wanted, signal);
   }
   const { path, digest, range, buffers } = wanted;
   let start: ContentStart | undefined;
@@ -71,14 +64,14 @@ export async function openContent(
     onResult: ({ bytes }: DownloadResult) => ask.pull?.came(digest, bytes),
     ...(buffers !== undefined && { buffers }),
   };
-  const request = {
+  const request: DownloadRequest = {
     resource: `${ask.base}${path}`,
     digest,
     headers: ask.authorization === undefined ? {} : { authorization: ask.authorization },
     noOrigin: ask.fromShoal,
     maxStaleMs: 0,
-    admit: ({ wasPublic }: { readonly wasPublic: boolean }) => proofs.prove(ask, path, wasPublic),
-    ...(range !== undefined && { range: (length: number) => rangeOf(range, length) }),
+    range,
+    claim: claimOf(world, ask, path),
   };
   const chunks = world.downloads.stream(request, hooks, signal);
   return { chunks, started: () => start ?? unstarted() };
@@ -87,22 +80,18 @@ export async function openContent(
 /** Straight from the upstream, under the client's own name. */
 async function passContent(
   world: MirrorWorld,
-  proofs: Proofs,
   ask: Ask,
   { path, range }: Wanted,
   signal: AbortSignal,
 ): Promise<Content> {
-  await proofs.prove(ask, path, false);
-  const { length, mediaType, etag } = await proofs.facts(ask, path);
+  const claim = claimOf(world, ask, path);
+  await world.admission.prove(claim, { wasOpen: false }, ask.signal);
+  const { length, mediaType, etag } = await world.admission.askFacts(claim, ask.signal);
   if (length === undefined) {
     throw new ShoalError('ERR_SOURCE_PROTOCOL', 'the registry does not say how long its content is');
   }
-  const bytes = range === undefined ? { start: 0, end: length } : rangeOf(range, length);
-  if (range !== undefined && bytes.start >= length) {
-    throw new ShoalError('ERR_TASK_RANGE', `no such bytes: the content has ${length}`, {
-      details: { length },
-    });
-  }
+  const { start, end = length } = actualRange(range, length);
+  const bytes = { start, end };
   const headers = {
     ...(ask.cameVia !== undefined && { via: ask.cameVia }),
     ...(ask.authorization !== undefined && { authorization: ask.authorization }),

@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
+import { headOf, verdictOf } from '../../actors/client/ask-registry.ts';
+import type { Verdict } from '../../core/claim.ts';
 import { ShoalError, toShoalError } from '../../core/errors.ts';
 import { type Digest, isDigest, taskIdOfDigest } from '../../core/ids.ts';
+import { blobsNamedIn } from '../../core/oci-manifest.ts';
 import type { RegistryAnswer } from '../../origins/registry/registry.ts';
+import { nextWithin } from '../give-body.ts';
+import { claimOf } from './claim.ts';
 import { type ContentStart, openContent } from './content.ts';
-import { nextWithin } from './give-body.ts';
 import { isSchema1, manifestType } from './manifest-type.ts';
 import type { Ask, MirrorWorld } from './mirror-world.ts';
-import { namedBlobs } from './named-blobs.ts';
 import { passAnswer } from './pass.ts';
-import { type Proofs, verdictOf } from './proof.ts';
 import { type Resource, upstreamPath } from './route.ts';
 
 type Manifest = Extract<Resource, { kind: 'manifest' }>;
@@ -25,16 +27,11 @@ interface Pointed {
 }
 
 /** Answers GET and HEAD of a manifest. @throws any ShoalError or Refusal */
-export async function giveManifest(
-  world: MirrorWorld,
-  proofs: Proofs,
-  ask: Ask,
-  wanted: Manifest,
-): Promise<void> {
+export async function giveManifest(world: MirrorWorld, ask: Ask, wanted: Manifest): Promise<void> {
   const { name, digest } = wanted;
-  if (digest !== undefined) return giveByDigest(world, proofs, ask, { name, reference: digest, digest });
+  if (digest !== undefined) return giveByDigest(world, ask, { name, reference: digest, digest });
   const path = upstreamPath(wanted);
-  const pointed = await resolveTag(world, proofs, ask, wanted, path);
+  const pointed = await resolveTag(world, ask, wanted, path);
   // What its registry names in its own way is given as the registry gives it.
   if (pointed === undefined) return passManifest(world, ask, wanted, path);
   const { mediaType, length, isStale } = pointed;
@@ -43,22 +40,23 @@ export async function giveManifest(
     return answer(ask, pointed.digest, { length, mediaType, from: 'upstream' }, undefined);
   }
   const { reference } = wanted;
-  return giveByDigest(world, proofs, ask, { name, reference, digest: pointed.digest, mediaType });
+  return giveByDigest(world, ask, { name, reference, digest: pointed.digest, mediaType });
 }
 
 /** Asks the registry what a tag points to. Undefined where it does not name content by the digest of its bytes. */
 async function resolveTag(
   world: MirrorWorld,
-  proofs: Proofs,
   ask: Ask,
   { name, reference }: Manifest,
   path: string,
 ): Promise<Pointed | undefined> {
   const tag = { registry: ask.registry, repository: name, tag: reference };
   let answered: RegistryAnswer;
+  let verdict: Verdict;
   try {
-    answered = await proofs.head(ask, path);
-    const verdict = verdictOf(answered, 'manifest');
+    const signal = AbortSignal.timeout(world.limits.askMs);
+    answered = await headOf(world.registry, claimOf(world, ask, path).question, signal);
+    verdict = verdictOf(answered);
     if (verdict.kind !== 'allowed') throw verdict.error;
   } catch (thrown) {
     const error = unreachable(thrown);
@@ -70,10 +68,14 @@ async function resolveTag(
   const told = headers['docker-content-digest'];
   const mediaType = headers['content-type'];
   if (told === undefined || !isDigest(told) || isSchema1(mediaType)) return undefined;
-  const atDigest = `/v2/${name}/manifests/${told}`;
-  await proofs.proven(ask, atDigest, answered);
+  // What the registry said of the tag it said of what the tag names.
+  const claim = {
+    ...claimOf(world, ask, `/v2/${name}/manifests/${told}`),
+    question: { kind: 'answered', verdict } as const,
+  };
+  await world.admission.prove(claim, { wasOpen: false }, ask.signal);
   world.tags.set(tag, { digest: told, mediaType });
-  return { digest: told, mediaType, length: proofs.remembered(ask, atDigest)?.length, isStale: false };
+  return { digest: told, mediaType, length: verdict.facts?.length, isStale: false };
 }
 
 /** The error of a registry that did not answer; undefined where it did. */
@@ -87,29 +89,23 @@ function unreachable(thrown: unknown): ShoalError | undefined {
 
 async function giveByDigest(
   world: MirrorWorld,
-  proofs: Proofs,
   ask: Ask,
   wanted: { name: string; reference: string; digest: Digest; mediaType?: string | undefined },
 ): Promise<void> {
   const { name, reference, digest } = wanted;
   const path = `/v2/${name}/manifests/${digest}`;
+  const content = `${ask.base}${path}`;
   const etag = `"${digest}"`;
   const stop = new AbortController();
   const signal = AbortSignal.any([ask.signal, stop.signal]);
   try {
-    const { document, start } = await readWhole(
-      world,
-      proofs,
-      ask,
-      { path, digest, range: undefined },
-      signal,
-    );
-    const told = [wanted.mediaType, proofs.remembered(ask, path)?.mediaType, start.mediaType];
+    const { document, start } = await readWhole(world, ask, { path, digest, range: undefined }, signal);
+    const told = [wanted.mediaType, world.admission.facts(content)?.mediaType, start.mediaType];
     const mediaType = manifestType(document, told);
     const { 'if-none-match': known } = ask.request.headers;
     ask.pull?.manifest(reference, digest);
-    const blobs = namedBlobs(document).map((blob) => `/v2/${name}/blobs/${blob}`);
-    proofs.vouch(ask, path, blobs);
+    const blobs = blobsNamedIn(document).map((blob) => `${ask.base}/v2/${name}/blobs/${blob}`);
+    world.admission.vouch({ content, credential: ask.authorization }, blobs);
     if (known?.includes(etag)) return void ask.response.writeHead(304, { etag }).end();
     answer(ask, digest, { length: document.length, mediaType, from: start.from }, document);
     if (!ask.isHead) world.metrics.proxySent(document.length);
@@ -121,12 +117,11 @@ async function giveByDigest(
 
 async function readWhole(
   world: MirrorWorld,
-  proofs: Proofs,
   ask: Ask,
-  wanted: Parameters<typeof openContent>[3],
+  wanted: Parameters<typeof openContent>[2],
   signal: AbortSignal,
 ): Promise<{ document: Uint8Array; start: ContentStart }> {
-  const { chunks, started } = await openContent(world, proofs, ask, wanted, signal);
+  const { chunks, started } = await openContent(world, ask, wanted, signal);
   const { firstByteMs, stallMs } = world.limits;
   const parts: Uint8Array[] = [];
   let bytes = 0;
@@ -154,7 +149,7 @@ async function passManifest(
   const headers = { via, ...(accept !== undefined && { accept }) };
   const signal = AbortSignal.any([ask.signal, AbortSignal.timeout(world.limits.askMs)]);
   const answered = await world.registry.ask({ base, path, method: 'GET', authorization, headers }, signal);
-  const verdict = verdictOf(answered, 'manifest');
+  const verdict = verdictOf(answered);
   if (verdict.kind !== 'allowed') throw verdict.error;
   const { body } = answered;
   const told = answered.headers['docker-content-digest'];

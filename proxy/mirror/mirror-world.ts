@@ -1,5 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Access } from '../../actors/client/access.ts';
+import type { Admission } from '../../actors/client/admission.ts';
 import type { Downloads } from '../../actors/client/downloads.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { HostId, TaskId } from '../../core/ids.ts';
@@ -7,6 +6,8 @@ import type { Logger } from '../../core/logger.ts';
 import type { HostMetrics } from '../../core/metrics.ts';
 import type { Origin } from '../../origins/origin.ts';
 import type { RegistryClient } from '../../origins/registry/registry.ts';
+import type { ProxyRequest } from '../request.ts';
+import type { Chain } from './chain.ts';
 import type { Wanted } from './oci-error.ts';
 import type { Pull, PullBook } from './pull-book.ts';
 import type { TagMemory } from './tag-memory.ts';
@@ -24,7 +25,7 @@ export interface MirrorWorld {
   readonly hostId: HostId;
   readonly clock: Clock;
   readonly registry: RegistryClient;
-  readonly access: Access;
+  readonly admission: Admission;
   /** Reads content past the swarm. */
   readonly origin: Origin;
   readonly downloads: Pick<Downloads, 'stream'>;
@@ -66,24 +67,13 @@ export const MIRROR_LIMITS: MirrorLimits = {
 };
 
 /** One request to the mirror, for a registry that is known. */
-export interface Ask {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
-  readonly isHead: boolean;
+export interface Ask extends ProxyRequest, Chain {
   readonly registry: string;
   /** Base URL of the registry. */
   readonly base: string;
   readonly authorization: string | undefined;
   readonly accept: string | undefined;
-  /** `Via` for what is asked upstream. */
-  readonly via: string;
-  /** `Via` as it came, for what adds this host itself. */
-  readonly cameVia: string | undefined;
-  /** Another daemon asks: what is not here comes past the swarm. */
-  readonly fromShoal: boolean;
   readonly wanted: Wanted;
   /** What the request counts to; absent for what pulls nothing. */
   readonly pull: Pull | undefined;
-  /** Aborts when the client goes away. */
-  readonly signal: AbortSignal;
 }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
-import { ShoalError, toShoalError } from '../../core/errors.ts';
+import { RefusedByRegistry } from '../../actors/client/ask-registry.ts';
+import { type ShoalError, toShoalError } from '../../core/errors.ts';
 
 /** Error codes of the OCI distribution specification, and the ones registries use for what it leaves open. */
 export type OciCode =
@@ -55,8 +56,7 @@ const UNKNOWN: Readonly<Record<Wanted, OciCode>> = {
 export function refusalOf(thrown: unknown, wanted: Wanted): Refusal {
   if (thrown instanceof Refusal) return thrown;
   const error = toShoalError(thrown);
-  // A claim that was refused a moment ago is refused with the answer it got.
-  if (error.details['refusal'] instanceof Refusal) return error.details['refusal'];
+  if (error instanceof RefusedByRegistry) return upstreamRefusal(error.answer, wanted);
   const detail = { shoal: error.code };
   switch (error.code) {
     case 'ERR_SOURCE_NOT_FOUND':
@@ -89,10 +89,16 @@ function challengeOf(error: ShoalError): Record<string, string> {
   return typeof challenge === 'string' ? { 'www-authenticate': challenge } : {};
 }
 
-/** A refusal as the error that the memory of proofs keeps. */
-export function refusedError(refusal: Refusal): ShoalError {
-  return new ShoalError('ERR_SOURCE_REFUSED', refusal.message, {
-    details: { refusal, status: refusal.status },
+const CODES: Readonly<Record<number, OciCode>> = { 401: 'UNAUTHORIZED', 403: 'DENIED', 451: 'DENIED' };
+
+/** What a registry refused, with its challenge and, where it sent one, its own words. */
+function upstreamRefusal({ status, headers, body }: RefusedByRegistry['answer'], wanted: Wanted): Refusal {
+  const challenge = headers['www-authenticate'];
+  const code = CODES[status] ?? (status === 404 || status === 410 ? UNKNOWN[wanted] : 'UNKNOWN');
+  const isJson = headers['content-type']?.includes('json') ?? false;
+  return new Refusal(status, code, `the registry answers ${status}`, {
+    headers: challenge === undefined ? {} : { 'www-authenticate': challenge },
+    ...(isJson && body.length > 0 && { body }),
   });
 }
 

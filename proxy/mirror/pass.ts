@@ -1,6 +1,6 @@
+import { verdictOf } from '../../actors/client/ask-registry.ts';
 import type { RegistryAnswer } from '../../origins/registry/registry.ts';
 import type { Ask, MirrorWorld } from './mirror-world.ts';
-import { verdictOf } from './proof.ts';
 
 /** Headers of a registry's answer that its clients read. */
 const PASSED = [
@@ -28,7 +28,7 @@ export async function passThrough(
     { base, path, method: 'GET', authorization, plain, headers },
     signal,
   );
-  const verdict = verdictOf(answered, ask.wanted);
+  const verdict = verdictOf(answered);
   if (verdict.kind !== 'allowed') throw verdict.error;
   const next = nextPage(answered.headers['link']);
   if (next !== undefined) ask.response.setHeader('link', `<${mirrored(next)}>; rel="next"`);

@@ -1,5 +1,5 @@
 import { type Digest, parseDigest } from '../../core/ids.ts';
-import { registryOfSegment } from '../../core/registry-segment.ts';
+import { registryOfSegment } from '../../core/registry-names.ts';
 import { Refusal } from './oci-error.ts';
 
 /** What of a registry is asked for. */

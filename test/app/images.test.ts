@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { listImages } from '../../app/images.ts';
-import { registryNamer } from '../../app/registry-names.ts';
 import { type Digest, taskIdOfDigest } from '../../core/ids.ts';
+import { registryNamer } from '../../core/registry-names.ts';
 import type { Store } from '../../storage/store.ts';
 import { openIn, temporaryDir } from '../storage/support.ts';
 import { tinyImage } from '../support/tiny-image.ts';

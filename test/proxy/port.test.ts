@@ -1,15 +1,17 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { silentLogger } from '../../core/logger.ts';
 import type { ForwardHandler } from '../../proxy/forward-handler.ts';
 import { type ProxyPortOptions, startProxyPort } from '../../proxy/port.ts';
+import type { ProxyRequest } from '../../proxy/request.ts';
 import { connectRaw, type Raw, say } from './raw.ts';
 
 /** Says which handler a request came to. */
-const says = (who: string) => (request: IncomingMessage, response: ServerResponse) => {
-  request.resume();
-  response.end(`${who} ${request.method} ${request.url}`);
-};
+const says =
+  (who: string) =>
+  ({ request, response }: ProxyRequest) => {
+    request.resume();
+    response.end(`${who} ${request.method} ${request.url}`);
+  };
 
 const forward: ForwardHandler = {
   request: says('forward'),
@@ -135,9 +137,9 @@ test('ten thousand idle connections of one client keep nobody else out', async (
 }, 30_000);
 
 test('connections at work are never the ones that make room', async () => {
-  const held: ServerResponse[] = [];
+  const held: ProxyRequest['response'][] = [];
   const limits = { connections: 100, connectionsPerAddress: 4 };
-  await using port = await startPort({ mirror: (_request, response) => void held.push(response), limits });
+  await using port = await startPort({ mirror: ({ response }) => void held.push(response), limits });
   const busy = await Promise.all(Array.from({ length: 4 }, () => connectRaw(port.port)));
   for (const { send } of busy) send(GET('/v2/'));
   await expect.poll(() => held.length).toBe(4);
@@ -149,15 +151,15 @@ test('connections at work are never the ones that make room', async () => {
 });
 
 test('a client may not have more than a few requests of one connection under way', async () => {
-  const held: ServerResponse[] = [];
-  await using port = await startPort({ mirror: (_request, response) => void held.push(response) });
+  const held: ProxyRequest['response'][] = [];
+  await using port = await startPort({ mirror: ({ response }) => void held.push(response) });
   expect(await say(port.port, 'GET /v2/ HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(50))).toBe('');
   expect(held.length).toBeLessThanOrEqual(16);
 });
 
 test('closing lets what is being answered end for a moment, then cuts it', async () => {
-  const held: ServerResponse[] = [];
-  const mirror = (_request: IncomingMessage, response: ServerResponse) => void held.push(response);
+  const held: ProxyRequest['response'][] = [];
+  const mirror = ({ response }: ProxyRequest) => void held.push(response);
   const port = await startPort({ mirror, limits: { closeMs: 300 } });
   await using ending = await connectRaw(port.port);
   await using hanging = await connectRaw(port.port);

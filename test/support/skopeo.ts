@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { segmentOfRegistry } from '../../core/registry-segment.ts';
+import { segmentOfRegistry } from '../../core/registry-names.ts';
 import { type Ran, startCommand } from './child.ts';
 import type { PullOptions } from './containerd.ts';
 

@@ -1,11 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { Access } from '../../../actors/client/access.ts';
-import { Downloads } from '../../../actors/client/downloads.ts';
-import { Membership } from '../../../actors/host/membership.ts';
-import { Peers } from '../../../actors/host/peers.ts';
+import { composeHost } from '../../../actors/client/compose-host.ts';
 import type { HostWorld } from '../../../actors/host/world.ts';
 import { createEmit } from '../../../app/events.ts';
 import { realClock, realRandom } from '../../../app/real-world.ts';
@@ -17,6 +14,7 @@ import { createAddressPolicy } from '../../../origins/address-policy.ts';
 import { createHttpOrigin } from '../../../origins/http-origin.ts';
 import { createForward, type ForwardOptions } from '../../../proxy/forward/forward.ts';
 import { type ProxyPortOptions, startProxyPort } from '../../../proxy/port.ts';
+import type { ProxyRequest } from '../../../proxy/request.ts';
 import { openStore } from '../../../storage/open-store.ts';
 import { createMemoryHub } from '../../../transport/memory-bus.ts';
 import { tempDir } from '../../support/temp-dir.ts';
@@ -78,13 +76,17 @@ export async function startProxy(options: TestOptions = {}): Promise<TestProxy> 
     originReaders: 'all',
     alone: true,
   };
-  const peers = new Peers(world, new Membership());
-  const access = new Access({ clock: realClock, random: realRandom, memoryMs: 50, graceMs: 0 });
+  const host = composeHost({
+    world,
+    registry: { ask: () => Promise.reject(new Error('no registry is asked by the forward proxy')) },
+    admission: { memoryMs: 50, graceMs: 0 },
+    trust: { publicKey: new Uint8Array(32), accept() {}, learnKeys() {} },
+    onBook() {},
+    describe: () => ({ ip: '127.0.0.1', port: 1, version: 'test', uploading: 0, slotsUp: 1 }),
+  });
   const forward = await createForward({
     hostId,
-    downloads: new Downloads(world, peers, access),
-    access,
-    origin,
+    downloads: host.downloads,
     policy,
     clock: realClock,
     metrics: silentHostMetrics,
@@ -95,7 +97,7 @@ export async function startProxy(options: TestOptions = {}): Promise<TestProxy> 
     ...given,
     ...(originCa !== undefined && { originCa: [originCa] }),
   });
-  const mirror = (_request: IncomingMessage, response: ServerResponse) => void response.writeHead(404).end();
+  const mirror = ({ response }: ProxyRequest) => void response.writeHead(404).end();
   const port = await startProxyPort({
     listen: '127.0.0.1',
     port: 0,
@@ -112,7 +114,7 @@ export async function startProxy(options: TestOptions = {}): Promise<TestProxy> 
     async [Symbol.asyncDispose]() {
       await port[Symbol.asyncDispose]();
       await forward.close();
-      await peers.stop();
+      await host.stop();
       await origin.close();
       await dataPlane.close();
       await bus.close();

@@ -5,13 +5,13 @@ import { describe, expect, test } from 'vitest';
 import { ShoalError } from '../../../core/errors.ts';
 import type { Digest, HostId } from '../../../core/ids.ts';
 import { silentLogger } from '../../../core/logger.ts';
+import { registryBase } from '../../../core/registry-names.ts';
+import { chainOf } from '../../../proxy/mirror/chain.ts';
 import { isSchema1, manifestType } from '../../../proxy/mirror/manifest-type.ts';
 import { Refusal, refusalOf } from '../../../proxy/mirror/oci-error.ts';
 import { PullBook, type PullStory } from '../../../proxy/mirror/pull-book.ts';
 import { sinkChunks } from '../../../proxy/mirror/sink-chunks.ts';
 import { TagMemory } from '../../../proxy/mirror/tag-memory.ts';
-import { registryBase } from '../../../proxy/mirror/upstream.ts';
-import { chainOf } from '../../../proxy/mirror/via.ts';
 import { SimClock } from '../../../sim/clock.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 

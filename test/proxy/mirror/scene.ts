@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
-import { Access } from '../../../actors/client/access.ts';
+import { Admission } from '../../../actors/client/admission.ts';
 import { actualRange } from '../../../actors/client/reader.ts';
 import type { DownloadRequest, StreamHooks } from '../../../core/download.ts';
 import { ShoalError } from '../../../core/errors.ts';
@@ -16,6 +16,7 @@ import { MIRROR_LIMITS, type MirrorLimits, type MirrorWorld } from '../../../pro
 import { PullBook, type PullStory } from '../../../proxy/mirror/pull-book.ts';
 import { TagMemory } from '../../../proxy/mirror/tag-memory.ts';
 import { startProxyPort } from '../../../proxy/port.ts';
+import { createMemoryStore } from '../../../storage/memory-store.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { realClock, seededRandom } from '../../transport/real-clock.ts';
 
@@ -59,8 +60,8 @@ export interface Scene extends AsyncDisposable {
 }
 
 const nothing: ForwardHandler = {
-  request: (_request, response) => void response.end(),
-  prefix: (_request, response) => void response.end(),
+  request: ({ response }) => void response.end(),
+  prefix: ({ response }) => void response.end(),
   connect: (_request, socket) => void socket.end(),
 };
 
@@ -98,7 +99,8 @@ export async function startScene(
     scene.streamed.push(request);
     const taskId = taskIdOfDigest(parseDigest(request.digest ?? ''));
     const cached = scene.cache.get(digestOfTask(taskId) ?? '');
-    await request.admit?.({ wasPublic: cached?.isPublic ?? false });
+    const known = { wasOpen: cached?.isPublic ?? false };
+    if (request.claim !== undefined) await admission.prove(request.claim, known, signal);
     const content = cached?.content ?? scene.swarm.get(request.digest ?? '');
     if (content === undefined) throw new ShoalError('ERR_SOURCE_NOT_FOUND', 'nobody has it');
     const { length } = content;
@@ -124,12 +126,18 @@ export async function startScene(
     allows: () => true,
     close: async () => undefined,
   };
-  const access = new Access({
-    clock: realClock,
-    random: seededRandom(1),
-    memoryMs: more.memoryMs ?? 0,
-    graceMs: more.graceMs ?? 0,
-  });
+  const admission = new Admission(
+    {
+      clock: realClock,
+      random: seededRandom(1),
+      origin,
+      registry,
+      store: createMemoryStore({ clock: realClock }),
+      log: silentLogger,
+      alone: false,
+    },
+    { memoryMs: more.memoryMs ?? 0, graceMs: more.graceMs ?? 0 },
+  );
   const book = new PullBook({
     clock: realClock,
     hostId: HOST,
@@ -147,7 +155,7 @@ export async function startScene(
     hostId: HOST,
     clock: realClock,
     registry,
-    access,
+    admission,
     origin,
     downloads: { stream },
     cached: async (taskId) => {
@@ -168,7 +176,7 @@ export async function startScene(
   const port = await startProxyPort({
     listen: '127.0.0.1',
     port: 0,
-    mirror: (request, response) => mirror.handle(request, response),
+    mirror: (asked) => mirror.handle(asked),
     forward: nothing,
     logger: silentLogger,
     limits: { closeMs: 100 },

@@ -1,7 +1,7 @@
 import { createServer, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
-import { BODY_BUFFERS, giveBody, nextWithin } from '../../../proxy/mirror/give-body.ts';
+import { BODY_BUFFERS, giveBody, nextWithin } from '../../proxy/give-body.ts';
 
 const CHUNKS = 16;
 

@@ -1,41 +1,85 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Access, type Claimant, type Verdict } from '../../../actors/client/access.ts';
+import { Admission, type AdmissionWorld } from '../../../actors/client/admission.ts';
+import type { Claim, Claimant } from '../../../core/claim.ts';
 import { ShoalError } from '../../../core/errors.ts';
+import { type Digest, taskIdOfDigest } from '../../../core/ids.ts';
+import { silentLogger } from '../../../core/logger.ts';
+import { onAbort } from '../../../core/on-abort.ts';
+import type { Origin, ProbeAnswer } from '../../../origins/origin.ts';
 import { SimClock } from '../../../sim/clock.ts';
 import { SimRandom } from '../../../sim/random.ts';
+import { createMemoryStore } from '../../../storage/memory-store.ts';
+import { never } from '../../origins/support.ts';
 
-const URL_B = 'https://registry.test/v2/a/blobs/sha256:aa';
-const open: Verdict = { kind: 'allowed', open: true };
-const allowed: Verdict = { kind: 'allowed', open: false };
-const refused: Verdict = { kind: 'refused', error: new ShoalError('ERR_SOURCE_REFUSED', 'no') };
-const down: Verdict = { kind: 'unreachable', error: new ShoalError('ERR_SOURCE_UNAVAILABLE', 'down') };
+const DIGEST = `sha256:${'aa'.repeat(32)}` as Digest;
+const TASK = taskIdOfDigest(DIGEST);
+const URL_B = `https://registry.test/v2/a/blobs/${DIGEST}`;
+
+/** What a source says. */
+type Word = (signal: AbortSignal) => Promise<ProbeAnswer>;
+
+const letsIn =
+  (audience: 'public' | 'source'): Word =>
+  async () => ({
+    kind: 'content',
+    probed: { length: 1, etag: undefined, lastModified: undefined, ranges: true, audience },
+    body: { start: 0, end: 1, pump: async () => 1, discard() {} },
+  });
+const says =
+  (code: 'ERR_SOURCE_REFUSED' | 'ERR_SOURCE_UNAVAILABLE'): Word =>
+  async () => {
+    throw new ShoalError(code, 'no');
+  };
+const open = letsIn('public');
+const allowed = letsIn('source');
+const refused = says('ERR_SOURCE_REFUSED');
+const down = says('ERR_SOURCE_UNAVAILABLE');
+
+function claimOf({ content = URL_B, credential }: Partial<Claimant>, who = ''): Claim {
+  const question = { kind: 'first-byte', url: content, headers: { who }, limitMs: 1e12 } as const;
+  return { content, credential, question };
+}
 
 function scene(more: { memoryMs?: number; graceMs?: number } = {}) {
   const clock = new SimClock();
-  const closed: string[] = [];
-  const access = new Access({
-    clock,
-    random: new SimRandom(1),
-    memoryMs: 30_000,
-    graceMs: 600_000,
-    onClosed: (content) => closed.push(content),
-    ...more,
-  });
-  let asked = 0;
+  const asked: string[] = [];
+  let word: Word = open;
+  const origin: Origin = {
+    probe: ({ headers }, signal) => {
+      asked.push(headers['who'] ?? '');
+      return word(signal);
+    },
+    read: () => Promise.reject(new Error('not read')),
+    allows: () => true,
+    close: async () => {},
+  };
+  const store = createMemoryStore({ clock });
+  const record = { taskId: TASK, length: 1, pieceLength: 131_072, audience: 'public' as const, sources: [] };
+  const stored = store.create(record);
+  const registry = { ask: () => Promise.reject(new Error('not asked')) };
+  const random = new SimRandom(1);
+  const world: AdmissionWorld = { clock, random, origin, registry, store, log: silentLogger, alone: false };
+  const admission = new Admission(world, { memoryMs: 30_000, graceMs: 600_000, ...more });
+  /** What a source says from now on. */
+  const source = (next: Word) => {
+    word = next;
+  };
   /** What comes of a claim when the source would say this. */
-  const claim = (verdict: Verdict, who: Partial<Claimant> = {}) =>
-    access
-      .prove({ content: URL_B, credential: undefined, wasOpen: false, ...who }, async () => {
-        asked += 1;
-        return verdict;
-      })
-      .then(
-        () => 'in',
-        (error: ShoalError) => error.code,
-      );
+  const claim = (next: Word, { wasOpen = false, ...who }: Partial<Claimant> & { wasOpen?: boolean } = {}) => {
+    word = next;
+    return admission.prove(claimOf(who), { wasOpen }, never).then(
+      () => 'in',
+      (error: ShoalError) => error.code,
+    );
+  };
+  /** Contents whose records say by now that they are not public. */
+  const closed = async () => {
+    await stored;
+    return store.row(TASK)?.audience === 'source' ? [URL_B] : [];
+  };
   const pass = (ms: number) => clock.run(clock.now() + ms);
-  return { access, clock, closed, claim, pass, asked: () => asked };
+  return { admission, clock, closed, source, claim, pass, asked: () => asked.length, askers: asked };
 }
 
 const key = { credential: 'Bearer a' };
@@ -80,41 +124,33 @@ test.each([
 });
 
 test('those who claim the same at once share one question', async () => {
-  const { access } = scene();
-  let asked = 0;
-  let answer = (_verdict: Verdict): void => {};
-  const ask = () =>
-    new Promise<Verdict>((resolve) => {
-      asked += 1;
+  const { admission, source, asked } = scene();
+  let answer = (): void => {};
+  source(async (signal) => {
+    await new Promise<void>((resolve) => {
       answer = resolve;
     });
-  const claims = [1, 2, 3].map(() => access.prove({ content: URL_B, wasOpen: false, ...key }, ask));
-  answer(allowed);
+    return allowed(signal);
+  });
+  const claims = [1, 2, 3].map(() => admission.prove(claimOf(key), { wasOpen: false }, never));
+  answer();
   await Promise.all(claims);
-  expect(asked).toBe(1);
+  expect(asked()).toBe(1);
 });
 
 test('a question that was called off is no answer: the next one who waits asks', async () => {
-  const { access } = scene();
-  let callOff = (): void => {};
-  const first = access.prove(
-    { content: URL_B, wasOpen: false, ...key },
-    () =>
-      new Promise((_, reject) => {
-        callOff = () => reject(new ShoalError('ERR_CANCELLED', 'gone'));
-      }),
+  const { admission, source, askers } = scene();
+  const client = new AbortController();
+  source((signal) => new Promise((_, reject) => onAbort(signal, () => reject(signal.reason as Error))));
+  const first = admission.prove(claimOf(key, 'first'), { wasOpen: false }, client.signal);
+  const others = ['second', 'third'].map((who) =>
+    admission.prove(claimOf(key, who), { wasOpen: false }, never),
   );
-  const asks: number[] = [];
-  const others = [1, 2].map((one) =>
-    access.prove({ content: URL_B, wasOpen: false, ...key }, async () => {
-      asks.push(one);
-      return allowed;
-    }),
-  );
-  callOff();
+  source(allowed);
+  client.abort(new ShoalError('ERR_CANCELLED', 'gone'));
   await expect(first).rejects.toMatchObject({ code: 'ERR_CANCELLED' });
   await Promise.all(others);
-  expect(asks).toEqual([1]);
+  expect(askers).toEqual(['first', 'second']);
 });
 
 test('out of reach is not refused: a credential proven within the grace is let in, and no other', async () => {
@@ -172,7 +208,7 @@ test('once it refuses those without credentials it is open to nobody, whatever t
   await claim(open);
   await pass(30_001);
   expect(await claim(refused, { wasOpen: true })).toBe('ERR_SOURCE_REFUSED');
-  expect(closed).toEqual([URL_B]);
+  await expect.poll(closed).toEqual([URL_B]);
   await pass(1_001);
   expect(await claim(down, { wasOpen: true })).toBe('ERR_SOURCE_UNAVAILABLE');
   expect(await claim(down, { ...key, wasOpen: true })).toBe('ERR_SOURCE_UNAVAILABLE');
@@ -186,7 +222,7 @@ test('wrong credentials close nothing for others, but what they were refused the
   const { claim, pass, closed } = scene();
   await claim(open);
   expect(await claim(refused, { credential: 'wrong', wasOpen: true })).toBe('ERR_SOURCE_REFUSED');
-  expect(closed).toEqual([]);
+  expect(await closed()).toEqual([]);
   await pass(1_001);
   expect(await claim(down, { credential: 'wrong', wasOpen: true })).toBe('ERR_SOURCE_UNAVAILABLE');
   await pass(30_000);
@@ -194,20 +230,18 @@ test('wrong credentials close nothing for others, but what they were refused the
 });
 
 test('whether it was open is looked up when the source turns out to be out of reach', async () => {
-  const { access } = scene();
-  let known = false;
-  const claimant = {
-    content: URL_B,
-    credential: undefined,
+  const { admission, source } = scene();
+  let wasOpen = false;
+  source((signal) => {
+    wasOpen = true;
+    return down(signal);
+  });
+  const known = {
     get wasOpen() {
-      return known;
+      return wasOpen;
     },
   };
-  const claim = access.prove(claimant, async () => {
-    known = true;
-    return down;
-  });
-  await expect(claim).resolves.toBeUndefined();
+  await expect(admission.prove(claimOf({}), known, never)).resolves.toBeUndefined();
 });
 
 test('no history of answers lets a claim in that its rules do not', async () => {
@@ -252,10 +286,10 @@ describe('what a content that somebody was let in to names', () => {
   const named = { ...key, content: NAMED };
 
   test('needs no question of its own, and no longer than that answer is remembered', async () => {
-    const { access, claim, pass, asked } = scene();
+    const { admission, claim, pass, asked } = scene();
     await claim(allowed, key);
     await pass(20_000);
-    access.vouch({ content: URL_B, ...key }, [NAMED]);
+    admission.vouch({ content: URL_B, ...key }, [NAMED]);
     expect(await claim(refused, named)).toBe('in');
     expect(asked()).toBe(1);
     await pass(10_001);
@@ -263,32 +297,32 @@ describe('what a content that somebody was let in to names', () => {
   });
 
   test('is not open to another credential, and not where nobody was let in', async () => {
-    const { access, claim, pass } = scene();
-    access.vouch({ content: URL_B, ...key }, [NAMED]);
+    const { admission, claim, pass } = scene();
+    admission.vouch({ content: URL_B, ...key }, [NAMED]);
     expect(await claim(refused, named)).toBe('ERR_SOURCE_REFUSED');
     await pass(1_001);
     await claim(refused, key);
-    access.vouch({ content: URL_B, ...key }, [NAMED]);
+    admission.vouch({ content: URL_B, ...key }, [NAMED]);
     expect(await claim(refused, named)).toBe('ERR_SOURCE_REFUSED');
     await pass(1_001);
     await claim(allowed, key);
-    access.vouch({ content: URL_B, ...key }, [NAMED]);
+    admission.vouch({ content: URL_B, ...key }, [NAMED]);
     expect(await claim(refused, { ...named, credential: 'Bearer b' })).toBe('ERR_SOURCE_REFUSED');
     expect(await claim(refused, { ...named, credential: undefined })).toBe('ERR_SOURCE_REFUSED');
   });
 
   test('stays refused where it was refused itself a moment ago', async () => {
-    const { access, claim } = scene();
+    const { admission, claim } = scene();
     await claim(refused, named);
     await claim(allowed, key);
-    access.vouch({ content: URL_B, ...key }, [NAMED]);
+    admission.vouch({ content: URL_B, ...key }, [NAMED]);
     expect(await claim(allowed, named)).toBe('ERR_SOURCE_REFUSED');
   });
 
   test('needs a question where nothing is remembered', async () => {
-    const { access, claim, asked } = scene({ memoryMs: 0 });
+    const { admission, claim, asked } = scene({ memoryMs: 0 });
     await claim(allowed, key);
-    access.vouch({ content: URL_B, ...key }, [NAMED]);
+    admission.vouch({ content: URL_B, ...key }, [NAMED]);
     await claim(allowed, named);
     expect(asked()).toBe(2);
   });

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
-import { createBufferPool } from '../../core/buffer-pool.ts';
-import { ShoalError } from '../../core/errors.ts';
+import { createBufferPool } from '../core/buffer-pool.ts';
+import { ShoalError } from '../core/errors.ts';
+import { onAbort } from '../core/on-abort.ts';
 
 /** What bodies are read into, and given back to by `giveBody`. */
 export const BODY_BUFFERS = createBufferPool(512 * 1024, 16);
@@ -95,13 +96,12 @@ function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = (settle: () => void) => {
       response.off('drain', onDrain);
-      signal.removeEventListener('abort', onAbort);
+      unlisten();
       settle();
     };
     const onDrain = () => done(resolve);
-    const onAbort = () => done(() => reject(signal.reason as Error));
-    if (signal.aborted) return onAbort();
+    if (signal.aborted) return reject(signal.reason as Error);
     response.on('drain', onDrain);
-    signal.addEventListener('abort', onAbort, { once: true });
+    const unlisten = onAbort(signal, () => done(() => reject(signal.reason as Error)));
   });
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { registryOfSegment, segmentOfRegistry } from '../../core/registry-segment.ts';
+import { registryOfSegment, segmentOfRegistry } from '../../core/registry-names.ts';
 
 /** A path component of an image reference, as the distribution project's grammar has it. */
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Claim, Question, Verdict } from '../../../core/claim.ts';
 import type { DownloadRequest } from '../../../core/download.ts';
 import { ShoalError } from '../../../core/errors.ts';
 import type { SimHost } from '../../../sim/host.ts';
@@ -26,6 +27,22 @@ function blob(sim: Simulation, authorization?: string) {
   const url = `http://registry.test/v2/team/app/blobs/${digest}`;
   const content = sim.publish(url, MIB, { bytes, ...(authorization && { authorization }) });
   return { content, digest, url, request: { resource: url, digest } };
+}
+
+/** A claim of a request's own; the sources' answers to other requests say nothing of it. */
+function claimTo(url: string, question: Question, credential?: string): { readonly claim: Claim } {
+  return { claim: { content: `${url}?own`, credential, question } };
+}
+
+const answered = (verdict: Verdict): Question => ({ kind: 'answered', verdict });
+const letIn = answered({ kind: 'allowed', open: false });
+const turnedAway = (why: string) =>
+  answered({ kind: 'refused', error: new ShoalError('ERR_SOURCE_REFUSED', why) });
+
+/** HEAD of the blob, which `sim.registry` answers. */
+function head(url: string): Question {
+  const { origin: base, pathname: path } = new URL(url);
+  return { kind: 'registry', base, path, authorization: undefined, headers: {}, limitMs: 60_000 };
 }
 
 /** The registry changes its mind on who may have it. */
@@ -72,7 +89,7 @@ test('a server of somebody else that lets everyone in does not open content that
       for (const headers of [{}, WRONG]) {
         const evil = { resource: url, digest, headers };
         expect(await got(sim, index, evil)).toBe('ERR_SOURCE_REFUSED');
-        const admitted = read(sim, host(sim, index), { ...evil, admit: async () => {} });
+        const admitted = read(sim, host(sim, index), { ...evil, ...claimTo(url, letIn) });
         await admitted.end();
         expect(admitted.error?.code).toBe('ERR_SOURCE_REFUSED');
         expect(admitted.chunks).toEqual([]);
@@ -164,66 +181,61 @@ test('without a scheduler closed content is given by no host that does not know 
   expect(await got(sim, 1, { resource: digest })).toBe('ERR_SOURCE_REFUSED');
 });
 
-test('a request’s own check is asked beside the download, and nothing is given before it has answered', async () => {
+test('a request’s own claim is asked for beside the download, and nothing is given before it is answered', async () => {
   const sim = await swarm(1);
-  const { content, request } = blob(sim);
-  const asked: boolean[] = [];
+  const { content, url, request } = blob(sim);
+  const asked: string[] = [];
   let admit = (): void => {};
-  const reading = read(sim, host(sim, 0), {
-    ...request,
-    admit: ({ wasPublic }) => {
-      asked.push(wasPublic);
-      return new Promise((resolve) => {
-        admit = resolve;
-      });
-    },
-  });
+  sim.registry = ({ method, path }) => {
+    asked.push(`${method} ${path}`);
+    return new Promise((resolve) => {
+      admit = () => resolve({ status: 200, headers: {}, body: new Uint8Array(), as: 'client' });
+    });
+  };
+  const reading = read(sim, host(sim, 0), { ...request, ...claimTo(url, head(url)) });
   await sim.run(20_000);
-  expect(asked).toEqual([false]);
+  expect(asked).toEqual([`HEAD ${new URL(url).pathname}`]);
   expect(host(sim, 0).store.usage.bytes).toBe(MIB);
   expect([reading.chunks, reading.starts]).toEqual([[], []]);
   admit();
   expect(await outcome(reading, content)).toBe('all');
 });
 
-test.each(['cold', 'cached'])('what its check refuses ends this request alone: %s', async (how) => {
+test.each(['cold', 'cached'])('a claim that is refused ends this request alone: %s', async (how) => {
   const sim = await swarm(1);
-  const { content, request } = blob(sim);
+  const { content, url, request } = blob(sim);
   if (how === 'cached') await got(sim, 0, request);
   const refused = read(sim, host(sim, 0), {
     ...request,
-    admit: async ({ wasPublic }) => {
-      expect(wasPublic).toBe(how === 'cached');
-      throw new ShoalError('ERR_SOURCE_REFUSED', 'not you');
-    },
+    ...claimTo(url, turnedAway('not you'), 'Bearer other'),
   });
-  const other = read(sim, host(sim, 0), { ...request, admit: async () => {} });
+  const other = read(sim, host(sim, 0), { ...request, ...claimTo(url, letIn) });
   expect(await outcome(refused, content)).toBe('ERR_SOURCE_REFUSED');
   expect(refused.error?.message).toBe('not you');
   expect(await outcome(other, content)).toBe('all');
 });
 
-test('with its source out of reach a check is asked again once the swarm says that the content was public', async () => {
-  const sim = await swarm();
-  const { content, request } = blob(sim);
-  expect(await got(sim, 0, request)).toBe('all');
-  sim.origin.node.up = false;
-  const asked: boolean[] = [];
-  const reading = read(sim, host(sim, 1), {
-    ...request,
-    admit: async ({ wasPublic }) => {
-      asked.push(wasPublic);
-      if (!wasPublic) throw new ShoalError('ERR_SOURCE_UNAVAILABLE', 'down');
-    },
-  });
-  expect(await outcome(reading, content)).toBe('all');
-  expect(asked).toEqual([false, true]);
-});
+test.each([
+  ['public', 'all'],
+  ['closed', 'ERR_SOURCE_UNAVAILABLE'],
+])(
+  'with its source out of reach a claim waits for what the swarm says, here that the content was %s: %s',
+  async (how, end) => {
+    const sim = await swarm();
+    const { content, url, request } = blob(sim, how === 'closed' ? KEY.authorization : undefined);
+    expect(await got(sim, 0, { ...request, headers: how === 'closed' ? KEY : {} })).toBe('all');
+    sim.origin.node.up = false;
+    for (const index of [0, 1]) {
+      const reading = read(sim, host(sim, index), { ...request, ...claimTo(url, head(url)) });
+      expect(await outcome(reading, content)).toBe(end);
+    }
+  },
+);
 
-test('a check of its own needs a URL', async () => {
+test('a claim of its own needs a URL', async () => {
   const sim = await swarm(1);
-  const { content, digest } = blob(sim);
-  const reading = read(sim, host(sim, 0), { resource: digest, admit: async () => {} });
+  const { content, digest, url } = blob(sim);
+  const reading = read(sim, host(sim, 0), { resource: digest, ...claimTo(url, letIn) });
   expect(await outcome(reading, content)).toBe('ERR_CONFIG_INVALID');
 });
 
@@ -246,19 +258,18 @@ test.each([
   async ({ hosts, nats }) => {
     const sim = await swarm(hosts);
     sim.cutNats(!nats);
-    const { content, request } = blob(sim, KEY.authorization);
-    const refuse = async () => {
-      throw new ShoalError('ERR_SOURCE_REFUSED', 'not with these');
-    };
-    const turnedAway = read(sim, host(sim, 0), { ...request, headers: WRONG, admit: refuse });
+    const { content, url, request } = blob(sim, KEY.authorization);
+    const wrong = claimTo(url, turnedAway('not with these'), WRONG.authorization);
+    const away = read(sim, host(sim, 0), { ...request, headers: WRONG, ...wrong });
     const gets = [WRONG, {}, KEY, { authorization: 'Bearer other' }].map((headers) =>
       host(sim, 0).get({ ...request, headers }),
     );
-    const admitted = read(sim, host(sim, 0), { ...request, headers: KEY, admit: async () => {} });
+    const right = claimTo(url, letIn, KEY.authorization);
+    const admitted = read(sim, host(sim, 0), { ...request, headers: KEY, ...right });
     await sim.run(60_000, () => gets.every(({ state }) => state !== 'running'));
     const refused = 'ERR_SOURCE_REFUSED';
     expect(gets.map(({ error, state }) => error?.code ?? state)).toEqual([refused, refused, 'done', refused]);
-    expect(await outcome(turnedAway, content)).toBe(refused);
+    expect(await outcome(away, content)).toBe(refused);
     expect(await outcome(admitted, content)).toBe('all');
     expect(sim.origin.bodyBytes / content.bytes.length).toBeLessThan(1.01);
   },

@@ -1,0 +1,73 @@
+import type { Alive } from '../../core/host-messages.ts';
+import { LIMITS } from '../../core/limits.ts';
+import type { RegistryClient } from '../../origins/registry/registry.ts';
+import { HostActor, type HostOptions } from '../host/host.ts';
+import { Membership } from '../host/membership.ts';
+import { Peers } from '../host/peers.ts';
+import type { HostWorld } from '../host/world.ts';
+import { Admission, type AdmissionTimes } from './admission.ts';
+import { Downloads } from './downloads.ts';
+import { FetchOrders } from './fetch-orders.ts';
+
+/** What is handed in to make a host of. */
+export interface HostParts extends Pick<HostOptions, 'trust' | 'onBook'> {
+  readonly world: HostWorld;
+  readonly registry: RegistryClient;
+  readonly admission: AdmissionTimes;
+  /** What this host says of itself now, beside what its own transfers are. */
+  readonly describe: () => Pick<
+    Alive,
+    'ip' | 'port' | 'zone' | 'labels' | 'version' | 'uploading' | 'slotsUp'
+  >;
+}
+
+/** The actors of one host. */
+export interface ComposedHost {
+  readonly actor: HostActor;
+  readonly peers: Peers;
+  readonly admission: Admission;
+  readonly downloads: Downloads;
+  /** Joins the swarm, where there is one. */
+  start(): void;
+  /** Ends what runs, and leaves. */
+  stop(): Promise<void>;
+}
+
+/** Puts a host together: the daemon's and the simulated one alike. */
+export function composeHost(parts: HostParts): ComposedHost {
+  const { world, registry, trust, onBook, describe } = parts;
+  const membership = new Membership();
+  const peers = new Peers(world, membership);
+  const actor = new HostActor({
+    world,
+    membership,
+    peers,
+    trust,
+    onBook,
+    describe: () => ({
+      ...describe(),
+      role: world.role,
+      downloading: peers.pool.used,
+      slotsDown: LIMITS.slotsDown,
+    }),
+  });
+  const admission = new Admission({ ...world, registry }, parts.admission);
+  const downloads = new Downloads(world, peers, admission);
+  const orders = new FetchOrders(world, downloads);
+  return {
+    actor,
+    peers,
+    admission,
+    downloads,
+    start() {
+      if (world.alone) return;
+      actor.start();
+      orders.start();
+    },
+    async stop() {
+      orders.stop();
+      await peers.stop();
+      if (!world.alone) actor.stop();
+    },
+  };
+}
