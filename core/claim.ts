@@ -17,7 +17,7 @@ export interface ContentFacts {
 }
 
 /** What a source says of a client that wants content of it. */
-export type Verdict =
+export type ClaimVerdict =
   /** `open`: without any credentials. */
   | { readonly kind: 'allowed'; readonly open: boolean; readonly facts?: ContentFacts }
   | { readonly kind: 'refused'; readonly error: ShoalError }
@@ -52,7 +52,7 @@ export type Question =
   | RegistryQuestion
   | FirstByteQuestion
   /** It was asked a moment ago in another way, and said this. */
-  | { readonly kind: 'answered'; readonly verdict: Verdict };
+  | { readonly kind: 'answered'; readonly verdict: ClaimVerdict };
 
 /** Who wants what, and how its source is asked whether that client may have it. */
 export interface Claim extends Claimant {

@@ -19,7 +19,7 @@ interface Row {
  * The connections of a port. Where there are too many, the one that has been idle longest makes room, so that whoever
  * holds thousands of idle ones open keeps nobody else out; where all are at work, the new one is refused.
  */
-export class Connections {
+export class PortConnections {
   readonly #limits: ConnectionLimits;
   readonly #rows = new Map<Socket, Row>();
   readonly #counts = new Map<string, number>();

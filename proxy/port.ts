@@ -3,7 +3,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ShoalError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
-import { Connections } from './connections.ts';
+import { PortConnections } from './connections.ts';
 import type { ForwardHandler } from './forward-handler.ts';
 import { framingFault } from './framing.ts';
 import { endWith, plainAnswer, refuseUnread } from './plain-answer.ts';
@@ -49,7 +49,7 @@ const PROXY_LIMITS = {
  */
 export async function startProxyPort(options: ProxyPortOptions): Promise<ProxyPort> {
   const limits = { ...PROXY_LIMITS, ...options.limits };
-  const connections = new Connections({
+  const connections = new PortConnections({
     most: limits.connections,
     mostPerAddress: limits.connectionsPerAddress,
     mostRequests: limits.requestsPerConnection,
@@ -136,7 +136,7 @@ function listening(server: Server, { listen, port, logger }: ProxyPortOptions): 
 }
 
 /** Takes no more, lets what is being answered end for a moment, then closes everything. */
-function close(server: Server, connections: Connections, waitMs: number): Promise<void> {
+function close(server: Server, connections: PortConnections, waitMs: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => connections.closeAll(), waitMs);
     server.close(() => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Claimant, ContentFacts, Verdict } from '../../core/claim.ts';
+import type { Claimant, ClaimVerdict, ContentFacts } from '../../core/claim.ts';
 import type { Random } from '../../core/clock.ts';
 import { RecentMap } from '../../core/recent-map.ts';
 
@@ -7,7 +7,7 @@ import { RecentMap } from '../../core/recent-map.ts';
 export interface Proof {
   /** When the question was asked that brought the last answer, monotonic ms. */
   readonly askedMs: number;
-  readonly verdict: Verdict;
+  readonly verdict: ClaimVerdict;
   /** When the question was asked that let it in last; undefined after a refusal. */
   readonly provenMs: number | undefined;
   /** The last word of the source was a refusal. */

@@ -1,4 +1,4 @@
-import type { Claim, Claimant, ContentFacts, Verdict } from '../../core/claim.ts';
+import type { Claim, Claimant, ClaimVerdict, ContentFacts } from '../../core/claim.ts';
 import { sleep } from '../../core/clock.ts';
 import type { DownloadRequest } from '../../core/download.ts';
 import { ShoalError, toShoalError } from '../../core/errors.ts';
@@ -61,7 +61,7 @@ export interface Entrant {
 const UNHAPPY_MS = 1_000;
 
 /** Lets clients in to content. */
-export class Admission {
+export class ClientAdmission {
   readonly #world: AdmissionWorld;
   readonly #times: AdmissionTimes;
   readonly #access: Access;
@@ -248,7 +248,7 @@ export class Admission {
     return proof;
   }
 
-  #keepFacts({ content }: Claimant, verdict: Verdict): void {
+  #keepFacts({ content }: Claimant, verdict: ClaimVerdict): void {
     if (verdict.kind === 'allowed' && verdict.facts) this.#access.keepFacts(content, verdict.facts);
   }
 

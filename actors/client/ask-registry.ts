@@ -1,4 +1,4 @@
-import type { ContentFacts, RegistryQuestion, Verdict } from '../../core/claim.ts';
+import type { ClaimVerdict, ContentFacts, RegistryQuestion } from '../../core/claim.ts';
 import { ShoalError, toShoalError } from '../../core/errors.ts';
 import { parseContentRange } from '../../core/ranges.ts';
 import { strongEtag } from '../../core/source.ts';
@@ -31,7 +31,7 @@ export async function headOf(
 }
 
 /** What an answer of a registry means for the one who asked. */
-export function verdictOf(answer: RegistryAnswer): Verdict {
+export function verdictOf(answer: RegistryAnswer): ClaimVerdict {
   const { status } = answer;
   if (status >= 200 && status < 300) {
     return { kind: 'allowed', open: answer.as === 'anonymous', facts: factsOf(answer) };
@@ -47,7 +47,7 @@ export function verdictOf(answer: RegistryAnswer): Verdict {
 }
 
 /** What it means that a registry gave no answer. */
-export function verdictOfFailure(thrown: unknown): Verdict {
+export function verdictOfFailure(thrown: unknown): ClaimVerdict {
   const error = toShoalError(thrown);
   if (error.code === 'ERR_SOURCE_ADDRESS_REFUSED') return { kind: 'refused', error };
   if (error.code.startsWith('ERR_SOURCE_')) return { kind: 'unreachable', error };

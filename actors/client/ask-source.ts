@@ -1,4 +1,4 @@
-import type { FirstByteQuestion, Question, Verdict } from '../../core/claim.ts';
+import type { ClaimVerdict, FirstByteQuestion, Question } from '../../core/claim.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type ErrorCode, ShoalError, toShoalError } from '../../core/errors.ts';
 import type { Origin } from '../../origins/origin.ts';
@@ -16,7 +16,11 @@ export interface AskWorld {
  * Asks a source whether it lets a client in; one that says nothing within the question's limit is out of reach.
  * @throws the signal's reason, where the client goes away while an origin is asked
  */
-export async function askSource(world: AskWorld, question: Question, signal: AbortSignal): Promise<Verdict> {
+export async function askSource(
+  world: AskWorld,
+  question: Question,
+  signal: AbortSignal,
+): Promise<ClaimVerdict> {
   if (question.kind === 'answered') return question.verdict;
   if (question.kind === 'first-byte') return askFirstByte(world, question, signal);
   // Its answer is worth having also where this client goes away: others ask for the same.
@@ -34,7 +38,7 @@ async function askFirstByte(
   { clock, origin }: AskWorld,
   { url, headers, known, limitMs }: FirstByteQuestion,
   signal: AbortSignal,
-): Promise<Verdict> {
+): Promise<ClaimVerdict> {
   const limit = limitOf(clock, limitMs);
   try {
     const until = AbortSignal.any([signal, limit.signal]);

@@ -5,7 +5,7 @@ import { HostActor, type HostOptions } from '../host/host.ts';
 import { Membership } from '../host/membership.ts';
 import { Peers } from '../host/peers.ts';
 import type { HostWorld } from '../host/world.ts';
-import { Admission, type AdmissionTimes } from './admission.ts';
+import { type AdmissionTimes, ClientAdmission } from './admission.ts';
 import { Downloads } from './downloads.ts';
 import { FetchOrders } from './fetch-orders.ts';
 
@@ -25,7 +25,7 @@ export interface HostParts extends Pick<HostOptions, 'trust' | 'onBook'> {
 export interface ComposedHost {
   readonly actor: HostActor;
   readonly peers: Peers;
-  readonly admission: Admission;
+  readonly admission: ClientAdmission;
   readonly downloads: Downloads;
   /** Joins the swarm, where there is one. */
   start(): void;
@@ -51,7 +51,7 @@ export function composeHost(parts: HostParts): ComposedHost {
       slotsDown: LIMITS.slotsDown,
     }),
   });
-  const admission = new Admission({ ...world, registry }, parts.admission);
+  const admission = new ClientAdmission({ ...world, registry }, parts.admission);
   const downloads = new Downloads(world, peers, admission);
   const orders = new FetchOrders(world, downloads);
   return {

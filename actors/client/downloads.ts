@@ -12,7 +12,7 @@ import type { StoredTask } from '../../storage/store.ts';
 import type { PeerActor, PeerInput } from '../host/peer/peer.ts';
 import type { Peers } from '../host/peers.ts';
 import type { HostWorld } from '../host/world.ts';
-import { type Admission, refuseBareClaim } from './admission.ts';
+import { type ClientAdmission, refuseBareClaim } from './admission.ts';
 import { untilComplete } from './completion.ts';
 import { localResult, peerResult } from './download-facts.ts';
 import { endedBy } from './ended-by.ts';
@@ -25,9 +25,9 @@ import { Tries } from './tries.ts';
 export class Downloads {
   readonly #world: HostWorld;
   readonly #peers: Peers;
-  readonly #admission: Admission;
+  readonly #admission: ClientAdmission;
 
-  constructor(world: HostWorld, peers: Peers, admission: Admission) {
+  constructor(world: HostWorld, peers: Peers, admission: ClientAdmission) {
     this.#world = world;
     this.#peers = peers;
     this.#admission = admission;

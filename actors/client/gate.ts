@@ -2,10 +2,10 @@ import type { DownloadRequest } from '../../core/download.ts';
 import { toShoalError } from '../../core/errors.ts';
 import type { TaskId } from '../../core/ids.ts';
 import type { Store, StoredTask } from '../../storage/store.ts';
-import type { Admission, Entrant } from './admission.ts';
+import type { ClientAdmission, Entrant } from './admission.ts';
 
 interface GateOptions {
-  readonly admission: Admission;
+  readonly admission: ClientAdmission;
   readonly store: Store;
   readonly request: DownloadRequest;
   readonly taskId: TaskId;
@@ -13,7 +13,7 @@ interface GateOptions {
 }
 
 /**
- * One client before the content it asked for: asks `Admission` as early as there is something to ask, and once for each
+ * One client before the content it asked for: asks `ClientAdmission` as early as there is something to ask, once for each
  * content, and ends this client's download alone where it is refused.
  */
 export class Gate {

@@ -2,15 +2,15 @@ import { ShoalError, toShoalError } from '../../core/errors.ts';
 import { onAbort } from '../../core/on-abort.ts';
 import { RecentMap } from '../../core/recent-map.ts';
 import type { OriginReader } from '../probe.ts';
-import type { ConfiguredCredential, Credentials } from './credentials.ts';
-import { type Demand, demandOf } from './demand.ts';
+import type { ConfiguredCredential, RegistryCredentials } from './credentials.ts';
+import { demandOf, type RegistryDemand } from './demand.ts';
 import type { RegistryIdentity } from './registry.ts';
 import { isPrivateWay, type RegistryTarget } from './target.ts';
 import { TokenCache } from './token-cache.ts';
 import { basic, fetchToken } from './token-server.ts';
 
 /** What to send to a registry, and under whose name. */
-export interface Grant {
+export interface RegistryGrant {
   readonly authorization: string;
   readonly as: Exclude<RegistryIdentity, 'client'>;
 }
@@ -23,22 +23,22 @@ const REFUSED_MS = 30_000;
 /** Answers the challenges of registries: with what this host is configured with, else with what everybody gets. */
 export class Authorizer {
   readonly #reader: OriginReader;
-  readonly #credentials: Credentials;
+  readonly #credentials: RegistryCredentials;
   readonly #tokens: TokenCache;
   /** What each repository wanted last. */
-  readonly #demands = new RecentMap<string, Demand>(MOST_DEMANDS);
+  readonly #demands = new RecentMap<string, RegistryDemand>(MOST_DEMANDS);
   /** Until when a credential counts as refused. */
   readonly #refusals = new RecentMap<string, number>(MOST_REFUSALS);
   readonly #closed = new AbortController();
 
-  constructor(reader: OriginReader, credentials: Credentials) {
+  constructor(reader: OriginReader, credentials: RegistryCredentials) {
     this.#reader = reader;
     this.#credentials = credentials;
     this.#tokens = new TokenCache(reader.clock);
   }
 
   /** What the registry let us in with before, renewed where it has run out; undefined where nothing is known. */
-  async known(target: RegistryTarget, signal: AbortSignal): Promise<Grant | undefined> {
+  async known(target: RegistryTarget, signal: AbortSignal): Promise<RegistryGrant | undefined> {
     const demand = this.#demands.get(nameOf(target));
     if (demand === undefined) return undefined;
     try {
@@ -60,9 +60,9 @@ export class Authorizer {
   async answer(
     target: RegistryTarget,
     challenge: string,
-    tried: Grant | undefined,
+    tried: RegistryGrant | undefined,
     signal: AbortSignal,
-  ): Promise<Grant | undefined> {
+  ): Promise<RegistryGrant | undefined> {
     const demand = demandOf(challenge);
     if (demand === undefined) return undefined;
     this.#demands.set(nameOf(target), demand);
@@ -70,7 +70,7 @@ export class Authorizer {
   }
 
   /** What was just given was refused: a password, or a token that is configured, is not tried again for a while. */
-  async refused(target: RegistryTarget, { authorization }: Grant): Promise<void> {
+  async refused(target: RegistryTarget, { authorization }: RegistryGrant): Promise<void> {
     const demand = this.#demands.get(nameOf(target));
     const configured = await this.#credentials.find(target);
     if (demand === undefined || configured === undefined) return;
@@ -82,7 +82,11 @@ export class Authorizer {
     this.#closed.abort(new ShoalError('ERR_SOURCE_UNAVAILABLE', 'the client of registries is closed'));
   }
 
-  async #grant(target: RegistryTarget, demand: Demand, tried: Grant | undefined): Promise<Grant | undefined> {
+  async #grant(
+    target: RegistryTarget,
+    demand: RegistryDemand,
+    tried: RegistryGrant | undefined,
+  ): Promise<RegistryGrant | undefined> {
     const configured = await this.#configured(target, demand);
     const own = configured && ownGrant(demand, configured);
     if (own !== undefined && own.authorization !== tried?.authorization) return own;
@@ -96,7 +100,10 @@ export class Authorizer {
   }
 
   /** The credential for the registry, where it may be sent to where it has to go, and has not just been refused. */
-  async #configured(target: RegistryTarget, demand: Demand): Promise<ConfiguredCredential | undefined> {
+  async #configured(
+    target: RegistryTarget,
+    demand: RegistryDemand,
+  ): Promise<ConfiguredCredential | undefined> {
     const { origin } = target;
     const configured = await this.#credentials.find(target);
     if (configured === undefined) return undefined;
@@ -114,10 +121,10 @@ export class Authorizer {
 
   async #token(
     target: RegistryTarget,
-    demand: Extract<Demand, { kind: 'bearer' }>,
+    demand: Extract<RegistryDemand, { kind: 'bearer' }>,
     configured: ConfiguredCredential | undefined,
-    tried: Grant | undefined,
-  ): Promise<Grant | undefined> {
+    tried: RegistryGrant | undefined,
+  ): Promise<RegistryGrant | undefined> {
     const { realm, service = '', scope = '' } = demand;
     const key = JSON.stringify([target.origin.origin, realm, service, scope, configured?.hash]);
     const notThis = tried?.authorization.slice('Bearer '.length);
@@ -148,7 +155,7 @@ export class Authorizer {
 }
 
 /** A credential that goes to the registry itself. */
-function ownGrant(demand: Demand, { credential }: ConfiguredCredential): Grant | undefined {
+function ownGrant(demand: RegistryDemand, { credential }: ConfiguredCredential): RegistryGrant | undefined {
   if (demand.kind === 'basic') {
     if (credential.kind !== 'login') return undefined;
     return { authorization: basic(credential.user, credential.password), as: 'configured' };

@@ -37,7 +37,7 @@ const FAILURE_KEPT_MS = 5_000;
 const LONGEST_FILE = 1024 * 1024;
 
 /** The credentials that this host is configured with, from Docker's config.json; read again when it changes. */
-export class Credentials {
+export class RegistryCredentials {
   readonly #options: CredentialsOptions;
   readonly #runHelper: RunHelper;
   readonly #asked = new Map<string, { untilMs: number; answer: Promise<Credential | undefined> }>();

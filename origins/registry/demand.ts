@@ -3,7 +3,7 @@ import { parseSourceUrl } from '../../core/source.ts';
 import { parseChallenges } from './challenge.ts';
 
 /** What a registry wants of those who ask. */
-export type Demand =
+export type RegistryDemand =
   | { readonly kind: 'basic' }
   | {
       readonly kind: 'bearer';
@@ -17,7 +17,7 @@ export type Demand =
 const LONGEST_PARAM = 4096;
 
 /** Reads a `WWW-Authenticate` header; a token is preferred to a password. Undefined where nothing in it is known. */
-export function demandOf(header: string): Demand | undefined {
+export function demandOf(header: string): RegistryDemand | undefined {
   const challenges = parseChallenges(header);
   for (const { scheme, params } of challenges) {
     const realm = scheme === 'bearer' ? realmOf(params.get('realm')) : undefined;

@@ -12,7 +12,7 @@ export type Credential =
   | { readonly kind: 'bearer'; readonly token: string };
 
 /** Where the credential for a registry is: in the file, or with a helper. */
-export type Found =
+export type FoundCredential =
   | { readonly kind: 'here'; readonly credential: Credential }
   | { readonly kind: 'helper'; readonly helper: string; readonly serverUrl: string };
 
@@ -120,8 +120,8 @@ export function findCredentials(
   hosts: readonly string[],
   { repository }: Pick<RegistryTarget, 'repository'>,
   trusted: boolean,
-): Found[] {
-  const found: Found[] = [];
+): FoundCredential[] {
+  const found: FoundCredential[] = [];
   for (const host of hosts) {
     const fits = (key: Key) =>
       key.host === host && (trusted || key.plain) && covers(key.namespace, repository);

@@ -6,7 +6,7 @@ import { ORIGIN_LIMITS, type OriginLimits } from '../limits.ts';
 import type { Origin } from '../origin.ts';
 import { Authorizer } from './authorizer.ts';
 import type { RunHelper } from './credential-helper.ts';
-import { Credentials } from './credentials.ts';
+import { RegistryCredentials } from './credentials.ts';
 import type { RegistryClient } from './registry.ts';
 import { createRegistryClient } from './registry-client.ts';
 import { createRegistryOrigin } from './registry-origin.ts';
@@ -44,7 +44,13 @@ export function openRegistries(options: RegistriesOptions): Registries {
   const connections = createOriginConnections({ policy, limits, ca: options.ca, resolve: undefined });
   const reader = { connections, policy, logger, clock, random, limits, redirects: limits.redirects };
   const file = options.dockerConfig;
-  const credentials = new Credentials({ file, registries, clock, logger, ...(runHelper && { runHelper }) });
+  const credentials = new RegistryCredentials({
+    file,
+    registries,
+    clock,
+    logger,
+    ...(runHelper && { runHelper }),
+  });
   const authorizer = new Authorizer(reader, credentials);
   return {
     client: createRegistryClient(reader, authorizer),

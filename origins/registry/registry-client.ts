@@ -5,10 +5,10 @@ import { publicHeaders, statusError } from '../origin-error.ts';
 import type { OriginReader } from '../probe.ts';
 import type { OwnHeaders } from '../request-headers.ts';
 import { RetryBudget } from '../retry.ts';
-import type { Authorizer, Grant } from './authorizer.ts';
+import type { Authorizer, RegistryGrant } from './authorizer.ts';
 import { drain, readBody } from './read-body.ts';
 import type { RegistryAnswer, RegistryClient, RegistryIdentity, RegistryRequest } from './registry.ts';
-import { type RegistryTarget, targetOf } from './target.ts';
+import { type RegistryTarget, registryTargetOf } from './target.ts';
 
 const LONGEST_BODY = 16 * 1024 * 1024;
 
@@ -17,7 +17,7 @@ export function createRegistryClient(reader: OriginReader, authorizer: Authorize
   return {
     async ask(request, signal) {
       const url = urlOf(request);
-      const target = targetOf(url);
+      const target = registryTargetOf(url);
       if (target === undefined)
         throw new ShoalError('ERR_SOURCE_URL_INVALID', `no path of a registry: ${request.path}`);
       const budget = new RetryBudget(reader.limits, reader.clock, reader.random);
@@ -64,7 +64,7 @@ async function askOnce(
   let answer = await send(reader, asking, grant?.authorization, signal);
   const challenge = challengeOf(target, answer.status, answer.headers['www-authenticate'], answer.url.origin);
   if (challenge !== undefined) {
-    let next: Grant | undefined;
+    let next: RegistryGrant | undefined;
     try {
       next = await authorizer.answer(target, challenge, grant, signal);
     } catch (error) {

@@ -3,9 +3,9 @@ import { MANIFEST_ACCEPT } from '../../core/oci-manifest.ts';
 import { withHop } from '../../core/via.ts';
 import type { Origin, OriginRequest, OriginSink } from '../origin.ts';
 import { asksWithCredentials } from '../request-headers.ts';
-import type { Authorizer, Grant } from './authorizer.ts';
+import type { Authorizer, RegistryGrant } from './authorizer.ts';
 import { challengeOf } from './registry-client.ts';
-import { type RegistryTarget, targetOf } from './target.ts';
+import { type RegistryTarget, registryTargetOf } from './target.ts';
 
 interface RegistryOriginOptions {
   readonly inner: Origin;
@@ -26,7 +26,7 @@ export function createRegistryOrigin({ inner, authorizer, name }: RegistryOrigin
     signal: AbortSignal,
     run: (headers: Record<string, string>) => Promise<T>,
     bytes: () => number,
-  ): Promise<{ result: T; grant: Grant | undefined }> {
+  ): Promise<{ result: T; grant: RegistryGrant | undefined }> {
     const headers = ownHeaders(target, request.headers, name);
     if (headers['authorization'] !== undefined) return { result: await run(headers), grant: undefined };
     let grant = await authorizer.known(target, signal);
@@ -52,7 +52,7 @@ export function createRegistryOrigin({ inner, authorizer, name }: RegistryOrigin
 
   return {
     async probe(request, signal) {
-      const target = targetOf(request.url);
+      const target = registryTargetOf(request.url);
       if (target === undefined) return inner.probe(request, signal);
       const run = (headers: Record<string, string>) => inner.probe({ ...request, headers }, signal);
       const { result, grant } = await asSomebody(target, request, signal, run, () => 0);
@@ -62,7 +62,7 @@ export function createRegistryOrigin({ inner, authorizer, name }: RegistryOrigin
       return { ...result, probed: { ...result.probed, audience: isOpen ? 'public' : 'source' } };
     },
     async read(request, sink, signal) {
-      const target = targetOf(request.url);
+      const target = registryTargetOf(request.url);
       if (target === undefined) return inner.read(request, sink, signal);
       let bytes = 0;
       const counted: OriginSink = (chunk) => {

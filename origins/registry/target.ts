@@ -10,7 +10,7 @@ export interface RegistryTarget {
 const IN_REPOSITORY = /^\/v2\/(.+)\/(manifests|blobs|tags|referrers)\/[^/]+$/;
 
 /** Undefined for a URL that belongs to no registry. */
-export function targetOf(text: string): RegistryTarget | undefined {
+export function registryTargetOf(text: string): RegistryTarget | undefined {
   if (!URL.canParse(text)) return undefined;
   const url = new URL(text);
   if (!/^https?:$/.test(url.protocol) || !url.pathname.startsWith('/v2/')) return undefined;

@@ -6,7 +6,7 @@ import { type Answer, follow } from '../follow.ts';
 import { addressRefused, connectionError, isPassing, statusError } from '../origin-error.ts';
 import type { OriginReader } from '../probe.ts';
 import { RetryBudget } from '../retry.ts';
-import type { Demand } from './demand.ts';
+import type { RegistryDemand } from './demand.ts';
 import type { Credential } from './docker-config.ts';
 import { drain, lateError, readBody } from './read-body.ts';
 
@@ -19,7 +19,7 @@ export interface Token {
 /** What a token server said: a token, or that it gives none. */
 export type TokenAnswer = Token | { readonly refused: true; readonly status: number };
 
-type BearerDemand = Extract<Demand, { kind: 'bearer' }>;
+type BearerDemand = Extract<RegistryDemand, { kind: 'bearer' }>;
 
 const CLIENT = 'shoal';
 const LONGEST_ANSWER = 1024 * 1024;

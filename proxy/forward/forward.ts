@@ -16,9 +16,9 @@ import { FORWARD_LIMITS, type ForwardLimits } from './limits.ts';
 import { createPrefixes } from './prefix.ts';
 import { answerRefusal, cameBefore, type Refusal, refusal, refusalOf } from './reply.ts';
 import type { ForwardRule } from './rule.ts';
-import { type Choice, createRules } from './rules.ts';
+import { createRules, type RuleChoice } from './rules.ts';
 import { fitsSwarm } from './swarm.ts';
-import { targetOf } from './target.ts';
+import { originTargetOf } from './target.ts';
 import { createUpstream } from './upstream.ts';
 
 /** What the forward proxy is made of. */
@@ -50,8 +50,8 @@ export interface Forward extends ForwardHandler {
   close(): Promise<void>;
 }
 
-const DIRECT: Choice = { use: 'direct' };
-const SWARM: Choice = { use: 'swarm', filteredQuery: [] };
+const DIRECT: RuleChoice = { use: 'direct' };
+const SWARM: RuleChoice = { use: 'swarm', filteredQuery: [] };
 
 /** @throws ERR_CONFIG_INVALID where a rule, the CA or an origin is not valid */
 export async function createForward(options: ForwardOptions): Promise<Forward> {
@@ -73,7 +73,7 @@ export async function createForward(options: ForwardOptions): Promise<Forward> {
     else if (hopsOf(request.headers.via).includes(via)) why = cameBefore();
     else {
       try {
-        return { ...arrival, target: targetOf(text) };
+        return { ...arrival, target: originTargetOf(text) };
       } catch (error) {
         why = refusalOf(error);
       }
@@ -89,7 +89,7 @@ export async function createForward(options: ForwardOptions): Promise<Forward> {
     run(ask, fitsSwarm(request) ? rules.choose(request.method ?? '', target.url) : DIRECT);
   }
 
-  function run(ask: ForwardAsk, choice: Choice): void {
+  function run(ask: ForwardAsk, choice: RuleChoice): void {
     give(world, ask, choice).catch((error: unknown) => {
       logger.error({ err: error }, 'a request to the proxy failed in an unexpected way');
       answerRefusal(ask.response, refusalOf(error));

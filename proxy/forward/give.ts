@@ -2,12 +2,12 @@ import type { ShoalError } from '../../core/errors.ts';
 import { passOn } from './direct.ts';
 import type { Arrival, ForwardAsk, ForwardWorld } from './forward-world.ts';
 import { answerRefusal, type Refusal, refusalOf } from './reply.ts';
-import type { Choice } from './rules.ts';
+import type { RuleChoice } from './rules.ts';
 import { giveFromSwarm, type SwarmEnd } from './swarm.ts';
 import type { Target } from './target.ts';
 
 /** Answers a request from the swarm where the choice is that, else, or where the swarm declines, from its origin. */
-export async function give(world: ForwardWorld, ask: ForwardAsk, choice: Choice): Promise<void> {
+export async function give(world: ForwardWorld, ask: ForwardAsk, choice: RuleChoice): Promise<void> {
   let declined: ShoalError | undefined;
   if (choice.use === 'swarm') {
     const end = await giveFromSwarm(world, ask, choice.filteredQuery);

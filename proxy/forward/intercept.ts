@@ -6,7 +6,7 @@ import { refuseUnread } from '../plain-answer.ts';
 import { type ProxyRequest, proxyRequest } from '../request.ts';
 import type { ForwardLimits } from './limits.ts';
 import { answerRefusal, refusal } from './reply.ts';
-import { type Authority, type Target, targetOf } from './target.ts';
+import { type Authority, originTargetOf, type Target } from './target.ts';
 
 type Answer = (target: Target, asked: ProxyRequest) => void;
 
@@ -101,7 +101,7 @@ function targetIn(request: IncomingMessage, authority: Authority): Target | stri
   if (!url.startsWith('/')) return 'the target is not a path';
   const origin = `https://${authority.host.includes(':') ? `[${authority.host}]` : authority.host}:${authority.port}`;
   try {
-    const target = targetOf(`${origin}${url}`);
+    const target = originTargetOf(`${origin}${url}`);
     return hostOf(headers.host) === target.url.host ? target : WRONG_HOST;
   } catch {
     return 'the target cannot be read';

@@ -5,13 +5,13 @@ import { compileGlob, compilePattern, type Pattern } from './pattern.ts';
 import type { ForwardRule } from './rule.ts';
 
 /** How a request is answered. */
-export type Choice =
+export type RuleChoice =
   | { readonly use: 'direct' }
   | { readonly use: 'swarm'; readonly filteredQuery: readonly string[] };
 
 /** The rules of one host, the default ones behind its own. */
 export interface Rules {
-  choose(method: string, url: URL): Choice;
+  choose(method: string, url: URL): RuleChoice;
   /** Whether any request to a host could go through the swarm, so that it is worth looking into. */
   mayUseSwarm(host: string, port: number): boolean;
 }

@@ -18,7 +18,7 @@ export interface Authority {
 }
 
 /** Target of an absolute http or https URL without user-info. @throws ERR_SOURCE_URL_INVALID */
-export function targetOf(text: string): Target {
+export function originTargetOf(text: string): Target {
   const parts = /^(https?):\/\/([^/?#\\@]+)((?:[/?][^#\\]*)?)$/i.exec(text);
   if (parts === null || !URL.canParse(text)) {
     throw new ShoalError(

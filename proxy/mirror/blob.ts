@@ -10,7 +10,7 @@ interface Wanted {
   readonly digest: Digest;
 }
 
-/** Answers GET and HEAD of a blob. @throws any ShoalError or Refusal, before the first byte or after the connection was cut */
+/** Answers GET and HEAD of a blob. @throws any ShoalError or OciRefusal, before the first byte or after the connection was cut */
 export async function giveBlob(world: MirrorWorld, ask: Ask, wanted: Wanted): Promise<void> {
   const { 'if-none-match': known } = ask.request.headers;
   const isKnown = matches(known, `"${wanted.digest}"`);

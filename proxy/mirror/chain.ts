@@ -1,5 +1,5 @@
 import { daemonsOf, viaName, withHop } from '../../core/via.ts';
-import { Refusal } from './oci-error.ts';
+import { OciRefusal } from './oci-error.ts';
 
 /** Daemons in a chain at most: more are an accident. */
 const LONGEST_CHAIN = 4;
@@ -14,19 +14,19 @@ export interface Chain {
   readonly cameVia: string | undefined;
 }
 
-/** Reads the `Via` of a request. @throws Refusal 508 where it came through this host before, or through too many */
+/** Reads the `Via` of a request. @throws OciRefusal 508 where it came through this host before, or through too many */
 export function chainOf(header: string | undefined, hostId: string): Chain {
   const own = viaName(hostId);
   const daemons = daemonsOf(header);
   if (daemons.includes(own)) {
-    throw new Refusal(
+    throw new OciRefusal(
       508,
       'UNAVAILABLE',
       'this request came through here before: the upstream is this mirror',
     );
   }
   if (daemons.length > LONGEST_CHAIN) {
-    throw new Refusal(508, 'UNAVAILABLE', `this request came through ${daemons.length} daemons`);
+    throw new OciRefusal(508, 'UNAVAILABLE', `this request came through ${daemons.length} daemons`);
   }
   const came = header?.trim() ?? '';
   return {

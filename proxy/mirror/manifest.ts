@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { headOf, verdictOf } from '../../actors/client/ask-registry.ts';
-import type { Verdict } from '../../core/claim.ts';
+import type { ClaimVerdict } from '../../core/claim.ts';
 import { ShoalError, toShoalError } from '../../core/errors.ts';
 import { type Digest, isDigest, taskIdOfDigest } from '../../core/ids.ts';
 import { blobsNamedIn } from '../../core/oci-manifest.ts';
@@ -11,9 +11,9 @@ import { type ContentStart, openContent } from './content.ts';
 import { isSchema1, manifestType } from './manifest-type.ts';
 import type { Ask, MirrorWorld } from './mirror-world.ts';
 import { passAnswer } from './pass.ts';
-import { type Resource, upstreamPath } from './route.ts';
+import { type RegistryResource, upstreamPath } from './route.ts';
 
-type Manifest = Extract<Resource, { kind: 'manifest' }>;
+type Manifest = Extract<RegistryResource, { kind: 'manifest' }>;
 
 const MANIFEST_BYTES = 16 * 1024 * 1024;
 
@@ -26,7 +26,7 @@ interface Pointed {
   readonly isStale: boolean;
 }
 
-/** Answers GET and HEAD of a manifest. @throws any ShoalError or Refusal */
+/** Answers GET and HEAD of a manifest. @throws any ShoalError or OciRefusal */
 export async function giveManifest(world: MirrorWorld, ask: Ask, wanted: Manifest): Promise<void> {
   const { name, digest } = wanted;
   if (digest !== undefined) return giveByDigest(world, ask, { name, reference: digest, digest });
@@ -52,7 +52,7 @@ async function resolveTag(
 ): Promise<Pointed | undefined> {
   const tag = { registry: ask.registry, repository: name, tag: reference };
   let answered: RegistryAnswer;
-  let verdict: Verdict;
+  let verdict: ClaimVerdict;
   try {
     const signal = AbortSignal.timeout(world.limits.askMs);
     answered = await headOf(world.registry, claimOf(world, ask, path).question, signal);

@@ -1,4 +1,4 @@
-import type { Admission } from '../../actors/client/admission.ts';
+import type { ClientAdmission } from '../../actors/client/admission.ts';
 import type { Downloads } from '../../actors/client/downloads.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { HostId, TaskId } from '../../core/ids.ts';
@@ -25,7 +25,7 @@ export interface MirrorWorld {
   readonly hostId: HostId;
   readonly clock: Clock;
   readonly registry: RegistryClient;
-  readonly admission: Admission;
+  readonly admission: ClientAdmission;
   /** Reads content past the swarm. */
   readonly origin: Origin;
   readonly downloads: Pick<Downloads, 'stream'>;

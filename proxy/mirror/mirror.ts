@@ -7,10 +7,10 @@ import { giveBlob } from './blob.ts';
 import { chainOf } from './chain.ts';
 import { giveManifest } from './manifest.ts';
 import type { Ask, MirrorWorld } from './mirror-world.ts';
-import { Refusal, refusalOf, sendRefusal, type Wanted } from './oci-error.ts';
+import { OciRefusal, ociRefusalOf, sendRefusal, type Wanted } from './oci-error.ts';
 import { passThrough } from './pass.ts';
 import type { Pull } from './pull-book.ts';
-import { parseRoute, type Route, upstreamPath } from './route.ts';
+import { type MirrorRoute, parseMirrorRoute, upstreamPath } from './route.ts';
 
 /** The registry mirror: answers requests to `/v2/…`, for any number of upstream registries. */
 export class Mirror {
@@ -31,22 +31,22 @@ export class Mirror {
     response.setHeader('x-content-type-options', 'nosniff');
     try {
       refuseMethod(asked);
-      const route = parseRoute(request.url ?? '', headerOf(asked, 'x-shoal-registry'), defaultRegistry);
+      const route = parseMirrorRoute(request.url ?? '', headerOf(asked, 'x-shoal-registry'), defaultRegistry);
       kind = route.resource.kind;
       void this.#answer(asked, route);
     } catch (error) {
-      sendRefusal(response, refusalOf(error, 'other'), isHead);
+      sendRefusal(response, ociRefusalOf(error, 'other'), isHead);
     }
   }
 
-  async #answer(asked: ProxyRequest, route: Route): Promise<void> {
+  async #answer(asked: ProxyRequest, route: MirrorRoute): Promise<void> {
     const { response } = asked;
     const pull = this.#pullOf(asked, route);
     const ended = pull?.begin();
     this.#running += 1;
     try {
       if (this.#running > this.#world.limits.streams) {
-        throw new Refusal(503, 'UNAVAILABLE', 'this mirror gives as much as it can to others');
+        throw new OciRefusal(503, 'UNAVAILABLE', 'this mirror gives as much as it can to others');
       }
       if (route.namedBy === 'ns' && route.registry !== undefined)
         response.setHeader('oci-namespace', route.registry);
@@ -59,7 +59,7 @@ export class Mirror {
     }
   }
 
-  #askOf(asked: ProxyRequest, route: Route, pull: Pull | undefined): Ask {
+  #askOf(asked: ProxyRequest, route: MirrorRoute, pull: Pull | undefined): Ask {
     const { registry } = route;
     const wanted = wantedOf(route);
     return {
@@ -74,12 +74,12 @@ export class Mirror {
     };
   }
 
-  async #give(ask: Ask, route: Route): Promise<void> {
+  async #give(ask: Ask, route: MirrorRoute): Promise<void> {
     const { resource } = route;
     if (route.registry === undefined) {
       if (resource.kind === 'base') return passEmpty(ask);
       const how = 'name one with ?ns=, as the first part of the path, or with --default-registry';
-      throw new Refusal(404, 'NAME_UNKNOWN', `which registry is not said: ${how}`);
+      throw new OciRefusal(404, 'NAME_UNKNOWN', `which registry is not said: ${how}`);
     }
     const path = upstreamPath(resource);
     switch (resource.kind) {
@@ -92,17 +92,17 @@ export class Mirror {
     }
   }
 
-  #pullOf({ request }: ProxyRequest, { resource, registry }: Route): Pull | undefined {
+  #pullOf({ request }: ProxyRequest, { resource, registry }: MirrorRoute): Pull | undefined {
     if (registry === undefined || (resource.kind !== 'blob' && resource.kind !== 'manifest'))
       return undefined;
     const client = request.socket.remoteAddress ?? '';
     return this.#world.book.open({ client, registry, repository: resource.name });
   }
 
-  #failed(asked: ProxyRequest, route: Route, pull: Pull | undefined, error: unknown): void {
+  #failed(asked: ProxyRequest, route: MirrorRoute, pull: Pull | undefined, error: unknown): void {
     const { resource, registry } = route;
     const isGone = asked.signal.aborted;
-    const refusal = refusalOf(error, wantedOf(route));
+    const refusal = ociRefusalOf(error, wantedOf(route));
     const what =
       resource.kind === 'manifest' ? resource.reference : resource.kind === 'blob' ? resource.digest : '';
     const code = isGone ? 'CANCELLED' : refusal.code;
@@ -115,7 +115,7 @@ export class Mirror {
   }
 }
 
-function wantedOf({ resource: { kind } }: Route): Wanted {
+function wantedOf({ resource: { kind } }: MirrorRoute): Wanted {
   return kind === 'blob' || kind === 'manifest' ? kind : 'other';
 }
 
@@ -131,11 +131,11 @@ function refuseMethod({ request, response }: ProxyRequest): void {
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.setHeader('connection', 'close');
     const message = 'a mirror is for pulling: push to the registry itself';
-    throw new Refusal(405, 'UNSUPPORTED', message, { headers: { allow: 'GET, HEAD' } });
+    throw new OciRefusal(405, 'UNSUPPORTED', message, { headers: { allow: 'GET, HEAD' } });
   }
   if (!hasBody(request)) return;
   response.setHeader('connection', 'close');
-  throw new Refusal(400, 'UNSUPPORTED', `a ${request.method} has no body`);
+  throw new OciRefusal(400, 'UNSUPPORTED', `a ${request.method} has no body`);
 }
 
 /** `/v2/` of a mirror that has no upstream to ask: it speaks the protocol. */
@@ -146,7 +146,7 @@ function passEmpty({ response, isHead }: Ask): void {
 }
 
 /** A registry's path as the client asks this mirror for it. */
-function mirroredTarget(target: string, { registry = '', namedBy }: Route): string {
+function mirroredTarget(target: string, { registry = '', namedBy }: MirrorRoute): string {
   if (namedBy === 'path') return target.replace(/^\/v2\//, `/v2/${segmentOfRegistry(registry)}/`);
   if (namedBy !== 'ns') return target;
   return `${target}${target.includes('?') ? '&' : '?'}ns=${encodeURIComponent(registry)}`;

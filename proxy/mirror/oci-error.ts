@@ -17,7 +17,7 @@ export type OciCode =
   | 'UNSUPPORTED';
 
 /** What a registry client is told when it does not get what it asked for. */
-export class Refusal extends Error {
+export class OciRefusal extends Error {
   readonly status: number;
   readonly code: OciCode;
   readonly headers: Readonly<Record<string, string>>;
@@ -53,32 +53,32 @@ const UNKNOWN: Readonly<Record<Wanted, OciCode>> = {
  * Any error as an answer that makes clients do the right thing: what the upstream refused is refused with its status,
  * everything that is nobody's fault is a 503, which containerd answers by going to the next host.
  */
-export function refusalOf(thrown: unknown, wanted: Wanted): Refusal {
-  if (thrown instanceof Refusal) return thrown;
+export function ociRefusalOf(thrown: unknown, wanted: Wanted): OciRefusal {
+  if (thrown instanceof OciRefusal) return thrown;
   const error = toShoalError(thrown);
   if (error instanceof RefusedByRegistry) return upstreamRefusal(error.answer, wanted);
   const detail = { shoal: error.code };
   switch (error.code) {
     case 'ERR_SOURCE_NOT_FOUND':
     case 'ERR_DIGEST_NO_SOURCE':
-      return new Refusal(404, UNKNOWN[wanted], error.message, { detail });
+      return new OciRefusal(404, UNKNOWN[wanted], error.message, { detail });
     case 'ERR_SOURCE_REFUSED':
       return error.details['status'] === 401
-        ? new Refusal(401, 'UNAUTHORIZED', error.message, { detail, headers: challengeOf(error) })
-        : new Refusal(403, 'DENIED', error.message, { detail });
+        ? new OciRefusal(401, 'UNAUTHORIZED', error.message, { detail, headers: challengeOf(error) })
+        : new OciRefusal(403, 'DENIED', error.message, { detail });
     case 'ERR_SOURCE_ADDRESS_REFUSED':
     case 'ERR_SOURCE_FORBIDDEN':
-      return new Refusal(403, 'DENIED', error.message, { detail });
+      return new OciRefusal(403, 'DENIED', error.message, { detail });
     case 'ERR_SOURCE_URL_INVALID':
-      return new Refusal(400, 'NAME_INVALID', error.message, { detail });
+      return new OciRefusal(400, 'NAME_INVALID', error.message, { detail });
     case 'ERR_TASK_RANGE':
-      return new Refusal(416, 'UNKNOWN', error.message, {
+      return new OciRefusal(416, 'UNKNOWN', error.message, {
         headers: { 'content-range': `bytes */${String(error.details['length'])}` },
       });
     case 'ERR_DIGEST_MISMATCH':
-      return new Refusal(502, 'DIGEST_INVALID', error.message, { detail });
+      return new OciRefusal(502, 'DIGEST_INVALID', error.message, { detail });
     default:
-      return new Refusal(503, 'UNAVAILABLE', error.message, { detail });
+      return new OciRefusal(503, 'UNAVAILABLE', error.message, { detail });
   }
 }
 
@@ -92,18 +92,18 @@ function challengeOf(error: ShoalError): Record<string, string> {
 const CODES: Readonly<Record<number, OciCode>> = { 401: 'UNAUTHORIZED', 403: 'DENIED', 451: 'DENIED' };
 
 /** What a registry refused, with its challenge and, where it sent one, its own words. */
-function upstreamRefusal({ status, headers, body }: RefusedByRegistry['answer'], wanted: Wanted): Refusal {
+function upstreamRefusal({ status, headers, body }: RefusedByRegistry['answer'], wanted: Wanted): OciRefusal {
   const challenge = headers['www-authenticate'];
   const code = CODES[status] ?? (status === 404 || status === 410 ? UNKNOWN[wanted] : 'UNKNOWN');
   const isJson = headers['content-type']?.includes('json') ?? false;
-  return new Refusal(status, code, `the registry answers ${status}`, {
+  return new OciRefusal(status, code, `the registry answers ${status}`, {
     headers: challenge === undefined ? {} : { 'www-authenticate': challenge },
     ...(isJson && body.length > 0 && { body }),
   });
 }
 
 /** Answers a refusal; after the first byte nothing can be answered, and the connection ends. */
-export function sendRefusal(response: ServerResponse, refusal: Refusal, isHead: boolean): void {
+export function sendRefusal(response: ServerResponse, refusal: OciRefusal, isHead: boolean): void {
   if (response.headersSent) {
     response.destroy();
     return;

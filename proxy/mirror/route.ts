@@ -1,9 +1,9 @@
 import { type Digest, parseDigest } from '../../core/ids.ts';
 import { registryOfSegment } from '../../core/registry-names.ts';
-import { Refusal } from './oci-error.ts';
+import { OciRefusal } from './oci-error.ts';
 
 /** What of a registry is asked for. */
-export type Resource =
+export type RegistryResource =
   | { readonly kind: 'base' }
   | {
       readonly kind: 'manifest';
@@ -16,8 +16,8 @@ export type Resource =
   | { readonly kind: 'referrers'; readonly name: string; readonly digest: Digest; readonly query: string };
 
 /** A request to the mirror. */
-export interface Route {
-  readonly resource: Resource;
+export interface MirrorRoute {
+  readonly resource: RegistryResource;
   /** Registry as the client names it, in lower case; absent where the path names none. */
   readonly registry: string | undefined;
   readonly namedBy: 'header' | 'ns' | 'path' | 'default' | 'nobody';
@@ -38,20 +38,20 @@ function namesRegistry(segment: string): boolean {
 
 /**
  * Reads the target of a request that begins with `/v2`. The registry is the one of the header, else of `ns`, else of
- * the path, else the default one. @throws Refusal for whatever the OCI grammar does not allow
+ * the path, else the default one. @throws OciRefusal for whatever the OCI grammar does not allow
  */
-export function parseRoute(
+export function parseMirrorRoute(
   target: string,
   header: string | undefined,
   defaultRegistry: string | undefined,
-): Route {
+): MirrorRoute {
   const mark = target.indexOf('?');
   const path = mark === -1 ? target : target.slice(0, mark);
   const query = new URLSearchParams(mark === -1 ? '' : target.slice(mark + 1));
   // Nothing that the grammar allows needs an escape; what is escaped means to be read differently further on.
   if (/[^A-Za-z0-9/._:@+=[\]~-]/.test(path)) throw nameInvalid('the path has characters that no name has');
   const rest = /^\/v2(?:\/|$)(.*)$/.exec(path)?.[1];
-  if (rest === undefined) throw new Refusal(404, 'UNSUPPORTED', 'there is nothing at this path');
+  if (rest === undefined) throw new OciRefusal(404, 'UNSUPPORTED', 'there is nothing at this path');
   const spaces = query.getAll('ns');
   if (spaces.length > 1) throw nameInvalid('ns is given twice');
   const [space] = spaces;
@@ -66,17 +66,17 @@ export function parseRoute(
   return { resource, registry: defaultRegistry, namedBy: 'default' };
 }
 
-function named(namedBy: Route['namedBy'], text: string): Pick<Route, 'registry' | 'namedBy'> {
+function named(namedBy: MirrorRoute['namedBy'], text: string): Pick<MirrorRoute, 'registry' | 'namedBy'> {
   const registry = text.toLowerCase();
   if (!REGISTRY.test(registry)) throw nameInvalid('the registry is not HOST[:PORT]');
   return { registry, namedBy };
 }
 
-function nameInvalid(message: string): Refusal {
-  return new Refusal(400, 'NAME_INVALID', message);
+function nameInvalid(message: string): OciRefusal {
+  return new OciRefusal(400, 'NAME_INVALID', message);
 }
 
-function resourceOf(rest: string, query: URLSearchParams): Resource {
+function resourceOf(rest: string, query: URLSearchParams): RegistryResource {
   if (rest === '') return { kind: 'base' };
   const match = /^(.+)\/(manifests|blobs|referrers)\/([^/]+)$/.exec(rest);
   if (match !== null) {
@@ -90,14 +90,14 @@ function resourceOf(rest: string, query: URLSearchParams): Resource {
   }
   const name = /^(.+)\/tags\/list$/.exec(rest)?.[1];
   if (name === undefined)
-    throw new Refusal(404, 'UNSUPPORTED', 'a mirror gives manifests, blobs, tags and referrers');
+    throw new OciRefusal(404, 'UNSUPPORTED', 'a mirror gives manifests, blobs, tags and referrers');
   checkName(name);
   return { kind: 'tags', name, query: passedOn(query) };
 }
 
-function manifestOf(name: string, reference: string): Resource {
+function manifestOf(name: string, reference: string): RegistryResource {
   if (reference.includes(':')) return { kind: 'manifest', name, reference, digest: digestOf(reference) };
-  if (!TAG.test(reference)) throw new Refusal(400, 'TAG_INVALID', 'not a tag');
+  if (!TAG.test(reference)) throw new OciRefusal(400, 'TAG_INVALID', 'not a tag');
   return { kind: 'manifest', name, reference, digest: undefined };
 }
 
@@ -106,17 +106,17 @@ function checkName(name: string): void {
 }
 
 function digestOf(text: string): Digest {
-  if (!DIGEST_SHAPE.test(text)) throw new Refusal(400, 'DIGEST_INVALID', 'not a digest');
+  if (!DIGEST_SHAPE.test(text)) throw new OciRefusal(400, 'DIGEST_INVALID', 'not a digest');
   const algorithm = text.slice(0, text.indexOf(':'));
   if (algorithm !== 'sha256' && algorithm !== 'sha512') {
-    throw new Refusal(400, 'DIGEST_INVALID', 'only sha256 and sha512 can be verified here');
+    throw new OciRefusal(400, 'DIGEST_INVALID', 'only sha256 and sha512 can be verified here');
   }
   // The grammar has no upper-case hex digits: another spelling would be another name of the same content.
-  if (text !== text.toLowerCase()) throw new Refusal(400, 'DIGEST_INVALID', 'hex digits are lower case');
+  if (text !== text.toLowerCase()) throw new OciRefusal(400, 'DIGEST_INVALID', 'hex digits are lower case');
   try {
     return parseDigest(text);
   } catch {
-    throw new Refusal(400, 'DIGEST_INVALID', `not a digest of ${algorithm}`);
+    throw new OciRefusal(400, 'DIGEST_INVALID', `not a digest of ${algorithm}`);
   }
 }
 
@@ -131,7 +131,7 @@ function passedOn(query: URLSearchParams): string {
 }
 
 /** The path of a resource at its registry. */
-export function upstreamPath(resource: Resource): string {
+export function upstreamPath(resource: RegistryResource): string {
   switch (resource.kind) {
     case 'base':
       return '/v2/';

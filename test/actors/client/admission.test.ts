@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Admission, type AdmissionWorld } from '../../../actors/client/admission.ts';
+import { type AdmissionWorld, ClientAdmission } from '../../../actors/client/admission.ts';
 import type { Claim, Claimant } from '../../../core/claim.ts';
 import { ShoalError } from '../../../core/errors.ts';
 import { type Digest, taskIdOfDigest } from '../../../core/ids.ts';
@@ -60,7 +60,7 @@ function scene(more: { memoryMs?: number; graceMs?: number } = {}) {
   const registry = { ask: () => Promise.reject(new Error('not asked')) };
   const random = new SimRandom(1);
   const world: AdmissionWorld = { clock, random, origin, registry, store, log: silentLogger, alone: false };
-  const admission = new Admission(world, { memoryMs: 30_000, graceMs: 600_000, ...more });
+  const admission = new ClientAdmission(world, { memoryMs: 30_000, graceMs: 600_000, ...more });
   /** What a source says from now on. */
   const source = (next: Word) => {
     word = next;

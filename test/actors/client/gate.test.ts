@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Claim, Question, Verdict } from '../../../core/claim.ts';
+import type { Claim, ClaimVerdict, Question } from '../../../core/claim.ts';
 import type { DownloadRequest } from '../../../core/download.ts';
 import { ShoalError } from '../../../core/errors.ts';
 import type { SimHost } from '../../../sim/host.ts';
@@ -34,7 +34,7 @@ function claimTo(url: string, question: Question, credential?: string): { readon
   return { claim: { content: `${url}?own`, credential, question } };
 }
 
-const answered = (verdict: Verdict): Question => ({ kind: 'answered', verdict });
+const answered = (verdict: ClaimVerdict): Question => ({ kind: 'answered', verdict });
 const letIn = answered({ kind: 'allowed', open: false });
 const turnedAway = (why: string) =>
   answered({ kind: 'refused', error: new ShoalError('ERR_SOURCE_REFUSED', why) });

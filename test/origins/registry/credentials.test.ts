@@ -3,8 +3,8 @@ import { delimiter, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { silentLogger } from '../../../core/logger.ts';
 import { askHelper } from '../../../origins/registry/credential-helper.ts';
-import { Credentials } from '../../../origins/registry/credentials.ts';
-import { targetOf } from '../../../origins/registry/target.ts';
+import { RegistryCredentials } from '../../../origins/registry/credentials.ts';
+import { registryTargetOf } from '../../../origins/registry/target.ts';
 import { type TempDir, tempDir } from '../../support/temp-dir.ts';
 import { realClock } from '../support.ts';
 
@@ -39,11 +39,11 @@ function helper(name: string, script: string): void {
 }
 
 function credentials(registries: Record<string, string> = {}, clock = realClock) {
-  return new Credentials({ file, registries, clock, logger });
+  return new RegistryCredentials({ file, registries, clock, logger });
 }
 
-async function found(of: Credentials, url: string) {
-  const target = targetOf(url);
+async function found(of: RegistryCredentials, url: string) {
+  const target = registryTargetOf(url);
   if (target === undefined) throw new Error('no target');
   return (await of.find(target))?.credential;
 }
@@ -122,7 +122,7 @@ describe('configured credentials', () => {
       return { kind: 'identity', user: '<token>', token: `t${runs}` } as const;
     };
     const clock = { ...realClock, now: () => nowMs };
-    const all = new Credentials({ file, registries: {}, clock, logger, runHelper });
+    const all = new RegistryCredentials({ file, registries: {}, clock, logger, runHelper });
     expect(await found(all, quay)).toMatchObject({ user: 'me' });
     expect(await found(all, quay)).toMatchObject({ user: 'me' });
     expect([runs, warnings.length]).toEqual([1, 1]);

@@ -8,7 +8,7 @@ import { silentLogger } from '../../../core/logger.ts';
 import { registryBase } from '../../../core/registry-names.ts';
 import { chainOf } from '../../../proxy/mirror/chain.ts';
 import { isSchema1, manifestType } from '../../../proxy/mirror/manifest-type.ts';
-import { Refusal, refusalOf } from '../../../proxy/mirror/oci-error.ts';
+import { OciRefusal, ociRefusalOf } from '../../../proxy/mirror/oci-error.ts';
 import { PullBook, type PullStory } from '../../../proxy/mirror/pull-book.ts';
 import { sinkChunks } from '../../../proxy/mirror/sink-chunks.ts';
 import { TagMemory } from '../../../proxy/mirror/tag-memory.ts';
@@ -274,8 +274,8 @@ test.each([
   ['ERR_TIMEOUT', 503, 'UNAVAILABLE'],
   ['ERR_INTERNAL', 503, 'UNAVAILABLE'],
 ] as const)('%s is told as %s %s', (code, status, oci) => {
-  const refusal = refusalOf(new ShoalError(code, 'why'), 'blob');
+  const refusal = ociRefusalOf(new ShoalError(code, 'why'), 'blob');
   expect(refusal).toMatchObject({ status, code: oci });
-  expect(refusalOf(refusal, 'blob')).toBe(refusal);
-  expect(refusalOf(new Refusal(404, 'BLOB_UNKNOWN', 'x'), 'other').code).toBe('BLOB_UNKNOWN');
+  expect(ociRefusalOf(refusal, 'blob')).toBe(refusal);
+  expect(ociRefusalOf(new OciRefusal(404, 'BLOB_UNKNOWN', 'x'), 'other').code).toBe('BLOB_UNKNOWN');
 });

@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Refusal } from '../../../proxy/mirror/oci-error.ts';
-import { parseRoute, upstreamPath } from '../../../proxy/mirror/route.ts';
+import { OciRefusal } from '../../../proxy/mirror/oci-error.ts';
+import { parseMirrorRoute, upstreamPath } from '../../../proxy/mirror/route.ts';
 
 const HEX = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08';
 const SHA256 = `sha256:${HEX}`;
 const SHA512 = `sha512:${HEX}${HEX}`;
 
-function refused(target: string, header?: string): Refusal {
+function refused(target: string, header?: string): OciRefusal {
   try {
-    parseRoute(target, header, undefined);
+    parseMirrorRoute(target, header, undefined);
   } catch (error) {
-    if (error instanceof Refusal) return error;
+    if (error instanceof OciRefusal) return error;
     throw error;
   }
   throw new Error(`${target} was not refused`);
@@ -21,27 +21,30 @@ describe('which registry is meant', () => {
   const path = `/v2/quay.io/org/app/blobs/${SHA256}`;
 
   test('a header wins over ns, ns over the path, the path over the default', () => {
-    expect(parseRoute(`${path}?ns=ghcr.io`, 'MCR.example:443', 'docker.io')).toMatchObject({
+    expect(parseMirrorRoute(`${path}?ns=ghcr.io`, 'MCR.example:443', 'docker.io')).toMatchObject({
       registry: 'mcr.example:443',
       namedBy: 'header',
       resource: { name: 'quay.io/org/app' },
     });
-    expect(parseRoute(`${path}?ns=ghcr.io`, undefined, 'docker.io')).toMatchObject({
+    expect(parseMirrorRoute(`${path}?ns=ghcr.io`, undefined, 'docker.io')).toMatchObject({
       registry: 'ghcr.io',
       namedBy: 'ns',
     });
-    expect(parseRoute(path, undefined, 'docker.io')).toMatchObject({
+    expect(parseMirrorRoute(path, undefined, 'docker.io')).toMatchObject({
       registry: 'quay.io',
       namedBy: 'path',
       resource: { name: 'org/app' },
     });
     const short = `/v2/library/app/blobs/${SHA256}`;
-    expect(parseRoute(short, undefined, 'docker.io')).toMatchObject({
+    expect(parseMirrorRoute(short, undefined, 'docker.io')).toMatchObject({
       registry: 'docker.io',
       namedBy: 'default',
       resource: { name: 'library/app' },
     });
-    expect(parseRoute(short, undefined, undefined)).toMatchObject({ registry: undefined, namedBy: 'nobody' });
+    expect(parseMirrorRoute(short, undefined, undefined)).toMatchObject({
+      registry: undefined,
+      namedBy: 'nobody',
+    });
   });
 
   test.each([
@@ -50,7 +53,9 @@ describe('which registry is meant', () => {
     ['registry_5000', 'registry:5000'],
     ['registry.lab_5000', 'registry.lab:5000'],
   ])('a first segment of %s names %s', (segment, registry) => {
-    expect(parseRoute(`/v2/${segment}/app/tags/list`, undefined, undefined)).toMatchObject({ registry });
+    expect(parseMirrorRoute(`/v2/${segment}/app/tags/list`, undefined, undefined)).toMatchObject({
+      registry,
+    });
   });
 
   test.each([
@@ -88,7 +93,7 @@ describe('what of it is asked for', () => {
     // A repository may be called like a part of the path.
     ['/v2/manifests/manifests/manifests', '/v2/manifests/manifests/manifests'],
   ])('%s is %s at its registry', (target, path) => {
-    expect(upstreamPath(parseRoute(target, undefined, 'docker.io').resource)).toBe(path);
+    expect(upstreamPath(parseMirrorRoute(target, undefined, 'docker.io').resource)).toBe(path);
   });
 
   test.each([
@@ -145,13 +150,13 @@ describe('what of it is asked for', () => {
     fc.assert(
       fc.property(targets, fc.option(fc.string(), { nil: undefined }), (target, header) => {
         try {
-          const { resource, registry } = parseRoute(target, header, 'docker.io');
+          const { resource, registry } = parseMirrorRoute(target, header, 'docker.io');
           const path = upstreamPath(resource).split('?')[0] ?? '';
           expect(path).toMatch(/^\/v2\/[A-Za-z0-9/._:=-]*$/);
           expect(path.split('/')).not.toContain('..');
           expect(registry).toMatch(/^[a-z0-9.:[\]-]+$/);
         } catch (error) {
-          expect(error).toBeInstanceOf(Refusal);
+          expect(error).toBeInstanceOf(OciRefusal);
         }
       }),
       { numRuns: 500 },

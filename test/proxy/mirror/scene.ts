@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
-import { Admission } from '../../../actors/client/admission.ts';
+import { ClientAdmission } from '../../../actors/client/admission.ts';
 import { actualRange } from '../../../actors/client/reader.ts';
 import type { DownloadRequest, StreamHooks } from '../../../core/download.ts';
 import { ShoalError } from '../../../core/errors.ts';
@@ -126,7 +126,7 @@ export async function startScene(
     allows: () => true,
     close: async () => undefined,
   };
-  const admission = new Admission(
+  const admission = new ClientAdmission(
     {
       clock: realClock,
       random: seededRandom(1),
