@@ -114,15 +114,16 @@ export class ClientAdmission {
   /** Resolves where this client may have content of which some is here. @throws the refusal, ERR_SOURCE_* */
   async letIn(entrant: Entrant, stored: StoredTask, signal: AbortSignal): Promise<void> {
     const { request, begun, bringer } = entrant;
-    const isPublic = stored.record.audience === 'public';
     if (request.claim === undefined) {
+      const isPublic = stored.record.audience === 'public';
       const claims = isPublic ? openClaims(request, stored.record) : closedClaims(request, stored.record);
       if (isPublic && claims.length === 0) return;
       return this.#anyOf(claims, request, stored, isPublic, signal);
     }
     await begun;
+    // Looked up now: what the source just said may have closed it.
+    if (stored.record.audience === 'public') return;
     const url = ownSource(request);
-    if (isPublic) return;
     if (url === undefined) throw ownerless(request);
     if (this.#world.alone && bringer?.onlySource === url) return;
     await this.#possession.prove(this.#world, stored, { url, headers: headersOf(request) }, signal);

@@ -311,6 +311,15 @@ describe('what a content that somebody was let in to names', () => {
     expect(await claim(refused, { ...named, credential: undefined })).toBe('ERR_SOURCE_REFUSED');
   });
 
+  test('is not given for a grace of that answer, which is for what was proven alone', async () => {
+    const { admission, claim, pass } = scene();
+    await claim(allowed, key);
+    await pass(30_001);
+    expect(await claim(down, key)).toBe('in');
+    admission.vouch({ content: URL_B, ...key }, [NAMED]);
+    expect(await claim(down, named)).toBe('ERR_SOURCE_UNAVAILABLE');
+  });
+
   test('stays refused where it was refused itself a moment ago', async () => {
     const { admission, claim } = scene();
     await claim(refused, named);
