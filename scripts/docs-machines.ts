@@ -25,29 +25,61 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
     machine: hostMachine,
     about: 'A host’s membership of the swarm, on the host.',
     states: {
-      connecting:
+      working: 'What it does until it leaves: four things side by side.',
+      'working.membership': 'Whether the swarm knows it.',
+      'working.membership.connecting':
         'No scheduler has accepted it yet; it announces itself as soon as NATS is there, then again and again.',
-      announced: 'It has a membership token, scheduler keys and an address book, and has told what it holds.',
-      isolated: 'NATS is out of reach; downloads go on with what is known, and the address book is kept.',
-      draining: 'It is on its way out: no new work, no word of the swarm calls it back.',
-      stopped: 'It has left.',
+      'working.membership.announced':
+        'It has a membership token, scheduler keys and an address book, and tells what it holds.',
+      'working.membership.isolated':
+        'NATS is out of reach; downloads go on with what is known, and the address book is kept.',
+      'working.announcement': 'When it announces itself.',
+      'working.announcement.resting': 'NATS was not there yet.',
+      'working.announcement.asking': 'A scheduler was asked for a token, its keys and the address book.',
+      'working.announcement.accepted': 'It has them; it asks again at half the token’s life, or sooner.',
+      'working.announcement.unanswered': 'Nobody answered; it asks again soon.',
+      'working.holdings': 'Whether the schedulers are to hear what it holds.',
+      'working.holdings.told': 'They have heard all; what is evicted they are told at once.',
+      'working.holdings.untold': 'One was born, or accepted this host: in a moment they are told all.',
+      'working.life': 'That it lives.',
+      'working.life.beating': 'It says so, and how it is, every second, less often in a large swarm.',
+      stopped: 'It has left: no word of the swarm reaches it.',
     },
   },
   peer: {
     home: 'host',
     machine: peerMachine,
-    about:
-      'One host’s part in one task, on the host, from the first sync until a while after the last transfer.',
+    about: 'One host’s part in one task, on the host, from what is on disk to a while after the last client.',
     states: {
-      joining:
+      opening: 'It takes up what is on disk, and the origin’s answer where one is open already.',
+      fetching:
+        'Pieces are missing. Whether a scheduler answers, and whether the origin is probed, are two things.',
+      'fetching.swarm': 'Who says whom to fetch from.',
+      'fetching.swarm.joining':
         'It has asked the scheduler and waits for the first answer, or begins anew after a whole that was wrong.',
-      transferring: 'The scheduler answers; the pieces it leased are fetched.',
-      adrift: 'No scheduler answers: it fetches from the hosts it knows, then from the origin.',
-      verifying: 'Every piece is there; the whole is compared with the digest, where there is one.',
+      'fetching.swarm.transferring': 'The scheduler answers; the pieces it leased are fetched.',
+      'fetching.swarm.adrift':
+        'No scheduler answers: it fetches from the hosts it knows, then from the origin. Without a swarm, always.',
+      'fetching.origin': 'What it learns from the origin.',
+      'fetching.origin.resting': 'The length is known, or nobody has asked to read it.',
+      'fetching.origin.probing':
+        'The origin’s first bytes are read, to learn the length; what comes is used.',
+      verifying: 'Every piece is there; nobody is told yet.',
+      'verifying.comparing': 'The whole is hashed in order and compared with the digest, where there is one.',
+      'verifying.contradicted': 'The whole is not what the digest says.',
+      'verifying.contradicted.waiting': 'Every sync says so, until the scheduler names pieces to read again.',
+      'verifying.contradicted.sampling':
+        'They are read again, to tell a reader that lied from a wrong source.',
+      'verifying.sealing': 'The disk notes that all is there and right, so that a restart says so too.',
       serving:
         'The content is complete and given to whoever asks; a task that fails elsewhere does not touch it.',
-      failed: 'There is no way to the content; everyone who waits is told why.',
-      left: 'Nobody waits for the content, or the host is draining; what is on disk stays.',
+      'serving.busy': 'A client of this host reads it, or waits for it.',
+      'serving.idle': 'No client is left; other hosts are served as before.',
+      failing:
+        'There is no way to the content: everyone who waits was told why. Transfers end, wrong content goes.',
+      leaving: 'Nobody waits for the content, or the host is draining: transfers end, the scheduler is told.',
+      failed: 'It has ended, and nothing of it runs.',
+      left: 'It has ended; what is on disk stays.',
     },
   },
   piece: {
@@ -130,11 +162,12 @@ function guardOf(edge: Edge): string {
   return name === undefined ? '' : ` [${name}]`;
 }
 
-/** The name of an event; a time that passes in a state is named by its delay. */
+/** The name of an event; a time that passes in a state is named by its delay, the end of what it runs by how. */
 function eventOf({ label: { text } }: Edge): string {
   if (text === '') return 'at once';
-  const [, delay] = /^xstate\.after\.([^.]+)\./.exec(text) ?? [];
-  return delay === undefined ? text : `after ${delay}`;
+  if (text === '*') return 'all else';
+  const [, kind, delay] = /^xstate\.(after|done|error)\.([^.]+)/.exec(text) ?? [];
+  return kind === 'after' ? `after ${delay}` : (kind ?? text);
 }
 
 /** Mermaid ends a label at a colon or semicolon; none of our names has one. */
@@ -160,6 +193,17 @@ function idOf({ path }: StateNode): string {
   return path.join('_');
 }
 
+function isWithin(node: StateNode, outer: StateNode): boolean {
+  return node === outer || (node.parent !== undefined && isWithin(node.parent, outer));
+}
+
+/** A state as a line from another one leads to it: Mermaid draws none into a box, but to the box. */
+function seenFrom(from: StateNode, to: StateNode): { readonly id: string; readonly note: string } {
+  let seen = to;
+  while (seen.parent?.parent && !isWithin(from, seen.parent)) seen = seen.parent;
+  return { id: idOf(seen), note: seen === to ? '' : ` (${to.key})` };
+}
+
 /** The transitions of one state. */
 function edgeLines({ stateNode, edges }: DirectedGraphNode): string[] {
   const id = idOf(stateNode);
@@ -170,7 +214,10 @@ function edgeLines({ stateNode, edges }: DirectedGraphNode): string[] {
   const lines = edges
     .filter(({ transition }) => transition.eventType !== '')
     .filter(counts)
-    .map((edge) => `  ${id} --> ${idOf(edge.target)} : ${label(edge)}`);
+    .map((edge) => {
+      const to = seenFrom(stateNode, edge.target);
+      return `  ${id} --> ${to.id} : ${label(edge)}${to.note}`;
+    });
   return [...lines, ...always, ...(stateNode.type === 'final' ? [`  ${id} --> [*]`] : [])];
 }
 
@@ -227,10 +274,12 @@ function ignoredIn(node: DirectedGraphNode): string {
 }
 
 function row(node: DirectedGraphNode, about: string | undefined): string {
-  const { entry, exit } = node.stateNode;
+  const { entry, exit, invoke } = node.stateNode;
   const list = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(' ');
   const name = `**${pathOf(node.stateNode)}**`;
-  return `| ${[name, about ?? '', list(actionsOf(entry)), list(actionsOf(exit)), ignoredIn(node)].join(' | ')} |`;
+  const runs = list(invoke.map(({ src }) => String(src)));
+  const did = [runs, list(actionsOf(entry)), list(actionsOf(exit)), ignoredIn(node)];
+  return `| ${[name, about ?? '', ...did].join(' | ')} |`;
 }
 
 /** Every page, by file name. */
@@ -263,8 +312,8 @@ ${diagram(machine)}
 What leaves from *any state* holds in every one that does not say otherwise. An event that a state neither handles nor
 declares ignored does nothing there; \`test/machines/${home}/${name}.test.ts\` lists them all.
 
-| state | what it means | on entry | on exit | declared ignored |
-| --- | --- | --- | --- | --- |
+| state | what it means | runs | on entry | on exit | declared ignored |
+| --- | --- | --- | --- | --- | --- |
 ${[...nodesBelow(toDirectedGraph(machine))].map((node) => row(node, states[pathOf(node.stateNode)])).join('\n')}
 `;
 }

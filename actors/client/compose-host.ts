@@ -1,9 +1,10 @@
 import type { Alive } from '../../core/host-messages.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { RegistryClient } from '../../origins/registry/registry.ts';
-import { HostActor, type HostOptions } from '../host/host.ts';
+import { HostActor } from '../host/host.ts';
 import { Membership } from '../host/membership.ts';
 import { Peers } from '../host/peers.ts';
+import type { HostOptions } from '../host/work.ts';
 import type { HostWorld } from '../host/world.ts';
 import { type AdmissionTimes, ClientAdmission } from './admission.ts';
 import { Downloads } from './downloads.ts';

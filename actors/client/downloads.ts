@@ -9,7 +9,8 @@ import type {
 import { toShoalError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { StoredTask } from '../../storage/store.ts';
-import type { PeerActor, PeerInput } from '../host/peer/peer.ts';
+import type { PeerInput } from '../host/peer/input.ts';
+import type { PeerActor } from '../host/peer/peer.ts';
 import type { Peers } from '../host/peers.ts';
 import type { HostWorld } from '../host/world.ts';
 import { type ClientAdmission, refuseBareClaim } from './admission.ts';

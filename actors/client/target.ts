@@ -10,7 +10,7 @@ import {
 } from '../../core/ids.ts';
 import { parseSourceUrl } from '../../core/source.ts';
 import { isReserved } from '../../origins/request-headers.ts';
-import type { PeerInput } from '../host/peer/peer.ts';
+import type { PeerInput } from '../host/peer/input.ts';
 import type { HostWorld } from '../host/world.ts';
 import { resolveUrl } from './resolve.ts';
 

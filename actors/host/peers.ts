@@ -1,7 +1,8 @@
 import { partitionOf, type TaskId } from '../../core/ids.ts';
 import type { LeaseSet } from '../../core/sync-messages.ts';
 import type { Membership } from './membership.ts';
-import { PeerActor, type PeerInput } from './peer/peer.ts';
+import type { PeerInput } from './peer/input.ts';
+import { PeerActor } from './peer/peer.ts';
 import { PeerShare } from './peer/share.ts';
 import type { Received } from './peer/stats.ts';
 import type { SlotPool } from './slot-pool.ts';

@@ -1,65 +1,171 @@
-import { setup } from 'xstate';
+import { assign, fromPromise, raise, type SnapshotFrom, setup } from 'xstate';
+import { LIMITS } from '../../core/limits.ts';
 
 export type HostEvent =
   | { readonly type: 'bus.connected' }
   | { readonly type: 'bus.disconnected' }
-  | { readonly type: 'announce.accepted' }
-  | { readonly type: 'announce.failed' }
-  /** Time to announce again: the token is at half its life, or the last try failed. */
-  | { readonly type: 'announce.due' }
   /** A scheduler was born and asks what everybody holds. */
   | { readonly type: 'census.received' }
   | { readonly type: 'drain' }
-  | { readonly type: 'drained' };
+  /** The host is to be announced, now; told by one part of the chart to another, as those below. */
+  | { readonly type: 'announce.due' }
+  | { readonly type: 'announce.accepted' }
+  | { readonly type: 'holdings.due' };
+
+/** What a scheduler's answer to an announcement sets, ms. */
+export interface HostRhythm {
+  /** Until the next announcement. */
+  readonly announceMs: number;
+  /** Between two words that this host lives. */
+  readonly aliveMs: number;
+}
+
+/** What the chart has a host do. */
+export interface HostEffects {
+  /** Asks a scheduler for a membership token, its keys and the address book, and takes them. @throws ERR_BUS_* */
+  announce(): Promise<HostRhythm>;
+  tellUnanswered(error: unknown): void;
+  /** Tells that a scheduler accepted this host, which was not a member. */
+  tellJoined(): void;
+  /** Says that this host lives, and how it is. */
+  beat(): void;
+  /** A moment at random, so that a swarm does not answer at once, ms. */
+  jitterMs(): number;
+  /** Tells the schedulers every task this host holds. */
+  sendHoldings(): void;
+  noteIsolation(): void;
+  noteReturn(): void;
+  /** Ends what the swarm can reach, and says so. */
+  drain(): void;
+}
+
+interface HostContext extends HostRhythm {
+  readonly effects: HostEffects;
+}
 
 /** A host's membership of the swarm. */
 export const hostMachine = setup({
-  types: { events: {} as HostEvent },
+  types: { input: {} as HostEffects, context: {} as HostContext, events: {} as HostEvent },
+  actors: {
+    announce: fromPromise<HostRhythm, HostEffects>(({ input }) => input.announce()),
+  },
   actions: {
-    /** Asks a scheduler for a membership token, its keys and the address book. */
-    announce: () => {},
-    /** Sets the time of the next try. */
-    retryLater: () => {},
-    /** Tells the schedulers every task this host holds. */
-    sendHoldings: () => {},
-    noteIsolation: () => {},
-    noteReturn: () => {},
-    /** Takes no new work, lets running transfers end. */
-    drain: () => {},
+    announce: raise({ type: 'announce.due' }),
+    tellHoldings: raise({ type: 'holdings.due' }),
+    accepted: raise({ type: 'announce.accepted' }),
+    keepRhythm: assign((_, { output }: { readonly output: HostRhythm }) => output),
+    tellUnanswered: ({ context }, { error }: { readonly error: unknown }) =>
+      context.effects.tellUnanswered(error),
+    tellJoined: ({ context }) => context.effects.tellJoined(),
+    beat: ({ context }) => context.effects.beat(),
+    sendHoldings: ({ context }) => context.effects.sendHoldings(),
+    noteIsolation: ({ context }) => context.effects.noteIsolation(),
+    noteReturn: ({ context }) => context.effects.noteReturn(),
+    drain: ({ context }) => context.effects.drain(),
+  },
+  delays: {
+    /** After an announcement that nobody answered. */
+    retryMs: 500,
+    announceMs: ({ context }) => context.announceMs,
+    aliveMs: ({ context }) => context.aliveMs,
+    jitterMs: ({ context }) => context.effects.jitterMs(),
   },
 }).createMachine({
   id: 'host',
-  initial: 'connecting',
+  context: ({ input }) => ({ effects: input, announceMs: 0, aliveMs: LIMITS.aliveMs }),
+  initial: 'working',
   states: {
-    connecting: {
-      on: {
-        'bus.connected': { actions: 'announce' },
-        'announce.accepted': { target: 'announced', actions: 'sendHoldings' },
+    working: {
+      type: 'parallel',
+      states: {
+        membership: {
+          initial: 'connecting',
+          states: {
+            connecting: {
+              on: {
+                'bus.connected': { actions: 'announce' },
+                'announce.accepted': { target: 'announced', actions: ['tellJoined', 'tellHoldings'] },
+              },
+            },
+            announced: {
+              on: {
+                'bus.disconnected': 'isolated',
+                'census.received': { actions: ['announce', 'tellHoldings'] },
+              },
+            },
+            isolated: {
+              entry: 'noteIsolation',
+              on: {
+                'bus.connected': { actions: 'announce' },
+                'announce.accepted': {
+                  target: 'announced',
+                  actions: ['tellJoined', 'noteReturn', 'tellHoldings'],
+                },
+              },
+            },
+          },
+        },
+        announcement: {
+          initial: 'resting',
+          states: {
+            resting: {
+              on: { 'announce.due': 'asking' },
+            },
+            asking: {
+              invoke: {
+                src: 'announce',
+                input: ({ context }) => context.effects,
+                onDone: {
+                  target: 'accepted',
+                  actions: [{ type: 'keepRhythm', params: ({ event }) => event }, 'accepted'],
+                },
+                onError: {
+                  target: 'unanswered',
+                  actions: { type: 'tellUnanswered', params: ({ event }) => event },
+                },
+              },
+            },
+            accepted: {
+              after: { announceMs: 'asking' },
+              on: { 'announce.due': 'asking' },
+            },
+            unanswered: {
+              after: { retryMs: 'asking' },
+              on: { 'announce.due': 'asking' },
+            },
+          },
+        },
+        holdings: {
+          initial: 'told',
+          states: {
+            told: {
+              on: { 'holdings.due': 'untold' },
+            },
+            untold: {
+              after: { jitterMs: { target: 'told', actions: 'sendHoldings' } },
+            },
+          },
+        },
+        life: {
+          initial: 'beating',
+          states: {
+            beating: {
+              entry: 'beat',
+              after: { aliveMs: { target: 'beating', reenter: true } },
+            },
+          },
+        },
       },
     },
-    announced: {
-      on: {
-        'bus.disconnected': 'isolated',
-        'census.received': { actions: ['announce', 'sendHoldings'] },
-        'announce.accepted': {},
-      },
-    },
-    isolated: {
-      entry: 'noteIsolation',
-      on: {
-        'bus.connected': { actions: 'announce' },
-        'announce.accepted': { target: 'announced', actions: ['noteReturn', 'sendHoldings'] },
-      },
-    },
-    draining: {
-      entry: 'drain',
-      on: { drained: 'stopped', 'announce.due': {}, 'announce.failed': {} },
-    },
-    stopped: { type: 'final' },
+    stopped: { type: 'final', entry: 'drain' },
   },
-  on: {
-    'announce.due': { actions: 'announce' },
-    'announce.failed': { actions: 'retryLater' },
-    drain: '.draining',
-  },
+  on: { drain: '.stopped' },
 });
+
+/** Where a host is, in the words that others read. */
+export type HostState = 'connecting' | 'announced' | 'isolated' | 'stopped';
+
+/** Where a host is, in one word. */
+export function hostState({ value }: SnapshotFrom<typeof hostMachine>): HostState {
+  return typeof value === 'object' ? value.working.membership : value;
+}

@@ -19,7 +19,7 @@ test.each([
   ['actors/host/peer/peer.ts', 'actors/scheduler/task/task.ts'],
   ['actors/scheduler/task/task.ts', 'actors/host/host.ts'],
   ['actors/host/host.ts', 'actors/client/downloads.ts'],
-  ['actors/owners.ts', 'actors/host/host.ts'],
+  ['actors/xstate-clock.ts', 'actors/host/host.ts'],
   ['actors/client/gate.ts', 'proxy/port.ts'],
   ['proxy/port.ts', 'app/host.ts'],
   ['app/host.ts', 'sim/world.ts'],
@@ -29,7 +29,7 @@ test.each([
 
 test.each([
   ['scheduling/a.ts', 'core/b.ts'],
-  ['actors/host/peer/peer.ts', 'actors/owners.ts'],
+  ['actors/host/peer/peer.ts', 'actors/xstate-clock.ts'],
   ['actors/host/peer/peer.ts', 'actors/host/world.ts'],
   ['actors/client/gate.ts', 'actors/host/world.ts'],
   ['proxy/mirror/mirror.ts', 'actors/client/access.ts'],

@@ -9,9 +9,13 @@ import type { FailureReason } from '../../../core/sync-messages.ts';
 import type { HaveReply } from '../../../dataplane/data-plane.ts';
 import type { SlotPool } from '../slot-pool.ts';
 import type { HostWorld } from '../world.ts';
+import type { PeerChart } from './chart.ts';
 import type { PeerContent } from './content.ts';
 import type { LeaseBook } from './lease-book.ts';
+import type { LeaseSets } from './lease-sets.ts';
+import type { PeerNeeds } from './needs.ts';
 import { nobodyHas } from './nobody-has.ts';
+import type { PeerOrigin } from './origin.ts';
 
 const TICK_MS = 100;
 /** How often a known host is asked what it has. */
@@ -31,14 +35,12 @@ interface AdriftOptions {
   readonly content: PeerContent;
   readonly pool: SlotPool;
   readonly book: LeaseBook;
-  /** Hosts to ask, this one left out. */
-  readonly hosts: () => readonly HostAddress[];
-  readonly mayReadOrigin: () => boolean;
-  readonly probe: () => Promise<void>;
-  readonly fail: (error: ShoalError) => void;
-  readonly originError: () => ShoalError | undefined;
-  /** The piece that a reader needs next, where it is not on its way. */
-  readonly urgent: () => number | undefined;
+  readonly origin: PeerOrigin;
+  /** Knows the hosts to ask. */
+  readonly sets: LeaseSets;
+  /** Knows the piece that a reader needs next. */
+  readonly needs: PeerNeeds;
+  readonly chart: PeerChart;
 }
 
 interface KnownHost {
@@ -60,7 +62,6 @@ export class Adrift {
   #originFromMs = 0;
   #progressMs = 0;
   #held = 0;
-  #active = false;
   /** Where the last reader is, in pieces: a lone host reads on from there. */
   #cursor = 0;
 
@@ -71,18 +72,16 @@ export class Adrift {
   /** @param first no scheduler ever answered: the origin is read at once, from a random piece. */
   start(first: boolean): void {
     const { clock, random } = this.#options.world;
-    this.#active = true;
     const delayMs =
       LIMITS.adriftOriginMinMs + random.next() * (LIMITS.adriftOriginMaxMs - LIMITS.adriftOriginMinMs);
     // Whoever is reading already can tell the length, and what need not be read twice.
-    const askedMs = this.#options.hosts().length > 0 ? ASK_FIRST_MS : 0;
+    const askedMs = this.#hosts.length > 0 ? ASK_FIRST_MS : 0;
     this.#originFromMs = clock.now() + (first ? askedMs : delayMs);
     this.#progressMs = clock.now();
     this.#tick();
   }
 
   stop(): void {
-    this.#active = false;
     this.#timer?.();
     this.#known.clear();
   }
@@ -100,17 +99,30 @@ export class Adrift {
     known.avoidUntilMs = reason === 'corrupt' ? Number.POSITIVE_INFINITY : now + AVOID_MS;
   }
 
+  get #hosts(): readonly HostAddress[] {
+    return this.#options.sets.knownHosts();
+  }
+
+  get #mayReadOrigin(): boolean {
+    return this.#options.origin.request() !== undefined;
+  }
+
+  #fail(error: ShoalError): void {
+    this.#options.chart.report({ type: 'task.failed', error });
+  }
+
   /** A transfer ended well, or a reader starves: what can be begun is begun at once. */
   more(): void {
-    if (!this.#active || this.#options.content.stored === undefined) return;
+    if (this.#options.content.stored === undefined) return;
     this.#fromHosts();
     this.#fromOrigin();
   }
 
   #tick(): void {
-    if (!this.#active) return;
     const { world, content } = this.#options;
-    for (const address of this.#options.hosts()) this.#ask(address);
+    // First: what follows may be the end of it.
+    this.#timer = world.clock.after(TICK_MS, () => this.#tick());
+    for (const address of this.#hosts) this.#ask(address);
     const count = content.stored?.have.count ?? 0;
     if (count !== this.#held) this.#progressMs = world.clock.now();
     this.#held = count;
@@ -119,22 +131,20 @@ export class Adrift {
       this.#fromHosts();
       this.#fromOrigin();
     }
-    this.#timer = world.clock.after(TICK_MS, () => this.#tick());
   }
 
   /** Learns the length from a host that knows it, else from the origin. */
   #learn(): void {
-    const { content, world, mayReadOrigin, originError, fail, probe } = this.#options;
+    const { content, world, origin, chart } = this.#options;
     for (const { reply } of this.#known.values()) {
       if (reply?.length === undefined) continue;
-      void content.learnHeld(reply).catch((error: unknown) => fail(toShoalError(error)));
+      void content.learnHeld(reply).catch((error: unknown) => this.#fail(toShoalError(error)));
       return;
     }
     if (world.clock.now() < this.#originFromMs) return;
-    const error = originError();
-    if (mayReadOrigin()) void probe().then(() => this.more());
-    else if (error) fail(error);
-    else if (this.#hopeless()) fail(nobodyHas(content));
+    if (this.#mayReadOrigin) chart.report({ type: 'probe.asked' });
+    else if (origin.error) this.#fail(origin.error);
+    else if (this.#hopeless()) this.#fail(nobodyHas(content));
   }
 
   /** Nobody to ask, and no way to the origin, for long enough. */
@@ -184,7 +194,7 @@ export class Adrift {
   }
 
   #responsible(piece: number): HostId | undefined {
-    const hosts = [this.#options.world.hostId, ...this.#options.hosts().map(({ hostId }) => hostId)];
+    const hosts = [this.#options.world.hostId, ...this.#hosts.map(({ hostId }) => hostId)];
     return rendezvous(`${this.#options.content.taskId}/${piece}`, hosts);
   }
 
@@ -229,22 +239,19 @@ export class Adrift {
   }
 
   #urgentPiece(): number | undefined {
-    const piece = this.#options.urgent();
+    const piece = this.#options.needs.urgent;
     this.#cursor = piece ?? this.#cursor;
     return piece;
   }
 
   #fromOrigin(): void {
-    const { world, content, pool, book, mayReadOrigin, originError, fail } = this.#options;
+    const { world, content, pool, book, origin } = this.#options;
     if (world.clock.now() < this.#originFromMs || content.complete) return;
-    if (!mayReadOrigin()) {
-      const error = originError();
-      if (book.runningCount > 0) return;
-      if (error !== undefined && this.#hopeless()) fail(error);
-      else if (this.#hopeless()) fail(nobodyHas(content));
+    if (!this.#mayReadOrigin) {
+      if (book.runningCount === 0 && this.#hopeless()) this.#fail(origin.error ?? nobodyHas(content));
       return;
     }
-    const others = this.#options.hosts().length > 0;
+    const others = this.#hosts.length > 0;
     const limit = others ? LIMITS.originLeasesPerHost : LIMITS.originLeasesLoneHost;
     const starved = world.clock.now() - this.#progressMs > STARVED_MS;
     // A reader does not wait until one of the others has ended.

@@ -1,4 +1,4 @@
-import { errorFromWire, type ShoalError } from '../../../core/errors.ts';
+import { errorFromWire } from '../../../core/errors.ts';
 import { unpackHashes } from '../../../core/hash-page.ts';
 import type { HostAddress } from '../../../core/host.ts';
 import { type HostId, partitionOf } from '../../../core/ids.ts';
@@ -7,10 +7,10 @@ import type { Run } from '../../../core/run.ts';
 import type { LeaseSet } from '../../../core/sync-messages.ts';
 import type { Membership } from '../membership.ts';
 import type { HostWorld } from '../world.ts';
+import type { PeerChart } from './chart.ts';
 import type { PeerContent } from './content.ts';
 import type { LeaseBook } from './lease-book.ts';
 import type { SyncState } from './sync-state.ts';
-import type { PeerWhole } from './whole.ts';
 
 interface LeaseSetsOptions {
   readonly world: HostWorld;
@@ -18,15 +18,7 @@ interface LeaseSetsOptions {
   readonly content: PeerContent;
   readonly sync: SyncState;
   readonly book: LeaseBook;
-  readonly whole: PeerWhole;
-  readonly isOver: () => boolean;
-  readonly probe: () => void;
-  readonly scheduleSync: () => void;
-  /** What is here was taken back, in part or all of it. */
-  readonly onTakenBack: () => void;
-  readonly fail: (error: ShoalError) => void;
-  /** Whether there is anything left to fetch. */
-  readonly isDone: () => boolean;
+  readonly chart: PeerChart;
 }
 
 /** What the scheduler says to one peer: geometry, hashes, whom to fetch from, and what to read again. */
@@ -60,42 +52,43 @@ export class LeaseSets {
 
   /** A scheduler that lost its log knows no hashes: who has all, and has proven it, tells them. */
   tellHashes(): void {
-    const { content, sync, isOver, scheduleSync } = this.#options;
+    const { content, sync, chart } = this.#options;
     const { stored } = content;
-    if (stored?.complete !== true || isOver()) return;
+    if (stored?.complete !== true || chart.ended) return;
     for (const piece of this.#allTold ? [] : stored.have.ones()) {
       const hash = stored.hash(piece);
       if (hash !== undefined) sync.readFromOrigin(piece, hash);
     }
     this.#allTold = true;
-    scheduleSync();
+    chart.report({ type: 'sync.wanted' });
   }
 
   /** Takes a set that is newer than all before. @throws ERR_STORE_FULL, ERR_STORE_IO */
   async take(set: LeaseSet): Promise<void> {
-    const { membership, content, sync, book, whole, probe, fail, isDone } = this.#options;
+    const { membership, content, sync, book, chart } = this.#options;
     if (!membership.acceptEpoch(partitionOf(content.taskId), set.epoch) || !sync.accept(set)) return;
-    if (set.error) return fail(errorFromWire(set.error));
+    if (set.error) return chart.report({ type: 'task.failed', error: errorFromWire(set.error) });
     for (const source of set.sources) content.addSource(source);
     if (set.claim > sync.claim && sync.claim > 0) await this.#dropClaim();
     sync.claim = set.claim;
     await this.#learnGeometry(set);
     await this.#learnHashes(set);
     for (const parent of set.parents) this.#parents.set(parent.hostId, parent);
-    if (set.samples) void whole.sample(set.samples);
-    if (set.probe) probe();
-    if (isDone()) return;
+    if (set.samples) chart.report({ type: 'samples.asked', samples: set.samples });
+    if (set.probe) chart.report({ type: 'probe.asked' });
+    if (content.complete) return chart.report({ type: 'pieces.completed' });
+    if (chart.ended) return;
     book.originAtOnce = set.originAtOnce;
     this.isFruitful = book.replace(this.#runs(set)) > 0;
   }
 
   /** All that is here rests on a source whose content contradicts the digest. */
   async #dropClaim(): Promise<void> {
-    const { content, sync, whole, onTakenBack } = this.#options;
-    whole.reset();
-    await content.discard();
+    const { content, sync, chart } = this.#options;
+    const discarded = content.discard();
     sync.forgetClaim();
-    onTakenBack();
+    chart.report({ type: 'content.withdrawn' });
+    await discarded;
   }
 
   async #learnGeometry({ length, pieceLength, audience, ranges, etag }: LeaseSet): Promise<void> {
@@ -110,20 +103,18 @@ export class LeaseSets {
   }
 
   async #learnHashes(set: LeaseSet): Promise<void> {
-    const { content, sync, whole, scheduleSync, onTakenBack } = this.#options;
+    const { content, sync, chart } = this.#options;
     const hashes = unpackHashes(set.hashes ?? new Uint8Array()) ?? [];
     if (set.hashFrom > sync.hashCursor) return;
     const wrong = content.expectAll(hashes);
     sync.hashCursor = Math.max(sync.hashCursor, set.hashFrom + hashes.length);
-    if (hashes.length === LIMITS.hashesPerPage) scheduleSync();
+    if (hashes.length === LIMITS.hashesPerPage) chart.report({ type: 'sync.wanted' });
     if (wrong.length === 0) return;
-    // Whoever hashes the whole now may stumble over the gap.
-    whole.reset();
-    await content.drop(wrong);
-    whole.reset();
-    onTakenBack();
+    const dropped = content.drop(wrong);
     sync.startOver();
-    scheduleSync();
+    // At once: whoever hashes the whole now may stumble over the gap.
+    chart.report({ type: 'content.withdrawn' });
+    await dropped;
   }
 
   #runs(set: LeaseSet): Run[] {

@@ -1,14 +1,12 @@
-import type { peerMachine } from '../../../machines/host/peer.ts';
 import type { SlotPool } from '../slot-pool.ts';
+import type { PeerChart } from './chart.ts';
 import type { PeerContent } from './content.ts';
 import type { LeaseSets } from './lease-sets.ts';
 import type { PeerOrigin } from './origin.ts';
 import type { PeerStats } from './stats.ts';
-import type { SyncWhen } from './sync.ts';
+import type { SyncWhen } from './sync-pace.ts';
 import type { SyncFacts, SyncState } from './sync-state.ts';
 import type { PeerTransfers } from './transfers.ts';
-
-type State = ReturnType<typeof peerMachine.resolveState>['value'];
 
 /** Pieces of one kind told in a sync at most. */
 const TOLD_AT_ONCE = 16_384;
@@ -24,8 +22,7 @@ interface PeerNeedsOptions {
   readonly origin: PeerOrigin;
   readonly transfers: PeerTransfers;
   readonly sets: LeaseSets;
-  readonly state: () => State;
-  readonly isOver: () => boolean;
+  readonly chart: PeerChart;
 }
 
 /** What one peer needs of its scheduler: what its next sync says, and when that is due. */
@@ -56,13 +53,13 @@ export class PeerNeeds {
 
   /** Whether it still wants pieces. */
   get wants(): boolean {
-    const state = this.#options.state();
+    const { state } = this.#options.chart;
     return state === 'joining' || state === 'transferring' || state === 'adrift';
   }
 
   /** What the next sync says; the one after it comes in about `intervalMs`. */
   facts(intervalMs: number): SyncFacts {
-    const { transfers, stats, origin, state } = this.#options;
+    const { transfers, stats, origin, chart } = this.#options;
     const { book } = transfers;
     return {
       running: book.runningPieces().slice(0, TOLD_AT_ONCE),
@@ -72,7 +69,8 @@ export class PeerNeeds {
       urgent: this.urgent,
       wants: this.wants,
       mayReadOrigin: origin.readsForAll,
-      adrift: state() === 'adrift',
+      adrift: chart.state === 'adrift',
+      contradicted: chart.contradicted,
       received: stats.received(),
       originReasons: stats.originReasons,
     };
@@ -95,10 +93,11 @@ export class PeerNeeds {
 
   /** Whether there is to be another sync, and when. */
   next(): SyncWhen | 'none' {
-    const { transfers, sync, sets, pool, state, isOver } = this.#options;
-    if (isOver() || (state() === 'serving' && !sync.hasNews)) return 'none';
+    const { transfers, sync, sets, pool, chart } = this.#options;
+    const { state, ended } = chart;
+    if (ended || (state === 'serving' && !sync.hasNews)) return 'none';
     const { queuedCount, runningCount } = transfers.book;
-    if (state() !== 'transferring' || queuedCount > 0) return 'later';
+    if (state !== 'transferring' || queuedCount > 0) return 'later';
     const { hasNews } = sync;
     if (sets.isFruitful && pool.free > 0 && (hasNews || !this.#isAllComing)) return 'soon';
     if (hasNews) return 'later';

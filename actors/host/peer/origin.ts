@@ -1,9 +1,7 @@
-import { ShoalError, toShoalError } from '../../../core/errors.ts';
-import { LIMITS } from '../../../core/limits.ts';
-import type { Probed } from '../../../core/probed.ts';
+import { ShoalError } from '../../../core/errors.ts';
 import { portOf, type Source } from '../../../core/source.ts';
 import type { FailureReason } from '../../../core/sync-messages.ts';
-import type { OpenBody, OriginRequest } from '../../../origins/origin.ts';
+import type { OriginRequest } from '../../../origins/origin.ts';
 import { addressRefused } from '../../../origins/origin-error.ts';
 import type { HostWorld } from '../world.ts';
 import type { PeerContent } from './content.ts';
@@ -16,20 +14,13 @@ export interface OriginAccess {
   readonly mayReadOrigin: boolean;
 }
 
-interface PeerOriginOptions {
-  readonly world: HostWorld;
-  readonly content: PeerContent;
-  readonly signal: AbortSignal;
-  readonly onOpened: (probed: Probed, body: OpenBody) => Promise<void>;
-  readonly onFailed: (reason: FailureReason, error: ShoalError, begunMs: number) => void;
-}
-
 /** Clients whose access is kept for the case that the one in use fails; who comes later is not kept. */
 const MOST_OTHERS = 16;
 
 /** One host's way to the origin of one task: which source it may read, as whom, and whether that one refused. */
 export class PeerOrigin {
-  readonly #options: PeerOriginOptions;
+  readonly #world: HostWorld;
+  readonly #content: PeerContent;
   #access: OriginAccess;
   /** Of other clients, who may be let in where the one in use is not. */
   readonly #others: OriginAccess[] = [];
@@ -38,14 +29,14 @@ export class PeerOrigin {
   /** Since when the origin is read as this client. */
   #sinceMs = Number.NEGATIVE_INFINITY;
   #error: ShoalError | undefined;
-  #probing = false;
   /** The last URL whose address was judged: every sync asks. */
   #judged: { readonly url: string; readonly allowed: boolean } | undefined;
 
-  constructor(access: OriginAccess, options: PeerOriginOptions) {
+  constructor(access: OriginAccess, world: HostWorld, content: PeerContent) {
     this.#access = access;
     this.#mayRead = access.mayReadOrigin;
-    this.#options = options;
+    this.#world = world;
+    this.#content = content;
   }
 
   /** What the origin said when it failed last. */
@@ -66,7 +57,7 @@ export class PeerOrigin {
     this.#gained ||= urlOf(access) !== urlOf(this.#access);
     this.#access = access;
     this.#mayRead = true;
-    this.#sinceMs = this.#options.world.clock.now();
+    this.#sinceMs = this.#world.clock.now();
     return true;
   }
 
@@ -79,7 +70,7 @@ export class PeerOrigin {
   readonly request = (): OriginRequest | undefined => {
     const { sources, headers } = this.#access;
     const own = sources[0];
-    const source = own ?? this.#options.content.sources.find(({ credentials }) => !credentials);
+    const source = own ?? this.#content.sources.find(({ credentials }) => !credentials);
     if (source === undefined || !this.#mayRead) return undefined;
     return { url: source.url, headers: source === own ? headers : {} };
   };
@@ -96,14 +87,14 @@ export class PeerOrigin {
 
   /** Whether this host reads the origin for the swarm. */
   get readsForAll(): boolean {
-    const { originReaders, role } = this.#options.world;
+    const { originReaders, role } = this.#world;
     const request = this.request();
     if (request === undefined || !this.#allows(request.url)) return false;
     return originReaders === 'all' || role === 'seed';
   }
 
   #allows(url: string): boolean {
-    if (this.#judged?.url !== url) this.#judged = { url, allowed: this.#options.world.origin.allows(url) };
+    if (this.#judged?.url !== url) this.#judged = { url, allowed: this.#world.origin.allows(url) };
     return this.#judged.allowed;
   }
 
@@ -133,26 +124,6 @@ export class PeerOrigin {
     const at = this.#others.findIndex((other) => !isOut || urlOf(other) !== url);
     const [next] = at < 0 ? [] : this.#others.splice(at, 1);
     return next !== undefined && this.#use(next);
-  }
-
-  /** Reads the origin's first bytes, to learn the length; what comes is used. Returns whether it was asked. */
-  async probe(): Promise<boolean> {
-    const { world, content, signal, onOpened, onFailed } = this.#options;
-    const request = this.request();
-    if (this.#probing || request === undefined || content.stored !== undefined) return false;
-    this.#probing = true;
-    const begunMs = world.clock.now();
-    try {
-      const answer = await world.origin.probe({ ...request, prefixBytes: LIMITS.resolveBytes }, signal);
-      if (answer.kind === 'content') await onOpened(answer.probed, answer.body);
-    } catch (thrown) {
-      const error = toShoalError(thrown);
-      if (error.code !== 'ERR_CANCELLED')
-        onFailed(error.retryable ? 'origin-unavailable' : 'origin-status', error, begunMs);
-    } finally {
-      this.#probing = false;
-    }
-    return true;
   }
 }
 

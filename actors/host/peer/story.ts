@@ -69,6 +69,10 @@ export class PeerStory {
     this.#world.log.warn({ taskId: this.#of.taskId, err: error }, 'the source could not be read again');
   }
 
+  notDiscarded(error: unknown): void {
+    this.#world.log.error({ taskId: this.#of.taskId, err: error }, 'wrong content was not removed');
+  }
+
   completed({ length = 0 }: PeerContent, stats: PeerStats): void {
     const { emit, log } = this.#world;
     const { taskId } = this.#of;

@@ -1,6 +1,12 @@
 import { LIMITS } from '../../../core/limits.ts';
 
 /**
+ * When a peer is to sync: at once; at the interval that its scheduler asks for, however many tasks the host has; in half
+ * the host's own interval, after it, later as it has nothing to tell, or only to be heard.
+ */
+export type SyncWhen = 'now' | 'news' | 'soon' | 'later' | 'rest' | 'quiet';
+
+/**
  * How often each peer of a host syncs: the more tasks it works on, the less often for each, since none needs the
  * whole link. Without this, a host that pulls forty small layers spends its CPU on talk.
  */

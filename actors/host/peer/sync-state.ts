@@ -16,7 +16,11 @@ export type SyncFacts = Pick<
   | 'adrift'
   | 'received'
   | 'originReasons'
-> & { readonly urgent: number | undefined };
+> & {
+  readonly urgent: number | undefined;
+  /** Whether the whole contradicts the digest, and nobody has said yet what to read again. */
+  readonly contradicted: boolean;
+};
 
 /** Pieces in one delta at most; the rest waits for the next sync. */
 const ADDED_AT_ONCE = 16_384;
@@ -116,7 +120,7 @@ export class SyncState {
     return this.#restIsKnown && !this.hasNews;
   }
 
-  request(facts: SyncFacts): SyncRequest {
+  request({ contradicted, ...facts }: SyncFacts): SyncRequest {
     const { stored, length, pieceLength, sources } = this.#content;
     const seq = this.#nextSeq();
     if (facts.wants) this.#restIsKnown = false;
@@ -148,7 +152,7 @@ export class SyncState {
       hashes: hashes.length > 0 ? packHashes(hashes) : undefined,
       hashCursor: this.hashCursor,
       seen: this.seen,
-      mismatch: this.#mismatch,
+      mismatch: this.#mismatch ?? (contradicted ? { agreed: [], differed: [] } : undefined),
     };
   }
 

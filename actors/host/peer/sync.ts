@@ -1,36 +1,29 @@
 import type { Cancel } from '../../../core/clock.ts';
 import { ShoalError, toShoalError } from '../../../core/errors.ts';
-import { partitionOf, type TaskId } from '../../../core/ids.ts';
+import { partitionOf } from '../../../core/ids.ts';
 import { LIMITS } from '../../../core/limits.ts';
-import type { LeaseSet } from '../../../core/sync-messages.ts';
 import { SUBJECTS } from '../../../transport/subjects.ts';
 import type { HostWorld } from '../world.ts';
-import type { SyncPace } from './sync-pace.ts';
+import type { PeerChart } from './chart.ts';
+import type { PeerContent } from './content.ts';
+import type { LeaseSets } from './lease-sets.ts';
+import type { PeerNeeds } from './needs.ts';
+import type { PeerStory } from './story.ts';
+import type { SyncPace, SyncWhen } from './sync-pace.ts';
 import type { SyncFacts, SyncState } from './sync-state.ts';
 
 /** Between syncs that are not answered, at least. */
 const UNANSWERED_MS = 250;
 
-/**
- * When a peer is to sync: at once; at the interval that its scheduler asks for, however many tasks the host has; in half
- * the host's own interval, after it, later as it has nothing to tell, or only to be heard.
- */
-export type SyncWhen = 'now' | 'news' | 'soon' | 'later' | 'rest' | 'quiet';
-
 interface PeerSyncOptions {
   readonly world: HostWorld;
-  readonly taskId: TaskId;
+  readonly content: PeerContent;
   readonly sync: SyncState;
   readonly pace: SyncPace;
-  /** What the next sync says; the one after it comes in about `intervalMs`. */
-  readonly facts: (intervalMs: number) => SyncFacts;
-  readonly isOver: () => boolean;
-  readonly onAnswered: (set: LeaseSet) => Promise<void>;
-  readonly onUnanswered: (error: ShoalError) => void;
-  /** No scheduler has answered for longer than this host is patient. */
-  readonly onSilent: () => void;
-  /** Whether there is to be another sync, and when. */
-  readonly next: () => SyncWhen | 'none';
+  readonly needs: PeerNeeds;
+  readonly sets: LeaseSets;
+  readonly story: PeerStory;
+  readonly chart: PeerChart;
 }
 
 /** When one peer syncs with its scheduler, and what becomes of it when nobody answers. */
@@ -51,7 +44,8 @@ export class PeerSync {
   #firstPatienceMs: number | undefined;
 
   constructor(options: PeerSyncOptions) {
-    const { world, taskId } = options;
+    const { world, content } = options;
+    const { taskId } = content;
     const { clock, random, alone, hostId } = world;
     this.#options = options;
     this.#tokens = { partition: String(partitionOf(taskId)), taskId, hostId };
@@ -74,8 +68,8 @@ export class PeerSync {
 
   /** Has a sync sent at that time at the latest. */
   schedule(when: SyncWhen): void {
-    const { world, isOver } = this.#options;
-    if (isOver() || world.alone) return;
+    const { world, chart } = this.#options;
+    if (chart.ended || world.alone) return;
     this.#soon ||= when === 'soon';
     this.#now ||= when === 'now';
     if (this.#running) return;
@@ -97,13 +91,13 @@ export class PeerSync {
   }
 
   async #once(): Promise<void> {
-    const { world, sync, pace, facts, next } = this.#options;
+    const { world, sync, pace, needs, sets, chart } = this.#options;
     this.#running = true;
     this.#soon = false;
     this.#now = false;
     this.#dueMs = Number.POSITIVE_INFINITY;
     this.#lastMs = world.clock.now();
-    const told = facts(pace.gapMs(this.#intervalMs));
+    const told = needs.facts(pace.gapMs(this.#intervalMs));
     pace.works(this, told.wants);
     const request = sync.request(told);
     try {
@@ -122,14 +116,15 @@ export class PeerSync {
       } else {
         this.#intervalMs = reply.intervalMs;
         sync.acknowledged(reply.seq, reply.epoch);
-        await this.#options.onAnswered(reply);
+        chart.report({ type: 'sync.answered' });
+        await sets.take(reply);
       }
     } catch (error) {
       this.#unanswered(toShoalError(error));
     } finally {
       this.#running = false;
     }
-    const when = next();
+    const when = needs.next();
     if (when !== 'none') this.schedule(when);
   }
 
@@ -142,13 +137,15 @@ export class PeerSync {
   }
 
   #unanswered(error: ShoalError): void {
-    const { world, isOver, onUnanswered, onSilent } = this.#options;
-    if (error.code === 'ERR_CANCELLED' || isOver()) return;
-    onUnanswered(error);
-    if (isOver()) return;
+    const { world, story, chart } = this.#options;
+    if (error.code === 'ERR_CANCELLED' || chart.ended) return;
+    story.unanswered(error);
+    if (error.code === 'ERR_STORE_FULL' || error.code === 'ERR_STORE_IO') {
+      return chart.report({ type: 'task.failed', error });
+    }
     this.#intervalMs = Math.max(this.#intervalMs, UNANSWERED_MS);
     const patienceMs = this.#firstPatienceMs ?? LIMITS.adriftAfterMs;
-    if (world.clock.now() - this.#answeredMs >= patienceMs) onSilent();
+    if (world.clock.now() - this.#answeredMs >= patienceMs) chart.report({ type: 'sync.silent' });
   }
 
   stop(): void {
@@ -171,6 +168,7 @@ export class PeerSync {
       wants: false,
       mayReadOrigin: false,
       adrift: false,
+      contradicted: false,
     });
     await world.bus
       .request(SUBJECTS.sync, this.#tokens, request, { timeoutMs: LIMITS.syncTimeoutMs })

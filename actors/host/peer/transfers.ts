@@ -8,6 +8,7 @@ import type { OpenBody } from '../../../origins/origin.ts';
 import type { MovedLease, PieceActor } from '../piece/piece.ts';
 import type { SlotPool } from '../slot-pool.ts';
 import type { HostWorld } from '../world.ts';
+import type { PeerChart } from './chart.ts';
 import type { PeerContent } from './content.ts';
 import { LeaseBook } from './lease-book.ts';
 import type { PeerOrigin } from './origin.ts';
@@ -24,12 +25,7 @@ interface PeerTransfersOptions {
   readonly stats: PeerStats;
   readonly sync: SyncState;
   readonly story: PeerStory;
-  readonly isAdrift: () => boolean;
-  readonly isOver: () => boolean;
-  readonly onStored: (piece: number) => void;
-  readonly onFailed: (run: Run, reason: FailureReason, error: ShoalError) => void;
-  /** A transfer ended, and its slot is free. */
-  readonly onEnded: (failed: boolean) => void;
+  readonly chart: PeerChart;
 }
 
 /** The transfers of one peer: what they bring and how they fail, as the scheduler is to hear of it. */
@@ -93,7 +89,7 @@ export class PeerTransfers {
   }
 
   #stored({ from }: Run, piece: number, hash: Uint8Array, length: number): void {
-    const { content, sync, stats, story, onStored } = this.#options;
+    const { content, sync, stats, story, chart } = this.#options;
     const reason = from === 'origin' ? this.#originReason() : undefined;
     if (reason !== undefined) {
       content.expect(piece, hash);
@@ -103,31 +99,31 @@ export class PeerTransfers {
     sync.stored(piece);
     stats.pieceCame(length, from);
     story.pieceCame(piece, length, from, reason);
-    onStored(piece);
+    chart.report({ type: 'piece.stored' });
   }
 
   #originReason(): OriginReadReason {
-    const { world, content, isAdrift } = this.#options;
+    const { world, content, chart } = this.#options;
     if (world.alone) return 'lone-host';
-    if (isAdrift()) return 'adrift';
+    if (chart.state === 'adrift') return 'adrift';
     return content.audience === 'source' ? 'credentials' : 'no-holder';
   }
 
   #ended({ run, bytes, durationMs, failure }: PieceActor): void {
-    const { world, stats, story, pool, isOver, onEnded } = this.#options;
-    if (isOver()) return;
+    const { world, stats, story, pool, chart } = this.#options;
+    if (chart.ended) return;
     stats.transferEnded(bytes, durationMs);
     story.slots(pool);
     if (failure) this.failed(run, failure.reason, failure.error, world.clock.now() - durationMs);
-    onEnded(failure !== undefined);
+    chart.report({ type: 'transfer.ended', failed: failure !== undefined });
   }
 
   /** Tells the scheduler of a failure, unless it is this host's own. */
   failed(run: Run, reason: FailureReason, error: ShoalError, begunMs: number): void {
-    const { origin, sync, story, onFailed } = this.#options;
+    const { origin, sync, story, chart } = this.#options;
     story.transferFailed(run, reason, error);
     const goesOn = run.from === 'origin' && reason !== 'store' && origin.failed(reason, error, begunMs);
-    onFailed(run, reason, error);
+    chart.report({ type: 'transfer.failed', run, reason, error });
     if (reason === 'store') return;
     const { first, count } = run;
     sync.failed({

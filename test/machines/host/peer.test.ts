@@ -1,151 +1,154 @@
-import { describe, expect, test } from 'vitest';
-import { createActor } from 'xstate';
-import { type PeerEvent, peerMachine } from '../../../machines/host/peer.ts';
+import { expect, test } from 'vitest';
+import { getNextSnapshot } from 'xstate';
+import { ShoalError } from '../../../core/errors.ts';
+import type { LeaseSet } from '../../../core/sync-messages.ts';
+import { type PeerEffects, type PeerEvent, peerMachine, peerState } from '../../../machines/host/peer.ts';
 import { eventTypes, finals, ignored, reachable, stranded, walkedTypes } from '../explore.ts';
 
-const error = { code: 'ERR_STORE_FULL' as const, message: 'no space', retryable: true };
-const events: readonly PeerEvent[] = [
+const error = new ShoalError('ERR_STORE_FULL', 'no space');
+const never = new Promise<never>(() => {});
+
+/** Effects of which none ever ends. */
+const effects: PeerEffects = {
+  open: () => never,
+  isComplete: () => false,
+  isAlone: () => false,
+  isHeard: () => true,
+  isAttended: () => true,
+  mayProbe: () => true,
+  sync() {},
+  tellHashes() {},
+  take() {},
+  goAdrift: () => () => {},
+  tellRecovered() {},
+  probe: () => never,
+  rehash() {},
+  compare: () => never,
+  tellContradiction() {},
+  sample: () => never,
+  tellUnread() {},
+  refutal: () => error,
+  seal: () => never,
+  complete() {},
+  tellFailed() {},
+  release: () => never,
+};
+
+const INVOKING = [
+  'opening',
+  'fetching.origin.probing',
+  'verifying.comparing',
+  'verifying.sealing',
+  'verifying.contradicted.sampling',
+];
+
+/** What XState tells of the end of what was invoked, and of time. */
+const ENDS = [
+  ...INVOKING.map((state) => ({ type: `xstate.done.actor.0.peer.${state}`, output: true })),
+  ...INVOKING.map((state) => ({ type: `xstate.error.actor.0.peer.${state}`, error })),
+  { type: 'xstate.done.actor.0.peer.verifying.comparing', output: false },
+  { type: 'xstate.done.actor.0.peer.failing' },
+  { type: 'xstate.done.actor.0.peer.leaving' },
+  { type: 'xstate.after.idleMs.peer.serving.idle' },
+];
+
+const told: readonly PeerEvent[] = [
   { type: 'sync.answered' },
   { type: 'sync.silent' },
+  { type: 'set.pushed', set: {} as LeaseSet },
+  { type: 'origin.gained' },
+  { type: 'probe.asked' },
   { type: 'pieces.completed' },
-  { type: 'whole.agreed' },
-  { type: 'whole.differed' },
+  { type: 'content.withdrawn' },
+  { type: 'samples.asked', samples: [1] },
   { type: 'task.failed', error },
+  { type: 'client.came' },
+  { type: 'clients.gone' },
   { type: 'leave' },
-  { type: 'idle.expired' },
 ];
-const ground = { machine: peerMachine, events };
+const ground = { machine: peerMachine, events: [...told, ...(ENDS as never[])], input: effects };
 
-describe('the graph of a peer', () => {
-  test('every state is reached, and two of them end it', () => {
-    expect(walkedTypes(ground)).toEqual(eventTypes(peerMachine));
-    expect([...reachable(ground).keys()].sort()).toEqual(Object.keys(peerMachine.states).sort());
-    expect(finals(ground)).toEqual(['failed', 'left']);
-    expect(stranded(ground)).toEqual([]);
-  });
+test('every state is reached, and two of them end it', () => {
+  expect(walkedTypes(ground)).toEqual(eventTypes(peerMachine));
+  const swarm = ['joining', 'transferring', 'adrift'];
+  const fetching = swarm.flatMap((state) =>
+    ['resting', 'probing'].map((origin) => `fetching.swarm.${state} & origin.${origin}`),
+  );
+  const verifying = ['comparing', 'sealing', 'contradicted.waiting', 'contradicted.sampling'];
+  const others = ['opening', 'serving.busy', 'serving.idle', 'failing', 'leaving', 'failed', 'left'];
+  expect([...reachable(ground).keys()].sort()).toEqual(
+    [...fetching, ...verifying.map((state) => `verifying.${state}`), ...others].sort(),
+  );
+  expect(finals(ground)).toEqual(['failed', 'left']);
+  expect(stranded(ground)).toEqual([]);
+});
 
-  test('every event does something in every state, but for these', () => {
-    expect(ignored(ground)).toEqual({
-      joining: ['idle.expired', 'whole.agreed', 'whole.differed'],
-      transferring: ['idle.expired', 'sync.answered', 'whole.agreed', 'whole.differed'],
-      adrift: ['idle.expired', 'sync.silent', 'whole.agreed', 'whole.differed'],
-      // Nothing is fetched: whether a scheduler answers does not matter.
-      verifying: ['idle.expired', 'pieces.completed', 'sync.answered', 'sync.silent'],
-      // All is there and right; a scheduler that gave the task up cannot take it back.
-      serving: ['pieces.completed', 'sync.answered', 'sync.silent', 'task.failed', 'whole.agreed'],
-    });
+test('every event does something in every state, but for these', () => {
+  const table = Object.entries(ignored(ground)).map(([state, types]): [string, string[]] => [
+    state,
+    types.filter((type) => !type.startsWith('xstate.')),
+  ]);
+  const verifying = ['client.came', 'origin.gained', 'pieces.completed', 'probe.asked', 'sync.answered'];
+  expect(Object.fromEntries(table)).toEqual({
+    opening: [
+      'client.came',
+      'origin.gained',
+      'pieces.completed',
+      'probe.asked',
+      'samples.asked',
+      'set.pushed',
+      'sync.answered',
+      'sync.silent',
+    ],
+    'fetching.swarm.joining & origin.resting': ['client.came', 'samples.asked'],
+    'fetching.swarm.joining & origin.probing': ['client.came', 'probe.asked', 'samples.asked'],
+    'fetching.swarm.transferring & origin.resting': ['client.came', 'samples.asked', 'sync.answered'],
+    'fetching.swarm.transferring & origin.probing': [
+      'client.came',
+      'probe.asked',
+      'samples.asked',
+      'sync.answered',
+    ],
+    'fetching.swarm.adrift & origin.resting': ['client.came', 'samples.asked', 'sync.silent'],
+    'fetching.swarm.adrift & origin.probing': ['client.came', 'probe.asked', 'samples.asked', 'sync.silent'],
+    // Nothing is fetched: whether a scheduler answers matters only where it is to settle a contradiction.
+    'verifying.comparing': [...verifying, 'samples.asked', 'sync.silent'].sort(),
+    'verifying.sealing': [...verifying, 'samples.asked', 'sync.silent'].sort(),
+    'verifying.contradicted.waiting': verifying,
+    'verifying.contradicted.sampling': [...verifying, 'samples.asked'].sort(),
+    // All is there and right; a scheduler that gave the task up cannot take it back.
+    'serving.busy': [...verifying, 'samples.asked', 'sync.silent', 'task.failed'].sort(),
+    'serving.idle': [...verifying.slice(1), 'samples.asked', 'sync.silent', 'task.failed'].sort(),
+    // It is on its way out.
+    failing: told.map(({ type }) => type).sort(),
+    leaving: told.map(({ type }) => type).sort(),
   });
 });
 
-const ACTIONS = ['startAdrift', 'stopAdrift', 'compareWhole', 'complete', 'giveUp', 'release'] as const;
-
-/** A peer that notes which of its actions run, in order. */
-function watched() {
-  const done: string[] = [];
-  const notes = Object.fromEntries(ACTIONS.map((name) => [name, () => void done.push(name)]));
-  const actor = createActor(peerMachine.provide({ actions: notes })).start();
-  /** What these events did, action by action. */
-  const send = (...types: Exclude<PeerEvent['type'], 'task.failed'>[]): string[] => {
-    done.length = 0;
-    for (const type of types) actor.send({ type });
-    return [...done];
-  };
-  const fail = () => {
-    done.length = 0;
-    actor.send({ type: 'task.failed', error });
-    return [...done];
-  };
-  return { actor, send, fail, value: () => actor.getSnapshot().value };
-}
-
-describe('a peer', () => {
-  test('joins, transfers, compares the whole, and only then completes', () => {
-    const peer = watched();
-    expect(peer.send('sync.answered')).toEqual([]);
-    expect(peer.value()).toBe('transferring');
-    expect(peer.send('pieces.completed')).toEqual(['compareWhole']);
-    expect(peer.send('whole.agreed')).toEqual(['complete']);
-    expect(peer.value()).toBe('serving');
-  });
-
-  test('compares the whole too when all pieces were there at the start', () => {
-    const peer = watched();
-    expect(peer.send('pieces.completed')).toEqual(['compareWhole']);
-    expect(peer.value()).toBe('verifying');
-  });
-
-  test('never completes from a word about the whole that nobody asked for', () => {
-    for (const path of [[], ['sync.answered'], ['sync.silent']] as const) {
-      const peer = watched();
-      peer.send(...path);
-      expect(peer.send('whole.agreed')).toEqual([]);
-      expect(peer.value()).not.toBe('serving');
+test('never serves from a word about the whole that nobody asked for', () => {
+  for (const [state, snapshot] of reachable(ground)) {
+    if (/^(verifying|serving)/.test(state)) continue;
+    for (const event of told) {
+      const next = getNextSnapshot(peerMachine, snapshot as never, event);
+      expect([state, event.type, peerState(next)]).not.toContain('serving');
     }
-  });
+  }
+});
 
-  test('begins anew when the whole contradicts the digest, and compares again', () => {
-    const peer = watched();
-    peer.send('pieces.completed');
-    expect(peer.send('whole.differed')).toEqual([]);
-    expect(peer.value()).toBe('joining');
-    expect(peer.send('pieces.completed')).toEqual(['compareWhole']);
-  });
-
-  test('goes adrift while no scheduler answers, and stops it on every way out', () => {
-    const ways = [['sync.answered'], ['pieces.completed'], ['leave']] as const;
-    for (const way of ways) {
-      const peer = watched();
-      expect(peer.send('sync.silent')).toEqual(['startAdrift']);
-      expect(peer.send('sync.silent')).toEqual([]);
-      expect(peer.send(...way)[0]).toBe('stopAdrift');
-    }
-    const peer = watched();
-    peer.send('sync.answered', 'sync.silent');
-    expect(peer.fail()).toEqual(['stopAdrift', 'giveUp', 'release']);
-  });
-
-  test('fails with its error from every state but serving, and releases what it held', () => {
-    for (const path of [
-      [],
-      ['sync.answered'],
-      ['sync.silent'],
-      ['sync.answered', 'pieces.completed'],
-    ] as const) {
-      const peer = watched();
-      peer.send(...path);
-      expect(peer.fail().slice(-2)).toEqual(['giveUp', 'release']);
-      const { status, context, value } = peer.actor.getSnapshot();
-      expect({ status, value, error: context.error }).toEqual({ status: 'done', value: 'failed', error });
-    }
-  });
-
-  test('goes on serving when the task fails elsewhere', () => {
-    const peer = watched();
-    peer.send('pieces.completed', 'whole.agreed');
-    expect(peer.fail()).toEqual([]);
-    expect(peer.value()).toBe('serving');
-    expect(peer.actor.getSnapshot().context.error).toBeUndefined();
-  });
-
-  test('expires only once it serves', () => {
-    const peer = watched();
-    expect(peer.send('idle.expired', 'sync.answered', 'idle.expired')).toEqual([]);
-    peer.send('pieces.completed', 'idle.expired', 'whole.agreed');
-    expect(peer.send('idle.expired')).toEqual(['release']);
-    expect(peer.value()).toBe('left');
-  });
-
-  test('leaves from every state, and releases what it held', () => {
-    for (const path of [
-      [],
-      ['sync.answered'],
-      ['pieces.completed'],
-      ['pieces.completed', 'whole.agreed'],
-    ] as const) {
-      const peer = watched();
-      peer.send(...path);
-      expect(peer.send('leave')).toEqual(['release']);
-      expect(peer.value()).toBe('left');
-    }
+test('where a peer is has one word, whichever of its states it is', () => {
+  const words = [...reachable(ground)].map(([state, snapshot]) => [state, peerState(snapshot as never)]);
+  expect(Object.fromEntries(words)).toMatchObject({
+    opening: 'joining',
+    'fetching.swarm.joining & origin.probing': 'joining',
+    'fetching.swarm.transferring & origin.resting': 'transferring',
+    'fetching.swarm.adrift & origin.probing': 'adrift',
+    'verifying.comparing': 'verifying',
+    'verifying.contradicted.sampling': 'verifying',
+    'serving.busy': 'serving',
+    'serving.idle': 'serving',
+    failing: 'failed',
+    failed: 'failed',
+    leaving: 'left',
+    left: 'left',
   });
 });

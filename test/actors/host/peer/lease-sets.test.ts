@@ -1,10 +1,10 @@
 import { expect, test, vi } from 'vitest';
 import { Membership } from '../../../../actors/host/membership.ts';
+import type { PeerNews } from '../../../../actors/host/peer/chart.ts';
 import { PeerContent } from '../../../../actors/host/peer/content.ts';
 import type { LeaseBook } from '../../../../actors/host/peer/lease-book.ts';
 import { LeaseSets } from '../../../../actors/host/peer/lease-sets.ts';
 import { SyncState } from '../../../../actors/host/peer/sync-state.ts';
-import type { PeerWhole } from '../../../../actors/host/peer/whole.ts';
 import type { HostWorld } from '../../../../actors/host/world.ts';
 import { createCounter } from '../../../../core/counter.ts';
 import type { TaskId } from '../../../../core/ids.ts';
@@ -16,20 +16,14 @@ const taskId = `sha256-${'0'.repeat(64)}` as TaskId;
 function scene() {
   const content = new PeerContent(createMemoryStore({ clock: { wall: () => 0 } }), taskId, [], '');
   const sync = new SyncState(1, content, createCounter());
-  const onTakenBack = vi.fn();
+  const report = vi.fn<(news: PeerNews) => void>();
   const sets = new LeaseSets({
     world: { hostId: 'a'.repeat(32) } as unknown as HostWorld,
     membership: new Membership(),
     content,
     sync,
     book: { replace: () => 0 } as unknown as LeaseBook,
-    whole: { reset() {} } as unknown as PeerWhole,
-    isOver: () => false,
-    probe() {},
-    scheduleSync() {},
-    onTakenBack,
-    fail() {},
-    isDone: () => false,
+    chart: { state: 'transferring', ended: false, contradicted: false, report },
   });
   let number = 0;
   const take = (more: Partial<LeaseSet>) => {
@@ -49,7 +43,7 @@ function scene() {
     };
     return sets.take(set);
   };
-  return { content, sync, take, onTakenBack };
+  return { content, sync, take, report };
 }
 
 test('whether the origin gives ranges is taken from every set that knows it, not only from the first', async () => {
@@ -64,11 +58,11 @@ test('whether the origin gives ranges is taken from every set that knows it, not
 });
 
 test('a claim that was dropped takes all that is here with it, but a scheduler just born counts from one', async () => {
-  const { content, take, onTakenBack } = scene();
+  const { content, take, report } = scene();
   await take({ length: 30, pieceLength: 8, claim: 2 });
   await take({ epoch: 2, length: 30, pieceLength: 8, claim: 1 });
-  expect(onTakenBack).not.toHaveBeenCalled();
+  expect(report).not.toHaveBeenCalled();
   await take({ epoch: 2, length: 60, pieceLength: 8, claim: 2 });
-  expect(onTakenBack).toHaveBeenCalledOnce();
+  expect(report.mock.calls).toEqual([[{ type: 'content.withdrawn' }]]);
   expect(content.length).toBe(60);
 });

@@ -52,8 +52,16 @@ function scene(slots = 2) {
         return now.fruitful;
       },
     } as unknown as LeaseSets,
-    state: () => now.state,
-    isOver: () => now.over,
+    chart: {
+      get state() {
+        return now.state;
+      },
+      get ended() {
+        return now.over;
+      },
+      contradicted: false,
+      report() {},
+    },
   });
   return { needs, content, stats, sync, pool, now, flying, set };
 }

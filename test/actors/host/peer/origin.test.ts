@@ -16,13 +16,8 @@ function as(url: string, authorization?: string, mayReadOrigin = true): OriginAc
 
 /** The origin as a host reads it; `at.ms` is the time there. */
 function origin(access: OriginAccess, at = { ms: 0 }): PeerOrigin {
-  return new PeerOrigin(access, {
-    world: { clock: { now: () => at.ms } } as HostWorld,
-    content: { sources: [] } as unknown as PeerContent,
-    signal: new AbortController().signal,
-    onOpened: async () => {},
-    onFailed: () => {},
-  });
+  const world = { clock: { now: () => at.ms } } as HostWorld;
+  return new PeerOrigin(access, world, { sources: [] } as unknown as PeerContent);
 }
 
 test('where one client is refused the origin is read as the next one, each once, and as who comes when none is left', () => {

@@ -18,6 +18,7 @@ const facts = {
   wants: true,
   mayReadOrigin: true,
   adrift: false,
+  contradicted: false,
   received: { origin: 0, peers: 0, local: 0 },
 };
 

@@ -113,14 +113,7 @@ test('a lease that waited while the origin failed ends with what the origin said
   await content.learn(30, 10);
   const world = { clock: { now: () => 0 } } as unknown as HostWorld;
   const source = { url: 'http://origin.test/a', credentials: false };
-  const options = {
-    world,
-    content,
-    signal: new AbortController().signal,
-    onOpened: vi.fn(),
-    onFailed: vi.fn(),
-  };
-  const origin = new PeerOrigin({ sources: [source], headers: {}, mayReadOrigin: true }, options);
+  const origin = new PeerOrigin({ sources: [source], headers: {}, mayReadOrigin: true }, world, content);
   origin.failed('origin-unavailable', new ShoalError('ERR_SOURCE_UNAVAILABLE', 'no answer'), 0);
   const lease = leased(world, content, origin.demand);
   const { failure } = await lease({ first: 0, count: 1, from: 'origin', hedge: false });

@@ -1,0 +1,168 @@
+import { ShoalError, toShoalError } from '../../../core/errors.ts';
+import { LIMITS } from '../../../core/limits.ts';
+import type { Run } from '../../../core/run.ts';
+import type { LeaseSet } from '../../../core/sync-messages.ts';
+import type { PeerEffects } from '../../../machines/host/peer.ts';
+import type { ProbeAnswer } from '../../../origins/origin.ts';
+import type { PeerParts } from './parts.ts';
+import { readSamples } from './whole-check.ts';
+
+/** The origin's first bytes, as a run: nothing of it was leased. */
+const PROBE: Run = { first: 0, count: 0, from: 'origin', hedge: false };
+
+/** What the chart of a peer does with the peer's parts. */
+export class PeerWork implements PeerEffects {
+  readonly #parts: PeerParts;
+
+  constructor(parts: PeerParts) {
+    this.#parts = parts;
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    const { content, stats, story, transfers, opened } = this.#parts;
+    await content.reopen();
+    if (signal.aborted) return content.release();
+    stats.found(content.storedBytes);
+    story.joined();
+    if (opened) await transfers.opened(opened.probed, opened.body);
+    this.#checkSource();
+  }
+
+  /** A source that this host may not read is one that failed. */
+  #checkSource(): void {
+    const { origin, told, world } = this.#parts;
+    const error = origin.refusal;
+    if (error === undefined) return;
+    const reason = 'origin-status';
+    origin.failed(reason, error, world.clock.now());
+    told.failed({ first: 0, count: 0, parent: 'origin', reason, error: error.toWire() });
+  }
+
+  isComplete(): boolean {
+    return this.#parts.content.complete;
+  }
+
+  isAlone(): boolean {
+    return this.#parts.world.alone;
+  }
+
+  isHeard(): boolean {
+    return this.#parts.sync.isHeard;
+  }
+
+  isAttended(): boolean {
+    return this.#parts.clients.size > 0;
+  }
+
+  mayProbe(): boolean {
+    const { content, origin } = this.#parts;
+    return content.stored === undefined && origin.request() !== undefined;
+  }
+
+  sync(): void {
+    this.#parts.sync.schedule('soon');
+  }
+
+  tellHashes(): void {
+    this.#parts.sets.tellHashes();
+  }
+
+  take(set: LeaseSet): void {
+    const { sets, chart } = this.#parts;
+    sets
+      .push(set)
+      .catch((error: unknown) => chart.report({ type: 'task.failed', error: toShoalError(error) }));
+  }
+
+  goAdrift(): () => void {
+    const { story, adrift, sync } = this.#parts;
+    story.adrift();
+    adrift.start(sync.isFirst);
+    return () => adrift.stop();
+  }
+
+  tellRecovered(): void {
+    this.#parts.story.recovered();
+  }
+
+  async probe(signal: AbortSignal): Promise<void> {
+    const { transfers, adrift, chart } = this.#parts;
+    const answer = await this.#askOrigin(signal);
+    if (answer?.kind === 'content') await transfers.opened(answer.probed, answer.body);
+    if (chart.state === 'adrift') adrift.more();
+  }
+
+  /** What the origin answers; undefined where it failed, which the scheduler is to hear. */
+  async #askOrigin(signal: AbortSignal): Promise<ProbeAnswer | undefined> {
+    const { world, origin, transfers } = this.#parts;
+    const begunMs = world.clock.now();
+    try {
+      const request = { ...origin.demand(), prefixBytes: LIMITS.resolveBytes };
+      return await world.origin.probe(request, signal);
+    } catch (thrown) {
+      if (signal.aborted) return undefined;
+      const error = toShoalError(thrown);
+      transfers.failed(PROBE, error.retryable ? 'origin-unavailable' : 'origin-status', error, begunMs);
+      return undefined;
+    }
+  }
+
+  rehash(): void {
+    this.#parts.whole.reset();
+  }
+
+  compare(): Promise<boolean> {
+    return this.#parts.whole.agrees();
+  }
+
+  tellContradiction(): void {
+    this.#parts.story.contradicted();
+  }
+
+  async sample(samples: readonly number[], signal: AbortSignal): Promise<void> {
+    const { world, origin, content, told } = this.#parts;
+    const request = origin.request();
+    if (request === undefined) return;
+    const { agreed, differed } = await readSamples(world.origin, request, content, samples, signal);
+    told.mismatched(agreed, differed);
+  }
+
+  tellUnread(error: unknown): void {
+    this.#parts.story.samplesFailed(error);
+  }
+
+  refutal(): ShoalError {
+    const { digest } = this.#parts.content;
+    return new ShoalError('ERR_DIGEST_MISMATCH', `the source does not give content of ${digest}`);
+  }
+
+  async seal(): Promise<void> {
+    await this.#parts.content.stored?.seal();
+  }
+
+  complete(): void {
+    const { content, stats, story, sync } = this.#parts;
+    stats.finished();
+    story.completed(content, stats);
+    sync.schedule('now');
+  }
+
+  tellFailed(error: ShoalError): void {
+    this.#parts.story.failed(error);
+  }
+
+  async release(error: ShoalError | undefined): Promise<void> {
+    const { sync, abort, transfers, content, stats, story } = this.#parts;
+    sync.stop();
+    abort.abort(new ShoalError('ERR_CANCELLED', 'the peer left'));
+    // Begun before anybody hears of the failure: whoever tries again finds nothing here.
+    const discarded =
+      error?.code === 'ERR_DIGEST_MISMATCH'
+        ? content.discard().catch((reason: unknown) => story.notDiscarded(reason))
+        : undefined;
+    await transfers.book.stop();
+    await discarded;
+    content.release();
+    await sync.farewell({ received: stats.received(), originReasons: stats.originReasons });
+  }
+}

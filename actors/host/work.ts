@@ -1,0 +1,109 @@
+import { toShoalError } from '../../core/errors.ts';
+import type { HostAddress } from '../../core/host.ts';
+import type { Alive, AnnounceReply } from '../../core/host-messages.ts';
+import { LIMITS } from '../../core/limits.ts';
+import type { HostEffects, HostRhythm } from '../../machines/host/host.ts';
+import { SUBJECTS } from '../../transport/subjects.ts';
+import { sendHoldings } from './holdings.ts';
+import type { Membership } from './membership.ts';
+import type { Peers } from './peers.ts';
+import type { Trust } from './trust.ts';
+import type { HostWorld } from './world.ts';
+
+/** What a host's membership of the swarm rests on. */
+export interface HostOptions {
+  readonly world: HostWorld;
+  readonly membership: Membership;
+  readonly peers: Peers;
+  readonly trust: Trust;
+  /** Told the addresses of other hosts whenever a scheduler tells them. */
+  readonly onBook: (book: readonly HostAddress[]) => void;
+  /** What this host says of itself, now. */
+  readonly describe: () => Omit<Alive, 'incarnation' | 'cachedBytes' | 'cachedTasks'>;
+}
+
+/** A host that knows few others asks again after this time; a swarm of so few can bear it. */
+const BOOK_GROWS_MS = 2_000;
+/** Holdings are sent within this time after a census. */
+const JITTER_MS = 200;
+
+/** What the chart of a host does. */
+export class HostWork implements HostEffects {
+  readonly #options: HostOptions;
+  #isolatedMs = 0;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+  }
+
+  async announce(): Promise<HostRhythm> {
+    const { world, trust, membership, onBook } = this.#options;
+    const { hostId } = world;
+    const message = { ...this.#alive(), publicKey: trust.publicKey };
+    const options = { timeoutMs: LIMITS.syncTimeoutMs };
+    const reply = await world.bus.request(SUBJECTS.announce, { hostId }, message, options);
+    trust.accept(reply);
+    membership.know(reply.addressBook);
+    onBook(reply.addressBook);
+    return this.#rhythm(reply);
+  }
+
+  /** Half the token's life, and often enough to keep the address book fresh: who comes early is told of few. */
+  #rhythm({ tokenExpiresAtMs, addressBook, aliveEveryMs }: AnnounceReply): HostRhythm {
+    const halfLifeMs = (tokenExpiresAtMs - this.#options.world.clock.wall()) / 2;
+    const isFull = addressBook.length >= LIMITS.addressBookHosts;
+    return {
+      announceMs: Math.max(1_000, Math.min(halfLifeMs, isFull ? 30_000 : BOOK_GROWS_MS)),
+      aliveMs: Math.max(LIMITS.aliveMs, aliveEveryMs),
+    };
+  }
+
+  #alive(): Alive {
+    const { world, describe } = this.#options;
+    const { bytes, tasks } = world.store.usage;
+    return { ...describe(), incarnation: world.incarnation, cachedBytes: bytes, cachedTasks: tasks };
+  }
+
+  tellUnanswered(error: unknown): void {
+    this.#options.world.log.debug({ code: toShoalError(error).code }, 'announce not answered');
+  }
+
+  tellJoined(): void {
+    const { world, membership } = this.#options;
+    world.log.info({ hosts: membership.addressBook.length }, 'joined the swarm');
+  }
+
+  beat(): void {
+    const { world, peers } = this.#options;
+    world.bus.publish(SUBJECTS.alive, { hostId: world.hostId }, this.#alive());
+    world.metrics.cache(world.store.usage.bytes, world.store.usage.tasks);
+    world.metrics.busState(world.bus.state);
+    peers.sweep();
+  }
+
+  jitterMs(): number {
+    return this.#options.world.random.next() * JITTER_MS;
+  }
+
+  sendHoldings(): void {
+    void sendHoldings(this.#options.world);
+  }
+
+  noteIsolation(): void {
+    const { world } = this.#options;
+    this.#isolatedMs = world.clock.now();
+    world.log.warn({}, 'nats is out of reach; running downloads go on');
+  }
+
+  noteReturn(): void {
+    const { world } = this.#options;
+    const isolatedMs = world.clock.now() - this.#isolatedMs;
+    world.log.info({ isolatedMs: Math.round(isolatedMs) }, 'nats is back');
+    world.emit('host.isolated', world.hostId, { hostId: world.hostId, isolatedMs });
+  }
+
+  drain(): void {
+    const { world } = this.#options;
+    world.emit('host.drained', world.hostId, { hostId: world.hostId });
+  }
+}
