@@ -78,17 +78,18 @@ async function deliver(door: Door, job: GetJob, given: Given, signal: AbortSigna
   return result;
 }
 
-/** False where the cached file is not ours to read. */
+/** False where the cached file is not ours to read, or not what it must be: the daemon mends it as it streams it. */
 async function takeFile(
   door: Door,
   file: OutputFile,
-  { path, length, revision }: DownloadResult,
+  { path, length, revision, pieces }: DownloadResult,
   signal: AbortSignal,
 ): Promise<boolean> {
   if (path === undefined) return false;
   if (door.cacheIsOurs && (await file.moveFrom(path))) return true;
   try {
-    await file.copyFrom(path, length, signal, revision);
+    if (pieces === undefined) return false;
+    await file.copyFrom({ path, length, revision, pieces }, signal);
     return true;
   } catch (error) {
     if (error instanceof ShoalError && 'source' in error.details) return false;

@@ -1,20 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, realpathSync, rmSync, statSync } from 'node:fs';
-import { chmod, copyFile, open, rename, stat } from 'node:fs/promises';
+import { chmod, open, rename } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ShoalError } from '../core/errors.ts';
-import { onAbort } from '../core/on-abort.ts';
-import { type Filling, FollowCopy } from './follow-copy.ts';
+import { type Cached, CheckedCopy, type Filling } from './checked-copy.ts';
 
 /** The file a download goes to: it appears whole, or not at all; what was there before is replaced at that moment. */
 export interface OutputFile {
   readonly path: string;
   /**
-   * Puts a copy of a file there, sharing its blocks where the file system can. Never a link: no later write to the
-   * output may reach the cache.
-   * @throws ERR_OUTPUT, ERR_STORE_FULL; with `details.source` where the source cannot be read
+   * Puts a proven copy of a cached file there, sharing its blocks where the file system can. Never a link: no later
+   * write to the output may reach the cache.
+   * @throws ERR_OUTPUT, ERR_STORE_FULL; with `details.source` where the file cannot be read, or is not what it must be
    */
-  copyFrom(source: string, length: number, signal: AbortSignal, revision?: string): Promise<void>;
+  copyFrom(cached: Cached, signal: AbortSignal): Promise<void>;
   /** Begins to copy a file that is still filling, for `copyFrom` of the same revision to finish. */
   follow(filling: Filling): void;
   /** Moves a file there that nobody else uses. False where it lies on another file system. @throws as `copyFrom` */
@@ -31,7 +30,7 @@ export function openOutput(path: string): OutputFile {
   const random = randomBytes(4).toString('hex');
   const temporary = special ? target : join(dirname(target), `.${basename(target).slice(0, 200)}.${random}`);
 
-  const following = new FollowCopy(temporary);
+  const copy = new CheckedCopy(temporary);
 
   async function finish(): Promise<void> {
     if (special) return;
@@ -41,23 +40,18 @@ export function openOutput(path: string): OutputFile {
   return {
     path: target,
     follow(filling) {
-      if (!special) following.follow(filling);
+      if (!special) copy.follow(filling);
     },
-    async copyFrom(source, length, signal, revision) {
+    async copyFrom(cached, signal) {
       if (special) throw sourceError(`${target} is no plain file: it is written to`);
-      await readable(source);
+      await readable(cached.path);
       try {
-        if (await following.whole(source, revision, length)) return await finish();
-        rmSync(temporary, { force: true });
-        const mode = constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL;
-        signal.throwIfAborted();
-        const copying = copyFile(source, temporary, mode);
-        await untilAborted(copying, signal, () => rmSync(temporary, { force: true }));
-        const copied = await stat(temporary);
-        if (copied.size !== length) throw sourceError(`${source} has ${copied.size} bytes, not ${length}`);
+        await copy.finish(cached, signal);
         await finish();
       } catch (error) {
         rmSync(temporary, { force: true });
+        if (error instanceof ShoalError && error.code === 'ERR_STORE_CORRUPT')
+          throw sourceError(error.message, error);
         throw outputError(error, target);
       }
     },
@@ -74,7 +68,7 @@ export function openOutput(path: string): OutputFile {
     },
     async writeFrom(chunks, signal) {
       try {
-        await following.close();
+        copy.close();
         if (!special) rmSync(temporary, { force: true });
         const bytes = await writeChunks(temporary, special ? 'w' : 'wx', chunks, signal);
         await finish();
@@ -85,7 +79,7 @@ export function openOutput(path: string): OutputFile {
       }
     },
     discard() {
-      following.stop();
+      copy.stop();
       if (!special) rmSync(temporary, { force: true });
     },
   };
@@ -164,19 +158,4 @@ function outputError(error: unknown, target: string): unknown {
 function errnoOf(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' ? code : undefined;
-}
-
-/** A copy cannot be stopped: what it wrote is removed by `undo` once it has ended, should it have been too early before. */
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal, undo: () => void): Promise<T> {
-  let unlisten = (): void => undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    unlisten = onAbort(signal, () => reject(signal.reason as Error));
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    unlisten();
-    if (signal.aborted) void work.catch(() => undefined).then(undo);
-    else work.catch(() => undefined);
-  }
 }

@@ -74,7 +74,7 @@ function withinGrace<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 
 async function tell({ result, via }: GetEnd, flags: GetFlags, output: string | undefined): Promise<void> {
   if (flags.json) {
-    const { path, ...rest } = result;
+    const { path, pieces: _pieces, revision: _revision, ...rest } = result;
     const where = output ?? (flags.output === '-' ? '-' : undefined);
     const shown = where === undefined ? { ...rest, path } : { ...rest, output: where };
     const line = `${JSON.stringify({ ...shown, via })}\n`;
@@ -82,7 +82,7 @@ async function tell({ result, via }: GetEnd, flags: GetFlags, output: string | u
     else await print(line);
     return;
   }
-  if (!flags.quiet) process.stderr.write(`${summaryText(result)}\n`);
+  if (!flags.quiet) process.stderr.write(`${summaryText(result, flags.output !== undefined)}\n`);
   if (flags.output !== undefined) return;
   if (result.path !== undefined) return print(`${result.path}\n`);
   process.stderr.write('the content is private, so that its path in the cache is not told; use -o\n');

@@ -48,11 +48,22 @@ const bytesBySource = z.object({ origin: z.number(), peers: z.number(), local: z
 const originReason = z.enum(['no-holder', 'adrift', 'credentials', 'lone-host']);
 export type OriginReadReason = z.infer<typeof originReason>;
 
+const pieceHashes = z.object({
+  /** Bytes of a piece; the last may be shorter. */
+  bytes: z.int().min(1),
+  /** SHA-256 of each piece in order, base64 of 32 bytes a piece. */
+  hashes: z.string(),
+});
+/** What the pieces of a cached file must be, so that whoever copies it can prove the copy. */
+export type PieceHashes = z.infer<typeof pieceHashes>;
+
 const cached = z.object({
   path: z.string(),
   /** Another one than before: forget what was copied. */
   revision: z.string(),
-  /** Bytes [start, end) verified since the progress before. */
+  /** Bytes of a piece. */
+  pieceBytes: z.number(),
+  /** Bytes [start, end) verified since the progress before, whole pieces each. */
   fresh: z.array(z.tuple([z.number(), z.number()])),
 });
 /** What can be copied from a cached file that is still filling, so that little is left for the end. */
@@ -80,6 +91,8 @@ export const downloadResultSchema = z.object({
   path: z.string().optional(),
   /** As in the progress: what was copied from the file under this revision is right. */
   revision: z.string().optional(),
+  /** With `path`; absent where they are too many for a message: the content has to be streamed then. */
+  pieces: pieceHashes.optional(),
   /** Verified digest of the whole, where one was given. */
   digest: z.custom<Digest>((value) => typeof value === 'string').optional(),
   bytes: bytesBySource,

@@ -5,11 +5,12 @@ import { LIMITS } from '../core/limits.ts';
 import type { ByteRange } from '../core/ranges.ts';
 import type { Source } from '../core/source.ts';
 import type { Loaded } from './backing.ts';
+import { CheckedRead } from './checked-read.ts';
 import { storeError } from './fs-errors.ts';
 import { encodeRecord } from './piece-file.ts';
 import { type OnPiece, PieceRunWriter } from './piece-run-writer.ts';
 import { type Entry, type Shelf, slim } from './shelf.ts';
-import type { RunWriter, StoredTask, TaskRecord } from './store.ts';
+import type { CheckedReader, RunWriter, StoredTask, TaskRecord } from './store.ts';
 import { WriteDesk } from './write-desk.ts';
 
 const STREAM_BYTES = 256 * 1024;
@@ -134,14 +135,22 @@ export class BackedTask implements StoredTask {
     return this.#read(buffer, position);
   }
 
+  checked(): CheckedReader {
+    return new CheckedRead(this.#loaded.table, async (buffer, position) => {
+      this.#used(this.#entry);
+      await this.#fill(buffer, position);
+    });
+  }
+
   async *stream(range: ByteRange, signal?: AbortSignal, buffers?: BufferPool): AsyncGenerator<Uint8Array> {
     const release = this.pin();
+    const reader = this.checked();
     try {
       for (let at = range.start; at < range.end; ) {
         signal?.throwIfAborted();
         const length = Math.min(STREAM_BYTES, range.end - at);
         const buffer = buffers?.take(length) ?? Buffer.allocUnsafeSlow(length);
-        const count = await this.read(buffer, at);
+        const count = await reader.read(buffer, at);
         if (count === 0) throw new ShoalError('ERR_STORE_IO', `byte ${at} lies beyond the content`);
         at += count;
         yield count === buffer.length ? buffer : buffer.subarray(0, count);
@@ -164,24 +173,29 @@ export class BackedTask implements StoredTask {
   }
 
   async #read(buffer: Uint8Array, position: number): Promise<number> {
-    const { backing, table } = this.#loaded;
+    const { table } = this.#loaded;
     const end = Math.min(position + buffer.length, table.length ?? Number.POSITIVE_INFINITY);
     if (end <= position) return 0;
     if (!table.covers(position, end)) {
       throw new ShoalError('ERR_STORE_IO', `bytes ${position} to ${end} are not all stored`);
     }
     const wanted = end - position;
-    for (let done = 0; done < wanted; ) {
+    await this.#fill(buffer.subarray(0, wanted), position);
+    return wanted;
+  }
+
+  async #fill(buffer: Uint8Array, position: number): Promise<void> {
+    const { backing } = this.#loaded;
+    for (let done = 0; done < buffer.length; ) {
       let count: number;
       try {
-        count = await backing.read(buffer.subarray(done, wanted), position + done);
+        count = await backing.read(buffer.subarray(done), position + done);
       } catch (error) {
         throw storeError(error, 'reading content');
       }
       if (count === 0) throw new ShoalError('ERR_STORE_CORRUPT', `the file ends at byte ${position + done}`);
       done += count;
     }
-    return wanted;
   }
 
   #write(bytes: Uint8Array, position: number): void {

@@ -47,6 +47,15 @@ export interface RunWriter {
   end(): void | Promise<void>;
 }
 
+/** Reads for one client, and proves what it gives: each byte was hashed as part of its piece after it left the disk. */
+export interface CheckedReader {
+  /**
+   * Gives content from `position` on, perhaps less than fits; returns how many bytes. The pieces must be there.
+   * @throws ERR_STORE_IO, ERR_STORE_CORRUPT with the piece in its details
+   */
+  read(buffer: Uint8Array, position: number): Promise<number>;
+}
+
 /** One task on disk. A piece is there only when its record is: bytes first, then `commit`. */
 export interface StoredTask {
   readonly record: TaskRecord;
@@ -85,11 +94,13 @@ export interface StoredTask {
   commit(piece: number, hash: Uint8Array, length: number): void;
   /** Takes pieces back, for good: they proved wrong. */
   drop(pieces: readonly number[]): Promise<void>;
-  /** Fills `buffer` with content from `position`; the pieces must be there. Returns bytes read. @throws ERR_STORE_IO, ERR_STORE_CORRUPT */
+  /** Fills `buffer` with content from `position`, unproven; the pieces must be there. Returns bytes read. @throws ERR_STORE_IO, ERR_STORE_CORRUPT */
   read(buffer: Uint8Array, position: number): Promise<number>;
+  /** A reader of its own for whoever gives the content to a client. */
+  checked(): CheckedReader;
   /**
-   * Bytes of a range in order, read into `buffers` where there are any; every piece of it must be there. Marks the task
-   * as used.
+   * Bytes of a range in order, checked and read into `buffers` where there are any; every piece of it must be there. Marks the task
+   * as used. @throws ERR_STORE_CORRUPT with the piece in its details
    */
   stream(range: ByteRange, signal?: AbortSignal, buffers?: BufferPool): AsyncIterable<Uint8Array>;
   /** Marks all pieces present and, where there is a digest, the whole compared. @throws ERR_STORE_IO */

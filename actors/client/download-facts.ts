@@ -1,5 +1,6 @@
 import type { DownloadProgress, DownloadResult } from '../../core/download.ts';
 import { digestOfTask } from '../../core/ids.ts';
+import { pieceCount } from '../../core/piece.ts';
 import type { StoredTask } from '../../storage/store.ts';
 import type { PeerActor } from '../host/peer/peer.ts';
 
@@ -10,7 +11,7 @@ export function localResult(stored: StoredTask, durationMs: number): DownloadRes
   return {
     taskId,
     length,
-    ...(audience === 'public' ? { path: stored.path } : {}),
+    ...(audience === 'public' ? { path: stored.path, ...hashesOf(stored) } : {}),
     ...(digest === undefined ? {} : { digest }),
     bytes: { origin: 0, peers: 0, local: length },
     originReasons: {},
@@ -18,6 +19,18 @@ export function localResult(stored: StoredTask, durationMs: number): DownloadRes
     durationMs,
     longestGapMs: 0,
   };
+}
+
+/** More do not fit a message of the control socket. */
+const MOST_HASHES = 16_384;
+
+function hashesOf(stored: StoredTask): Pick<DownloadResult, 'pieces'> {
+  const { length, pieceLength } = stored.record;
+  if (length === undefined) return {};
+  const count = pieceCount({ length, pieceLength });
+  if (count > MOST_HASHES) return {};
+  const hashes = Array.from({ length: count }, (_, piece) => stored.hash(piece) ?? new Uint8Array(32));
+  return { pieces: { bytes: pieceLength, hashes: Buffer.concat(hashes).toString('base64') } };
 }
 
 /** What is told of content that a peer brought, so far. */

@@ -32,6 +32,6 @@ export class FreshRanges {
       if (last?.[1] === start) last[1] = end;
       else fresh.push([start, end]);
     }
-    return { path: stored.path, revision, fresh };
+    return { path: stored.path, revision, pieceBytes: pieceLength, fresh };
   }
 }

@@ -2,7 +2,7 @@ import type { BufferPool } from '../../core/buffer-pool.ts';
 import type { ActualRange, WantedRange } from '../../core/download.ts';
 import { ShoalError, toShoalError } from '../../core/errors.ts';
 import { type ByteRange, parseRange } from '../../core/ranges.ts';
-import type { StoredTask } from '../../storage/store.ts';
+import type { CheckedReader, StoredTask } from '../../storage/store.ts';
 import type { PeerActor } from '../host/peer/peer.ts';
 import { changed } from './completion.ts';
 import type { Gate } from './gate.ts';
@@ -52,6 +52,7 @@ export async function* readInOrder(reading: Reading): AsyncGenerator<Uint8Array>
   const { peer, gate, range: wanted, onStart, whole, buffers } = reading;
   let position: number | undefined;
   let isStarted = false;
+  let source: Source | undefined;
   for (;;) {
     gate.signal.throwIfAborted();
     const { stored, length, pieceLength } = peer.content;
@@ -79,7 +80,8 @@ export async function* readInOrder(reading: Reading): AsyncGenerator<Uint8Array>
     const isWhole = range.start === 0 && ready === length;
     if (isWhole) await whole();
     if (peer.content.stored !== stored || !stored.have.has(Math.floor(position / pieceLength))) continue;
-    const chunk = await readChunk(stored, { start: position, end: ready }, buffers);
+    if (source?.stored !== stored) source = { stored, reader: stored.checked() };
+    const chunk = await readChunk(source, { start: position, end: ready }, buffers);
     if (chunk === undefined) {
       if (stored.record.length === undefined) await changed(peer, gate.signal);
       continue;
@@ -89,16 +91,22 @@ export async function* readInOrder(reading: Reading): AsyncGenerator<Uint8Array>
   }
 }
 
+/** Where a reader's bytes are. */
+interface Source {
+  readonly stored: StoredTask;
+  readonly reader: CheckedReader;
+}
+
 /** Undefined where a piece ended early, as the last of a stream does: its length is known in a moment. */
 async function readChunk(
-  stored: StoredTask,
+  { stored, reader }: Source,
   { start, end }: ByteRange,
   buffers: BufferPool | undefined,
 ): Promise<Uint8Array | undefined> {
   const isSized = stored.record.length !== undefined;
   const buffer = buffers?.take(end - start) ?? Buffer.allocUnsafeSlow(end - start);
   try {
-    const read = await stored.read(buffer, start);
+    const read = await reader.read(buffer, start);
     return read === buffer.length ? buffer : buffer.subarray(0, read);
   } catch (error) {
     if (isSized || toShoalError(error).code !== 'ERR_STORE_IO') throw error;

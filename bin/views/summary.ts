@@ -15,14 +15,18 @@ export function reasonsText(reasons: Readonly<Record<string, number | undefined>
     .join(', ');
 }
 
-/** The one line that ends a `get`: how much, how fast, where its bytes came from and why, and what was checked. */
-export function summaryText(result: DownloadResult): string {
+/**
+ * The one line that ends a `get`: how much, how fast, where its bytes came from and why, and what was checked.
+ * @param isGiven the content went out of the cache, and was hashed on its way
+ */
+export function summaryText(result: DownloadResult, isGiven: boolean): string {
   const { bytes, durationMs, length, parents, digest } = result;
   const rate = formatRate((length / Math.max(1, durationMs)) * 1000);
   const reasons = reasonsText(result.originReasons);
   const hosts = bytes.peers === 0 ? 'other hosts' : parents === 1 ? '1 peer' : `${parents} peers`;
+  const verified = isGiven ? 'verified' : 'verified when it came';
   const checked =
-    digest === undefined ? 'every piece verified, no digest given' : `${digest.split(':')[0]} verified`;
+    digest === undefined ? `every piece ${verified}, no digest given` : `${digest.split(':')[0]} ${verified}`;
   return [
     `got ${formatBytes(length)} in ${formatDuration(durationMs)} (${rate}):`,
     `${formatBytes(bytes.origin)} from the origin${reasons === '' ? '' : ` (${reasons})`},`,

@@ -2,6 +2,7 @@ import type { HostControl, HostStatus, TaskDetail } from '../../admin/control.ts
 import type { DownloadResult } from '../../core/download.ts';
 import { ShoalError } from '../../core/errors.ts';
 import { parseDigest, taskIdOfDigest } from '../../core/ids.ts';
+import { hashesOf } from '../support/piece-hashes.ts';
 
 const DIGEST = parseDigest(`sha256:${'a'.repeat(64)}`);
 
@@ -9,6 +10,7 @@ export const RESULT: DownloadResult = {
   taskId: taskIdOfDigest(DIGEST),
   length: 6,
   path: '/cache/a',
+  pieces: hashesOf(Buffer.from('abcdef')),
   digest: DIGEST,
   bytes: { origin: 0, peers: 6, local: 0 },
   originReasons: {},

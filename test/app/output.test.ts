@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openOutput } from '../../app/output.ts';
+import { hashesOf } from '../support/piece-hashes.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
 const never = new AbortController().signal;
@@ -20,12 +21,17 @@ async function* chunks(...parts: string[]): AsyncIterable<Uint8Array> {
   for (const part of parts) yield Buffer.from(part);
 }
 
+/** A cached file whose content is to be `content`. */
+function cached(path: string) {
+  return { path, revision: undefined, length: 7, pieces: hashesOf(Buffer.from('content')) };
+}
+
 test('a copy appears with its content, and no later write to it reaches the source', async () => {
   await using dir = await tempDir();
   const source = join(dir.path, 'cached');
   writeFileSync(source, 'content', { mode: 0o400 });
   const output = openOutput(join(dir.path, 'out'));
-  await output.copyFrom(source, 7, never);
+  await output.copyFrom(cached(source), never);
   expect(readFileSync(output.path, 'utf8')).toBe('content');
   expect(statSync(output.path).mode & 0o777).toBe(0o666 & ~process.umask());
   appendFileSync(output.path, 'more');
@@ -65,7 +71,7 @@ test('an aborted output leaves nothing behind', async () => {
     'stopped',
   );
   writeFileSync(join(dir.path, 'cached'), 'content');
-  const copy = openOutput(join(dir.path, 'out')).copyFrom(join(dir.path, 'cached'), 7, stop.signal);
+  const copy = openOutput(join(dir.path, 'out')).copyFrom(cached(join(dir.path, 'cached')), stop.signal);
   await expect(copy).rejects.toThrow('stopped');
   expect(readdirSync(dir.path)).toEqual(['cached']);
 });
@@ -74,9 +80,9 @@ test('a source that cannot be read, or has another length, says so', async () =>
   await using dir = await tempDir();
   const output = openOutput(join(dir.path, 'out'));
   const details = { source: true };
-  await expect(output.copyFrom(join(dir.path, 'gone'), 1, never)).rejects.toMatchObject({ details });
+  await expect(output.copyFrom(cached(join(dir.path, 'gone')), never)).rejects.toMatchObject({ details });
   writeFileSync(join(dir.path, 'short'), 'ab');
-  await expect(output.copyFrom(join(dir.path, 'short'), 3, never)).rejects.toMatchObject({ details });
+  await expect(output.copyFrom(cached(join(dir.path, 'short')), never)).rejects.toMatchObject({ details });
   expect(readdirSync(dir.path)).toEqual(['short']);
 });
 
@@ -107,7 +113,7 @@ test('a path where nothing can be put is refused before any download', async () 
 
 test('a device is written to, not replaced', async () => {
   const output = openOutput('/dev/null');
-  await expect(output.copyFrom('/etc/hostname', 1, never)).rejects.toMatchObject({
+  await expect(output.copyFrom(cached('/etc/hostname'), never)).rejects.toMatchObject({
     details: { source: true },
   });
   expect(await output.writeFrom(chunks('abc'), never)).toBe(3);

@@ -73,8 +73,12 @@ export function fill(
 }
 
 /** A complete task of random bytes. */
-export async function stored(store: Store, bytes: number): Promise<{ task: StoredTask; content: Buffer }> {
-  const { content, record } = sample(bytes);
+export async function stored(
+  store: Store,
+  bytes: number,
+  pieceLength = PIECE,
+): Promise<{ task: StoredTask; content: Buffer }> {
+  const { content, record } = sample(bytes, pieceLength);
   const task = await store.create(record);
   fill(task, content);
   await task.seal();
