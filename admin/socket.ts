@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { linkSync, renameSync, rmSync, statSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { ShoalError } from '../core/errors.ts';
+import { makeDir } from '../storage/private-files.ts';
 
 /** The kernel's limit of a unix socket's path, less its final zero. */
 const PATH_BYTES = 107;
@@ -39,7 +40,7 @@ export async function claimSocket(
   const path = socketPathOf(dir);
   const own = join(dir, `s-${randomBytes(4).toString('hex')}`);
   try {
-    mkdirSync(dir, { recursive: true });
+    makeDir(dir);
     await listen(own);
     await chmod(own, 0o660);
     const { ino } = statSync(own);

@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync, statfsSync, statSync } from 'node:fs';
+import { readdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ShoalError } from '../core/errors.ts';
+import { makeDir } from '../storage/private-files.ts';
 
 const SHARE = 0.8;
 
@@ -11,7 +12,7 @@ const SHARE = 0.8;
  */
 export function defaultCacheBytes(dir: string): number {
   try {
-    mkdirSync(dir, { recursive: true });
+    makeDir(dir);
     const disk = statfsSync(dir);
     return Math.floor((disk.bavail * disk.bsize + usedBytes(dir)) * SHARE);
   } catch (cause) {

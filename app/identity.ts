@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Trust } from '../actors/host/trust.ts';
@@ -7,6 +7,7 @@ import { ShoalError } from '../core/errors.ts';
 import { type HostId, hostIdFrom, isHostId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
 import { importSigningKey, newSigningKey, type SigningKey } from '../dataplane/signing-key.ts';
+import { makeDir, replaceFile } from '../storage/private-files.ts';
 
 const FILE = 'host.json';
 
@@ -42,7 +43,11 @@ export class Identity implements Trust {
     const path = join(dir, FILE);
     let text: string | undefined;
     try {
-      mkdirSync(dir, { recursive: true, mode: 0o750 });
+      makeDir(dir, 0o750);
+    } catch (cause) {
+      throw new ShoalError('ERR_STORE_IO', `cannot make the directory ${dir}`, { cause });
+    }
+    try {
       text = readFileSync(path, 'utf8');
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') {
@@ -114,8 +119,7 @@ export class Identity implements Trust {
     const key = Buffer.from(this.key.toPkcs8()).toString('base64');
     const text = `${JSON.stringify({ hostId: this.hostId, key, token: this.#token, schedulerKeys })}\n`;
     try {
-      writeFileSync(`${this.#path}.tmp`, text, { mode: 0o600 });
-      renameSync(`${this.#path}.tmp`, this.#path);
+      replaceFile(this.#path, text, 0o600);
     } catch (cause) {
       throw new ShoalError('ERR_STORE_IO', `cannot write ${this.#path}`, { cause });
     }

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ShoalError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
+import { makeDir } from '../storage/private-files.ts';
 
 /** A nats-server of our own: started again when it dies, gone when it is disposed of. */
 export interface NatsServer extends AsyncDisposable {
@@ -92,7 +93,7 @@ const pidFile = (dir: string): string => join(dir, 'nats-server.pid');
 
 function prepareDir(dir: string): void {
   try {
-    mkdirSync(dir, { recursive: true });
+    makeDir(dir);
   } catch (cause) {
     throw new ShoalError('ERR_STORE_IO', `cannot make the directory ${dir}`, { cause });
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { composeScheduler } from '../actors/scheduler/compose-scheduler.ts';
 import type { SchedulerActor } from '../actors/scheduler/scheduler.ts';
@@ -7,6 +7,7 @@ import { ShoalError, toShoalError } from '../core/errors.ts';
 import { schedulerIdFrom } from '../core/ids.ts';
 import { mintToken } from '../dataplane/membership-token.ts';
 import { importSigningKey, newSigningKey, type SigningKey } from '../dataplane/signing-key.ts';
+import { makeDir, replaceFile } from '../storage/private-files.ts';
 import type { Bus } from '../transport/bus.ts';
 import { connectNatsBus } from '../transport/nats-bus.ts';
 import { type Closing, opening } from './closing.ts';
@@ -136,7 +137,11 @@ class SchedulerKeys {
 function openKey(dir: string): SigningKey {
   const path = join(dir, 'scheduler.key');
   try {
-    mkdirSync(dir, { recursive: true, mode: 0o750 });
+    makeDir(dir, 0o750);
+  } catch (cause) {
+    throw new ShoalError('ERR_STORE_IO', `cannot make the directory ${dir}`, { cause });
+  }
+  try {
     return importSigningKey(readFileSync(path));
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') {
@@ -147,7 +152,7 @@ function openKey(dir: string): SigningKey {
   }
   const key = newSigningKey();
   try {
-    writeFileSync(path, key.toPkcs8(), { mode: 0o600 });
+    replaceFile(path, key.toPkcs8(), 0o600);
   } catch (cause) {
     throw new ShoalError('ERR_STORE_IO', `cannot write ${path}`, { cause });
   }

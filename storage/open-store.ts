@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
@@ -8,6 +8,7 @@ import { isTaskId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import { DiskDepot, peek, taskDir } from './disk-depot.ts';
 import { storeError } from './fs-errors.ts';
+import { makeDir, replaceFile } from './private-files.ts';
 import { type Found, ShelfStore } from './shelf-store.ts';
 import type { Store } from './store.ts';
 
@@ -33,7 +34,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const { dir, logger, quotaBytes, clock } = options;
   const bootId = options.bootId ?? bootIdOfMachine();
   try {
-    mkdirSync(join(dir, 'tasks'), { recursive: true, mode: 0o750 });
+    makeDir(join(dir, 'tasks'), 0o750);
     checkVersion(dir);
     rmSync(join(dir, 'removed'), { recursive: true, force: true });
     mkdirSync(join(dir, 'removed'), { mode: 0o750 });
@@ -53,8 +54,7 @@ function checkVersion(dir: string): void {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   if (text === undefined) {
-    writeFileSync(`${path}.tmp`, `${JSON.stringify({ version: VERSION })}\n`);
-    renameSync(`${path}.tmp`, path);
+    replaceFile(path, `${JSON.stringify({ version: VERSION })}\n`, 0o644);
     return;
   }
   const version = versionIn(text);

@@ -1,7 +1,8 @@
 import { webcrypto } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ShoalError } from '../../core/errors.ts';
+import { makeDir } from '../../storage/private-files.ts';
 import { loadX509, pemOfKey, serialNumber } from './x509.ts';
 
 /** Where a new CA was put. */
@@ -56,7 +57,7 @@ export async function makeCa(
   const key = pemOfKey(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
   const fingerprint = Buffer.from(await certificate.getThumbprint('SHA-256')).toString('hex');
   try {
-    mkdirSync(dir, { recursive: true });
+    makeDir(dir);
     writeFileSync(keyFile, key, { flag: 'wx', mode: 0o600 });
   } catch (cause) {
     throw unwritten(dir, cause);
