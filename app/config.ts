@@ -59,6 +59,7 @@ export interface HostConfig extends CommonConfig {
   readonly onlyOrigins: readonly string[];
   readonly cacheBytes: number;
   /** Absent: no limit. */
+  readonly dataTls: 'private' | 'all' | 'off';
   readonly limitUpBytesPerSec?: number | undefined;
   readonly limitDownBytesPerSec?: number | undefined;
   /** How long an answer on who may have content is remembered, ms. */
@@ -100,6 +101,7 @@ export function loadHostConfig(input: ConfigInput): HostConfig {
     allowOrigins: settings['allow-origin'],
     onlyOrigins: settings['only-origin'],
     cacheBytes: settings['cache-size'] ?? defaultCacheBytes(common.dir),
+    dataTls: settings['data-tls'],
     limitUpBytesPerSec: settings['limit-up'] || undefined,
     limitDownBytesPerSec: settings['limit-down'] || undefined,
     accessMemoryMs: settings['access-memory'],

@@ -4,7 +4,7 @@ import type { HostControl } from '../admin/control.ts';
 import type { Health } from '../admin/health.ts';
 import type { TaskId } from '../core/ids.ts';
 import { viaName } from '../core/via.ts';
-import { createAdmission } from '../dataplane/admission.ts';
+import { createAdmission, type MemberRules } from '../dataplane/admission.ts';
 import type { ServedTask } from '../dataplane/data-plane.ts';
 import { createDataPlane } from '../dataplane/http-data-plane.ts';
 import { createLimiter } from '../dataplane/limiter.ts';
@@ -57,6 +57,14 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
   const lookUp = schedulerKeyLookup(bus, (keys) => identity.learnKeys(keys));
   const shelf = shelfOf(store);
 
+  const members: MemberRules = {
+    swarm: config.swarm,
+    keys: () => identity.keys(),
+    clock: realClock,
+    isolated: () => host.actor.state !== 'announced',
+    onUnknownKey: lookUp,
+  };
+
   const server = closable(
     closing,
     await startRangeServer({
@@ -66,20 +74,20 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
       logger: logger.child({ sub: 'dataplane' }),
       limiter: limiterOf(config.limitUpBytesPerSec),
       onServed: (bytes) => metrics.sent(bytes),
-      admission: createAdmission({
-        swarm: config.swarm,
-        selfHostId: hostId,
-        keys: () => identity.keys(),
-        clock: realClock,
-        isolated: () => host.actor.state !== 'announced',
-        onUnknownKey: lookUp,
-      }),
+      admission: createAdmission({ ...members, selfHostId: hostId }),
+      credentials: () => identity.credentials(),
+      tls: config.dataTls,
     }),
   );
   const down = limiterOf(config.limitDownBytesPerSec);
   const dataPlane = closable(
     closing,
-    createDataPlane({ credentials: () => identity.credentials(), clock: realClock, limiter: down }),
+    createDataPlane({
+      credentials: () => identity.credentials(),
+      members,
+      tls: config.dataTls,
+      limiter: down,
+    }),
   );
   const policy = createAddressPolicy({
     allowOrigin: [...config.allowOrigins, ...config.onlyOrigins],

@@ -211,6 +211,11 @@ export const SETTINGS = {
       defaultText: '80 % of what is free on the disk of `dir` and what the cache takes of it already',
     },
   ),
+  'data-tls': setting(
+    z.enum(['private', 'all', 'off']).default('private'),
+    'What goes between hosts by TLS 1.3: content that is not public (private), all of it, or none but what the other host insists on (off).',
+    { scope: 'host', value: 'WHAT' },
+  ),
   'limit-up': setting(
     z
       .union([z.string(), z.number()])

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { Bitfield } from '../core/bitfield.ts';
 import type { HostId, TaskId } from '../core/ids.ts';
 import { silentLogger } from '../core/logger.ts';
-import { createAdmission } from '../dataplane/admission.ts';
+import { createAdmission, type MemberRules } from '../dataplane/admission.ts';
 import type { ServedTask } from '../dataplane/data-plane.ts';
 import { createDataPlane } from '../dataplane/http-data-plane.ts';
 import { mintToken } from '../dataplane/membership-token.ts';
@@ -25,6 +25,7 @@ export type EndRequest =
       readonly path: string;
       readonly bytes: number;
       readonly parallel: number;
+      readonly encrypted: boolean;
     };
 
 export type EndMessage =
@@ -47,7 +48,15 @@ const key = importSigningKey(
   Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, 7)]),
 );
 const taskId = `url-${'0'.repeat(64)}` as TaskId;
-const clock = { wall: () => Date.now() };
+const members: MemberRules = {
+  swarm: SWARM,
+  keys: () => new Map([[key.keyId, key.publicKey]]),
+  clock: { wall: () => Date.now() },
+  isolated: () => false,
+  onUnknownKey: () => {},
+};
+const tokenOf = (hostId: HostId) =>
+  mintToken(key, { hostId, publicKey: key.publicKey, swarm: SWARM, expMs: Date.now() + 60_000 });
 
 async function serve(path: string, bytes: number): Promise<EndMessage> {
   const file = openSync(path, 'r');
@@ -61,19 +70,13 @@ async function serve(path: string, bytes: number): Promise<EndMessage> {
     pin: () => () => {},
     read: async (buffer, position) => (await readAt(file, buffer, 0, buffer.length, position)).bytesRead,
   };
-  const keys = new Map([[key.keyId, key.publicKey]]);
   const server = await startRangeServer({
     host: '127.0.0.1',
     port: 0,
     shelf: async () => task,
-    admission: createAdmission({
-      swarm: SWARM,
-      selfHostId: parentId,
-      keys: () => keys,
-      clock,
-      isolated: () => false,
-      onUnknownKey: () => {},
-    }),
+    admission: createAdmission({ ...members, selfHostId: parentId }),
+    credentials: () => ({ token: tokenOf(parentId), identity: key }),
+    tls: 'private',
     logger: silentLogger,
   });
   return { kind: 'serving', port: server.port };
@@ -83,13 +86,8 @@ async function fetchAll(request: EndRequest & { kind: 'fetch' }): Promise<EndMes
   const { bytes, port } = request;
   const started = performance.now();
   const cpuBefore = cpuSoFar();
-  const token = mintToken(key, {
-    hostId: childId,
-    publicKey: key.publicKey,
-    swarm: SWARM,
-    expMs: Date.now() + 60_000,
-  });
-  const plane = createDataPlane({ credentials: () => ({ token, identity: key }), clock });
+  const token = tokenOf(childId);
+  const plane = createDataPlane({ credentials: () => ({ token, identity: key }), members, tls: 'private' });
   const file = openSync(request.path, 'w+');
   ftruncateSync(file, bytes);
   const { signal } = new AbortController();
@@ -100,7 +98,11 @@ async function fetchAll(request: EndRequest & { kind: 'fetch' }): Promise<EndMes
       next += RUN;
       const range = { start, end: Math.min(bytes, start + RUN) };
       const parent = { hostId: parentId, ip: '127.0.0.1', port };
-      await plane.fetch({ parent, taskId, range }, pieceSink(file, start), signal);
+      await plane.fetch(
+        { parent, taskId, isPublic: !request.encrypted, range },
+        pieceSink(file, start),
+        signal,
+      );
     }
   };
   await Promise.all(Array.from({ length: request.parallel }, worker));

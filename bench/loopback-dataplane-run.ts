@@ -30,6 +30,7 @@ export async function measureDataPlane(
   bytes: number,
   runs: number,
   parallels: readonly number[],
+  encrypted: boolean,
 ): Promise<DataPlaneReport> {
   const dir = mkdtempSync(join(tmpdir(), 'shoal-dataplane-'));
   const parent = startEnd();
@@ -47,7 +48,7 @@ export async function measureDataPlane(
       curls.push(await curlOnce(nginx, join(dir, 'curl')));
       for (const parallel of parallels) {
         const to = join(dir, 'received');
-        samples.get(parallel)?.push(await fetchOnce(parent, serving.port, to, bytes, parallel));
+        samples.get(parallel)?.push(await fetchOnce(parent, serving.port, to, bytes, parallel, encrypted));
         rmSync(to);
       }
     }
@@ -82,11 +83,12 @@ async function fetchOnce(
   path: string,
   bytes: number,
   parallel: number,
+  encrypted: boolean,
 ): Promise<DataPlaneFigures> {
   const child = startEnd();
   try {
     const before = await ask(parent, { kind: 'usage' });
-    const got = await ask(child, { kind: 'fetch', port, path, bytes, parallel });
+    const got = await ask(child, { kind: 'fetch', port, path, bytes, parallel, encrypted });
     const after = await ask(parent, { kind: 'usage' });
     if (got.kind !== 'fetched' || before.kind !== 'usage' || after.kind !== 'usage') {
       throw new Error(`the download failed: ${JSON.stringify(got)}`);

@@ -5,7 +5,7 @@ import { measureDataPlane } from './loopback-dataplane-run.ts';
 
 /*
  * The data plane alone: one parent process, one child process, loopback, against curl from nginx.
- *   npx tsx bench/loopback-dataplane.ts --size 1GiB --runs 5 --parallel 4,8,12 [--json]
+ *   npx tsx bench/loopback-dataplane.ts --size 1GiB --runs 5 --parallel 4,8,12 [--encrypted] [--json]
  */
 const { values } = parseArgs({
   options: {
@@ -13,11 +13,17 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '5' },
     parallel: { type: 'string', default: '4,8,12' },
     json: { type: 'boolean', default: false },
+    encrypted: { type: 'boolean', default: false },
   },
 });
 
 const parallel = values.parallel.split(',').map(Number);
-const report = await measureDataPlane(parseBytes(values.size), Number(values.runs), parallel);
+const report = await measureDataPlane(
+  parseBytes(values.size),
+  Number(values.runs),
+  parallel,
+  values.encrypted,
+);
 if (values.json) console.log(JSON.stringify(report));
 else {
   console.log(`${formatBytes(report.bytes)} over loopback, medians of ${report.runs}\n`);

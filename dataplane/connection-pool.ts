@@ -2,7 +2,7 @@ import { ShoalError } from '../core/errors.ts';
 import type { HostAddress } from '../core/host.ts';
 import { onAbort } from '../core/on-abort.ts';
 import { BOUNDS } from './bounds.ts';
-import { cancelled, PeerConnection, type PeerTimes } from './peer-connection.ts';
+import { cancelled, PeerConnection, type PeerTimes, type SecureChild } from './peer-connection.ts';
 
 /** Bounds of a pool. */
 export interface PoolOptions {
@@ -14,6 +14,7 @@ export interface PoolOptions {
 
 interface Waiter {
   readonly parent: HostAddress;
+  readonly secure: SecureChild | undefined;
   readonly serve: (connection: PeerConnection) => void;
   readonly refuse: (error: ShoalError) => void;
 }
@@ -35,13 +36,19 @@ export class ConnectionPool {
 
   /**
    * A connection for one transfer, to be given back with `release`; waits for one where all are in use.
+   * @param secure Set for an encrypted one.
    * @param fresh Not one that was used before.
    * @throws ERR_PEER_BUSY, ERR_CANCELLED
    */
-  async acquire(parent: HostAddress, fresh: boolean, signal: AbortSignal): Promise<PeerConnection> {
+  async acquire(
+    parent: HostAddress,
+    secure: SecureChild | undefined,
+    fresh: boolean,
+    signal: AbortSignal,
+  ): Promise<PeerConnection> {
     if (this.#closed) throw closed();
     if (signal.aborted) throw cancelled(signal);
-    return this.#find(parent, fresh) ?? (await this.#wait(parent, signal));
+    return this.#find(parent, secure, fresh) ?? (await this.#wait(parent, secure, signal));
   }
 
   /** Takes a connection back, to be used again where it can be. */
@@ -64,8 +71,8 @@ export class ConnectionPool {
     }
   }
 
-  #find(parent: HostAddress, fresh: boolean): PeerConnection | undefined {
-    const siblings = this.#open.get(keyOf(parent)) ?? new Set<PeerConnection>();
+  #find(parent: HostAddress, secure: SecureChild | undefined, fresh: boolean): PeerConnection | undefined {
+    const siblings = this.#open.get(keyOf(parent, secure)) ?? new Set<PeerConnection>();
     const parked = [...siblings].filter((connection) => this.#idle.has(connection));
     if (fresh) for (const connection of parked) connection.destroy();
     const ready = fresh ? undefined : parked.at(-1);
@@ -79,13 +86,15 @@ export class ConnectionPool {
       if (oldest === undefined) return undefined;
       oldest.destroy();
     }
-    return this.#connect(parent);
+    return this.#connect(parent, secure);
   }
 
-  #connect(parent: HostAddress): PeerConnection {
-    const key = keyOf(parent);
+  #connect(parent: HostAddress, secure: SecureChild | undefined): PeerConnection {
+    const key = keyOf(parent, secure);
     const { times, bufferBytes } = this.#options;
-    const connection = new PeerConnection(parent, times, bufferBytes, (gone) => this.#forget(key, gone));
+    const connection = new PeerConnection(parent, secure, times, bufferBytes, (gone) =>
+      this.#forget(key, gone),
+    );
     const siblings = this.#open.get(key);
     if (siblings === undefined) this.#open.set(key, new Set([connection]));
     else siblings.add(connection);
@@ -102,7 +111,7 @@ export class ConnectionPool {
     if (this.#waiting.size > 0) queueMicrotask(() => this.#serveWaiting());
   }
 
-  #wait(parent: HostAddress, signal: AbortSignal): Promise<PeerConnection> {
+  #wait(parent: HostAddress, secure: SecureChild | undefined, signal: AbortSignal): Promise<PeerConnection> {
     return new Promise((resolve, reject) => {
       const settle = () => {
         clearTimeout(timer);
@@ -111,6 +120,7 @@ export class ConnectionPool {
       };
       const waiter: Waiter = {
         parent,
+        secure,
         serve(connection) {
           settle();
           resolve(connection);
@@ -131,7 +141,7 @@ export class ConnectionPool {
   #serveWaiting(): void {
     if (this.#closed) return;
     for (const waiter of [...this.#waiting]) {
-      const connection = this.#find(waiter.parent, false);
+      const connection = this.#find(waiter.parent, waiter.secure, false);
       if (connection !== undefined) waiter.serve(connection);
     }
   }
@@ -141,6 +151,6 @@ function closed(): ShoalError {
   return new ShoalError('ERR_CANCELLED', 'the data plane is closed');
 }
 
-function keyOf({ hostId, ip, port }: HostAddress): string {
-  return `${hostId} ${ip} ${port}`;
+function keyOf({ hostId, ip, port }: HostAddress, secure: SecureChild | undefined): string {
+  return `${hostId} ${ip} ${port} ${secure === undefined ? 'clear' : 'secure'}`;
 }

@@ -18,6 +18,17 @@ export interface HaveReply {
   readonly audience: TaskAudience;
 }
 
+/** Content at another host. */
+export interface ContentRequest {
+  readonly parent: HostAddress;
+  readonly taskId: TaskId;
+  /** Whether all the world may have it, as far as is known: then it may cross the network in clear. */
+  readonly isPublic: boolean;
+}
+
+/** Which bytes between hosts are encrypted: those that are not public, all, or none unless the parent wants it. */
+export type DataTls = 'private' | 'all' | 'off';
+
 /** The child's side: bytes from other hosts. */
 export interface DataPlane {
   /**
@@ -26,12 +37,12 @@ export interface DataPlane {
    *   ERR_AUTH_DENIED (401), ERR_AUTH_KEY_UNKNOWN (425), ERR_CANCELLED, and whatever the sink throws
    */
   fetch(
-    request: { readonly parent: HostAddress; readonly taskId: TaskId; readonly range: ByteRange },
+    request: ContentRequest & { readonly range: ByteRange },
     sink: ByteSink,
     signal: AbortSignal,
   ): Promise<void>;
   /** @throws as `fetch` */
-  have(parent: HostAddress, taskId: TaskId, signal: AbortSignal): Promise<HaveReply>;
+  have(request: ContentRequest, signal: AbortSignal): Promise<HaveReply>;
   close(): Promise<void>;
 }
 

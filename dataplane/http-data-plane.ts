@@ -1,13 +1,15 @@
-import type { Clock } from '../core/clock.ts';
+import type { X509Certificate } from 'node:crypto';
 import { type ErrorCode, ShoalError } from '../core/errors.ts';
 import type { HostAddress } from '../core/host.ts';
 import type { TaskId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
 import { type ByteRange, formatRange, parseContentRange } from '../core/ranges.ts';
+import { judgeCertificate, type MemberRules } from './admission.ts';
 import { formatAuthorization } from './authorization.ts';
 import { BOUNDS } from './bounds.ts';
+import { certificateFor } from './certificate.ts';
 import { ConnectionPool } from './connection-pool.ts';
-import type { ByteSink, DataPlane, HaveReply } from './data-plane.ts';
+import type { ByteSink, ContentRequest, DataPlane, DataTls, HaveReply } from './data-plane.ts';
 import { decodeHave, HAVE_BODY_BYTES } from './have-body.ts';
 import type { Limiter } from './limiter.ts';
 import { cancelled, type OnHead, type PeerTimes } from './peer-connection.ts';
@@ -24,7 +26,10 @@ export interface Credentials {
 export interface DataPlaneOptions {
   /** Undefined until a scheduler has answered. */
   readonly credentials: () => Credentials | undefined;
-  readonly clock: Pick<Clock, 'wall'>;
+  /** Whom this host takes for a parent on an encrypted connection. */
+  readonly members: MemberRules;
+  /** What is asked for on encrypted connections; what a parent refuses in clear is asked for so all the same. */
+  readonly tls: DataTls;
   /** Bounds the bytes received, all transfers together. */
   readonly limiter?: Limiter | undefined;
   readonly maxConnectionsPerParent?: number;
@@ -39,6 +44,7 @@ const REFUSALS: ReadonlyMap<number, ErrorCode> = new Map([
   [404, 'ERR_PEER_MISSING'],
   [416, 'ERR_PEER_MISSING'],
   [425, 'ERR_AUTH_KEY_UNKNOWN'],
+  [426, 'ERR_PEER_UNAVAILABLE'],
   [500, 'ERR_PEER_UNAVAILABLE'],
   [503, 'ERR_PEER_BUSY'],
 ]);
@@ -47,6 +53,7 @@ const REFUSALS: ReadonlyMap<number, ErrorCode> = new Map([
 export function createDataPlane(options: DataPlaneOptions): DataPlane {
   const { connectMs, firstByteMs, idleMs } = LIMITS;
   const most = options.limiter?.quantumBytes ?? Number.POSITIVE_INFINITY;
+  const ownCertificate = certificates();
   const pool = new ConnectionPool({
     times: { connectMs, firstByteMs, idleMs, ...options.times },
     bufferBytes: Math.min(options.receiveBufferBytes ?? BOUNDS.receiveBufferBytes, most),
@@ -54,9 +61,40 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     inAll: options.maxConnections ?? BOUNDS.connectionsDown,
   });
 
-  /** Sends one request to a parent, and once more where a kept connection turns out to be closed. */
+  /** A proof admits once: no two are of the same moment. */
+  let provenMs = 0;
+  const proofTime = () => {
+    provenMs = Math.max(provenMs + 1, Math.trunc(options.members.clock.wall()));
+    return provenMs;
+  };
+  const isMember = (certificate: X509Certificate | undefined) =>
+    judgeCertificate(options.members, certificate);
+
+  /** Asks in clear where that is allowed, and encrypted where it is not or the parent will not have it otherwise. */
   async function ask(
+    { parent, isPublic }: ContentRequest,
+    request: { readonly path: string; readonly range?: ByteRange },
+    onContent: OnHead,
+    signal: AbortSignal,
+  ): Promise<void> {
+    let isSecure = options.tls === 'all' || (options.tls === 'private' && !isPublic);
+    for (;;) {
+      let refused: ShoalError | 'clear' | undefined;
+      const onHead: OnHead = (head) => {
+        refused = head.status === 426 && !isSecure ? 'clear' : refusalOf(head, parent);
+        return refused === undefined ? onContent(head) : discard;
+      };
+      await send(parent, isSecure, request, onHead, signal);
+      if (refused === undefined) return;
+      if (refused !== 'clear') throw refused;
+      isSecure = true;
+    }
+  }
+
+  /** Sends one request to a parent, and once more where a kept connection turns out to be closed. */
+  async function send(
     parent: HostAddress,
+    isSecure: boolean,
     request: { readonly path: string; readonly range?: ByteRange },
     onHead: OnHead,
     signal: AbortSignal,
@@ -66,11 +104,12 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
       if (credentials === undefined) {
         throw new ShoalError('ERR_AUTH_DENIED', 'this host has no membership token yet');
       }
-      const connection = await pool.acquire(parent, fresh, signal);
+      const secure = isSecure ? { ...ownCertificate(credentials), judge: isMember } : undefined;
+      const connection = await pool.acquire(parent, secure, fresh, signal);
       const { used } = connection;
-      const authorization = used
-        ? undefined
-        : formatAuthorization(credentials.identity, credentials.token, parent.hostId, options.clock.wall());
+      const { identity, token } = credentials;
+      const authorization =
+        used || isSecure ? undefined : formatAuthorization(identity, token, parent.hostId, proofTime());
       try {
         return await connection.exchange(requestHead(parent, request, authorization), onHead, signal);
       } catch (error) {
@@ -83,34 +122,28 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   }
 
   return {
-    async fetch({ parent, taskId, range }, sink, signal) {
+    async fetch(request, sink, signal) {
       if (signal.aborted) throw cancelled(signal);
-      let refused: ShoalError | undefined;
-      const onHead: OnHead = (head) => {
-        refused = refusalOf(head, parent);
-        if (refused !== undefined) return discard;
+      const { parent, taskId, range } = request;
+      const onContent: OnHead = (head) => {
         checkContent(head, range, parent);
         return limited(sink, options.limiter);
       };
-      await ask(parent, { path: pathOf(taskId), range }, onHead, signal);
-      if (refused !== undefined) throw refused;
+      await ask(request, { path: pathOf(taskId), range }, onContent, signal);
     },
 
-    async have(parent, taskId, signal): Promise<HaveReply> {
+    async have(request, signal): Promise<HaveReply> {
       if (signal.aborted) throw cancelled(signal);
-      let refused: ShoalError | undefined;
+      const { parent, taskId } = request;
       const chunks: Uint8Array[] = [];
-      const onHead: OnHead = (head) => {
-        refused = refusalOf(head, parent);
-        if (refused !== undefined) return discard;
+      const onContent: OnHead = (head) => {
         if (head.status !== 200 || head.contentLength > HAVE_BODY_BYTES) {
           throw protocol(parent, `answered 'have' with status ${head.status}, ${head.contentLength} bytes`);
         }
         chunks.length = 0;
         return limited((chunk) => void chunks.push(chunk.slice()), options.limiter);
       };
-      await ask(parent, { path: `${pathOf(taskId)}/have` }, onHead, signal);
-      if (refused !== undefined) throw refused;
+      await ask(request, { path: `${pathOf(taskId)}/have` }, onContent, signal);
       const reply = decodeHave(Buffer.concat(chunks));
       if (reply === undefined) throw protocol(parent, `sent a malformed 'have'`);
       return reply;
@@ -119,6 +152,15 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     async close() {
       pool.close();
     },
+  };
+}
+
+/** The certificate of a token, made once. */
+function certificates(): (credentials: Credentials) => { readonly cert: string; readonly key: string } {
+  let known: { readonly token: string; readonly pem: { cert: string; key: string } } | undefined;
+  return ({ identity, token }) => {
+    if (known?.token !== token) known = { token, pem: certificateFor(identity, token) };
+    return known.pem;
   };
 }
 

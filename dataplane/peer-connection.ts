@@ -1,8 +1,10 @@
-import { connect, type Socket } from 'node:net';
+import type { X509Certificate } from 'node:crypto';
+import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { connect as connectSecure, type TLSSocket } from 'node:tls';
 import { ShoalError } from '../core/errors.ts';
 import type { HostAddress } from '../core/host.ts';
 import { onAbort } from '../core/on-abort.ts';
-import type { ByteSink } from './data-plane.ts';
+import type { Admission, ByteSink } from './data-plane.ts';
 import { parseResponseHead, type ResponseHead } from './response-head.ts';
 
 /** How long a child waits for a parent, each in milliseconds. */
@@ -12,6 +14,15 @@ export interface PeerTimes {
   readonly firstByteMs: number;
   /** Without a byte of the body. */
   readonly idleMs: number;
+}
+
+/** What an encrypted connection is made with. */
+export interface SecureChild {
+  /** PEM, with the membership token in it. */
+  readonly cert: string;
+  readonly key: string;
+  /** Whose certificate the parent shows. */
+  readonly judge: (certificate: X509Certificate | undefined) => Admission;
 }
 
 /** Judges a response head; the body then goes to the sink it returns. May throw. */
@@ -46,6 +57,7 @@ export class PeerConnection {
   /** @param onGone Called once, when the connection can carry no further request. */
   constructor(
     parent: HostAddress,
+    secure: SecureChild | undefined,
     times: PeerTimes,
     bufferBytes: number,
     onGone: (connection: PeerConnection) => void,
@@ -53,21 +65,19 @@ export class PeerConnection {
     this.parent = parent;
     this.#times = times;
     this.#onGone = onGone;
-    const buffer = Buffer.allocUnsafeSlow(bufferBytes);
-    this.#socket = connect({
-      host: parent.ip,
-      port: parent.port,
-      noDelay: true,
-      onread: { buffer, callback: (bytes) => this.#onBytes(buffer.subarray(0, bytes)) },
-    });
+    const to = { host: parent.ip, port: parent.port, noDelay: true };
+    this.#socket = secure === undefined ? this.#connect(to, bufferBytes) : this.#connectSecure(to, secure);
     this.#opened = new Promise((resolve, reject) => {
       this.#setTimer(times.connectMs, () => {
         reject(this.#unavailable('does not accept a connection'));
         this.destroy();
       });
-      this.#socket.once('connect', () => {
+      this.#socket.once(secure === undefined ? 'connect' : 'secureConnect', () => {
         clearTimeout(this.#timer);
-        resolve();
+        const refused = secure && this.#judge(secure);
+        if (refused === undefined) return resolve();
+        reject(refused);
+        this.destroy(refused);
       });
       this.#socket.once('close', () => reject(this.#unavailable('refused the connection')));
       this.#socket.on('error', (cause) => {
@@ -78,6 +88,34 @@ export class PeerConnection {
     this.#opened.catch(() => {});
     this.#socket.on('end', () => this.#fail(this.#unavailable('closed the connection')));
     this.#socket.on('close', () => this.#fail(this.#unavailable('closed the connection')));
+  }
+
+  #connect(to: TcpNetConnectOpts, bufferBytes: number): Socket {
+    const buffer = Buffer.allocUnsafeSlow(bufferBytes);
+    const callback = (bytes: number) => this.#onBytes(buffer.subarray(0, bytes));
+    return connect({ ...to, onread: { buffer, callback } });
+  }
+
+  /**
+   * Each chunk has memory of its own: a TLS socket goes on filling a buffer given to it after it was told to stop. Who
+   * is there is judged by the token in the certificate, as soon as the handshake has proven its key.
+   */
+  #connectSecure(to: TcpNetConnectOpts, { cert, key }: SecureChild): TLSSocket {
+    const socket = connectSecure({ ...to, cert, key, minVersion: 'TLSv1.3', rejectUnauthorized: false });
+    socket.on('data', (chunk: Buffer) => {
+      if (!this.#onBytes(chunk)) socket.pause();
+    });
+    return socket;
+  }
+
+  /** No request goes to whoever is not the host that was meant. */
+  #judge({ judge }: SecureChild): ShoalError | undefined {
+    const verdict = judge((this.#socket as TLSSocket).getPeerX509Certificate());
+    if (verdict.kind === 'admitted' && verdict.hostId === this.parent.hostId) return undefined;
+    const why = verdict.kind === 'denied' ? verdict.why : verdict.kind;
+    const code = verdict.kind === 'key-unknown' ? 'ERR_AUTH_KEY_UNKNOWN' : 'ERR_AUTH_DENIED';
+    const message = `host ${this.parent.hostId} does not prove that it is that host: ${why}`;
+    return new ShoalError(code, message, { details: this.#details() });
   }
 
   /** Whether it can carry another request. */

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { createBufferPool } from '../core/buffer-pool.ts';
 import { ShoalError } from '../core/errors.ts';
 import type { HostId } from '../core/ids.ts';
@@ -8,10 +9,12 @@ import type { Logger } from '../core/logger.ts';
 import { formatContentRange } from '../core/ranges.ts';
 import type { Admit } from './admission.ts';
 import { BOUNDS } from './bounds.ts';
-import type { RangeServer, ServedTask, Shelf } from './data-plane.ts';
+import type { DataTls, RangeServer, ServedTask, Shelf } from './data-plane.ts';
 import { encodeHave } from './have-body.ts';
+import type { Credentials } from './http-data-plane.ts';
 import type { Limiter } from './limiter.ts';
 import { type Grant, grantRange, parseRoute, type Route } from './route.ts';
+import { serveBoth } from './secure-server.ts';
 import { sendBody } from './send-body.ts';
 import { Connections } from './server-connections.ts';
 
@@ -23,6 +26,10 @@ export interface RangeServerOptions {
   readonly port: number;
   readonly shelf: Shelf;
   readonly admission: Admit;
+  /** What encrypted connections are proven with; undefined until a scheduler has answered. */
+  readonly credentials: () => Credentials | undefined;
+  /** What is refused in clear (426): what is not public, all, or nothing. */
+  readonly tls: DataTls;
   readonly logger: Logger;
   /** Uploads at once; LIMITS.slotsUp unless given. */
   readonly slots?: number;
@@ -50,7 +57,7 @@ export async function startRangeServer(options: RangeServerOptions): Promise<Ran
   );
   server.maxConnections = BOUNDS.connectionsUp;
   server.timeout = options.readerStallMs ?? BOUNDS.readerStallMs;
-  server.on('connection', (socket) => serving.connections.opened(socket));
+  serveBoth(server, options.credentials, (socket) => serving.connections.opened(socket));
   server.on('clientError', (_error, socket) => socket.destroy());
   server.on('checkContinue', (request: IncomingMessage) => request.socket.destroy());
   server.on('upgrade', (_request, socket) => socket.destroy());
@@ -119,7 +126,7 @@ class Serving {
       if (route === undefined || (request.method !== 'GET' && request.method !== 'HEAD')) {
         return refuse(response, 404);
       }
-      if (route.kind === 'have') await this.#answerHave(route, response);
+      if (route.kind === 'have') await this.#answerHave(route, request, response);
       else await this.#answerContent(route, request, response, entry.hostId);
     } catch (error) {
       if (!socket.destroyed)
@@ -128,7 +135,7 @@ class Serving {
     }
   }
 
-  async #answerHave(route: Route, response: ServerResponse): Promise<void> {
+  async #answerHave(route: Route, request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (this.#haveAnswers >= BOUNDS.haveAnswers) return refuse(response, 503);
     this.#haveAnswers += 1;
     response.once('close', () => {
@@ -136,6 +143,7 @@ class Serving {
     });
     const task = await this.#options.shelf(route.taskId);
     if (task === undefined) return refuse(response, 404);
+    if (this.#mustHide(task, request)) return refuse(response, 426);
     const body = encodeHave(task);
     response.writeHead(200, { 'Content-Type': 'application/msgpack', 'Content-Length': body.length });
     response.end(body);
@@ -153,6 +161,7 @@ class Serving {
     try {
       const task = await this.#options.shelf(route.taskId);
       if (task === undefined) return refuse(response, 404);
+      if (this.#mustHide(task, request)) return refuse(response, 426);
       unpin = task.pin();
       const grant = grantRange(task, request.headers.range);
       if (grant.range === undefined) return refuse(response, grant.status);
@@ -164,6 +173,13 @@ class Serving {
       unpin?.();
       this.uploading -= 1;
     }
+  }
+
+  /** Whether the content may not cross the network as this request came. */
+  #mustHide({ audience }: ServedTask, { socket }: IncomingMessage): boolean {
+    const { tls } = this.#options;
+    if (tls === 'off' || socket instanceof TLSSocket) return false;
+    return tls === 'all' || audience !== 'public';
   }
 
   async #upload(

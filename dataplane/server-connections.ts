@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { HostId } from '../core/ids.ts';
 import type { Admit } from './admission.ts';
 import { BOUNDS } from './bounds.ts';
@@ -35,7 +36,10 @@ export class Connections {
     if (connection === undefined || connection.busy) return { kind: 'overlapping' };
     connection.busy = true;
     if (connection.hostId === undefined) {
-      const admission = this.#admit(authorization);
+      const admission =
+        socket instanceof TLSSocket
+          ? this.#admit.byCertificate(socket.getPeerX509Certificate())
+          : this.#admit.byProof(authorization);
       if (admission.kind === 'denied') return { kind: 'refused', status: 401, why: admission.why };
       if (admission.kind === 'key-unknown') {
         return { kind: 'refused', status: 425, why: `unknown scheduler key ${admission.keyId}` };

@@ -3,7 +3,7 @@ import type { HostAddress } from '../core/host.ts';
 import type { HostId, TaskId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { ByteRange } from '../core/ranges.ts';
-import type { ByteSink, DataPlane, HaveReply } from '../dataplane/data-plane.ts';
+import type { ByteSink, ContentRequest, DataPlane, HaveReply } from '../dataplane/data-plane.ts';
 import type { Store, StoredTask } from '../storage/store.ts';
 import { cancelled, chunksOf, travel } from './exchange.ts';
 import type { SimNetwork, SimNode, StreamFault } from './network.ts';
@@ -91,7 +91,7 @@ export class SimDataPlane implements DataPlane {
     if (fault !== undefined) throw new ShoalError(FAULTS[fault], `host ${parent.hostId} is ${fault}`);
   }
 
-  async have(parent: HostAddress, taskId: TaskId, signal: AbortSignal): Promise<HaveReply> {
+  async have({ parent, taskId }: ContentRequest, signal: AbortSignal): Promise<HaveReply> {
     const server = await this.#reach(parent, signal);
     const stored = await server.shelf(taskId);
     if (stored === undefined) throw refused('ERR_PEER_MISSING', parent, 404);

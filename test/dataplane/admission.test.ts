@@ -20,7 +20,7 @@ function judge(header: string | undefined, world: { nowMs?: number; isolated?: b
     isolated: () => world.isolated ?? false,
     onUnknownKey: (keyId) => asked.push(keyId),
   });
-  return { ...admit(header), asked };
+  return { ...admit.byProof(header), asked };
 }
 
 function headerOf(member = newMember({ expMs: now + HOUR }), to = parent, timeMs = now): string {
@@ -140,7 +140,7 @@ test('every member is admitted, whatever its swarm is called', () => {
         isolated: () => false,
         onUnknownKey: () => {},
       });
-      return admit(headerOf(member, parent, Date.now())).kind === 'admitted';
+      return admit.byProof(headerOf(member, parent, Date.now())).kind === 'admitted';
     }),
     { numRuns: 30 },
   );
@@ -148,7 +148,7 @@ test('every member is admitted, whatever its swarm is called', () => {
 
 test('a token stays well below its bound in a message', () => {
   expect(newMember({ swarm: 'x'.repeat(128) }).token.length).toBeLessThan(1000);
-  expect(admissionOf(parent)(undefined).kind).toBe('denied');
+  expect(admissionOf(parent).byProof(undefined).kind).toBe('denied');
 });
 
 test('a key survives being stored', () => {

@@ -168,7 +168,9 @@ describe('a parent that answers', () => {
           socket.write(body);
         });
         await using child = newChild({ times });
-        await expect(child.have(parent.address, taskId, signal)).rejects.toMatchObject({
+        await expect(
+          child.have({ parent: parent.address, taskId: taskId, isPublic: true }, signal),
+        ).rejects.toMatchObject({
           code: 'ERR_PEER_PROTOCOL',
         });
       }),
@@ -178,7 +180,9 @@ describe('a parent that answers', () => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n');
     });
     await using child = newChild({ times });
-    await expect(child.have(parent.address, taskId, signal)).rejects.toMatchObject({
+    await expect(
+      child.have({ parent: parent.address, taskId: taskId, isPublic: true }, signal),
+    ).rejects.toMatchObject({
       code: 'ERR_PEER_PROTOCOL',
     });
   });
@@ -259,7 +263,12 @@ describe('a sink', () => {
     const got: Buffer[] = [];
     let running = 0;
     await child.fetch(
-      { parent: parent.address, taskId: task.taskId, range: { start: 0, end: 16 * 1024 * KIB } },
+      {
+        parent: parent.address,
+        taskId: task.taskId,
+        isPublic: true,
+        range: { start: 0, end: 16 * 1024 * KIB },
+      },
       async (chunk) => {
         running += 1;
         expect(running).toBe(1);
@@ -279,7 +288,12 @@ describe('a sink', () => {
     const task = fakeTask(1024 * KIB);
     await using parent = await startParent([task]);
     await using child = newChild();
-    const request = { parent: parent.address, taskId: task.taskId, range: { start: 0, end: 1024 * KIB } };
+    const request = {
+      parent: parent.address,
+      taskId: task.taskId,
+      isPublic: true,
+      range: { start: 0, end: 1024 * KIB },
+    };
     const full = new Error('disk full');
     const now = () => {
       throw full;
@@ -297,7 +311,12 @@ describe('a sink', () => {
     await using child = newChild({ receiveBufferBytes: 16 * KIB });
     const stop = new AbortController();
     const sink = vi.fn(() => stop.abort());
-    const request = { parent: parent.address, taskId: task.taskId, range: { start: 0, end: 1024 * KIB } };
+    const request = {
+      parent: parent.address,
+      taskId: task.taskId,
+      isPublic: true,
+      range: { start: 0, end: 1024 * KIB },
+    };
     await expect(child.fetch(request, sink, stop.signal)).rejects.toMatchObject({ code: 'ERR_CANCELLED' });
     await expect.poll(() => parent.server.uploading).toBe(0);
     expect(sink).toHaveBeenCalledTimes(1);

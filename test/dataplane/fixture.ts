@@ -4,7 +4,7 @@ import type { HostAddress } from '../../core/host.ts';
 import { type HostId, hostIdFrom, type TaskId } from '../../core/ids.ts';
 import { silentLogger } from '../../core/logger.ts';
 import type { ByteRange } from '../../core/ranges.ts';
-import { type Admit, createAdmission } from '../../dataplane/admission.ts';
+import { type Admit, createAdmission, type MemberRules } from '../../dataplane/admission.ts';
 import type { ByteSink, DataPlane, RangeServer, ServedTask } from '../../dataplane/data-plane.ts';
 import { type Credentials, createDataPlane, type DataPlaneOptions } from '../../dataplane/http-data-plane.ts';
 import { mintToken } from '../../dataplane/membership-token.ts';
@@ -38,15 +38,19 @@ export function newMember(change: { swarm?: string; expMs?: number; hostId?: Hos
   return { hostId, identity, token };
 }
 
-export function admissionOf(selfHostId: HostId, unknown: string[] = []): Admit {
-  return createAdmission({
+/** What members of the tests' swarm are judged by. */
+export function membersOf(unknown: string[] = []): MemberRules {
+  return {
     swarm: SWARM,
-    selfHostId,
     keys: () => new Map([[scheduler.keyId, scheduler.publicKey]]),
     clock: realWall,
     isolated: () => false,
     onUnknownKey: (keyId) => unknown.push(keyId),
-  });
+  };
+}
+
+export function admissionOf(selfHostId: HostId, unknown: string[] = []): Admit {
+  return createAdmission({ ...membersOf(unknown), selfHostId });
 }
 
 /** A task held in memory, whose reads can be held up or broken. */
@@ -102,11 +106,14 @@ export async function startParent(
   change: Partial<RangeServerOptions> & { readonly hostId?: HostId } = {},
 ): Promise<Parent> {
   const { hostId = randomHostId(), ...options } = change;
+  const member = newMember({ hostId });
   const server = await startRangeServer({
     host: '127.0.0.1',
     port: 0,
     shelf: async (taskId) => tasks.find((task) => task.taskId === taskId),
     admission: admissionOf(hostId),
+    credentials: () => member,
+    tls: 'private',
     logger: silentLogger,
     ...options,
   });
@@ -120,7 +127,12 @@ export async function startParent(
 /** A child's data plane that closes itself. */
 export function newChild(change: Partial<DataPlaneOptions> = {}): DataPlane & AsyncDisposable {
   const member = newMember();
-  const plane = createDataPlane({ credentials: () => member, clock: realWall, ...change });
+  const plane = createDataPlane({
+    credentials: () => member,
+    members: membersOf(),
+    tls: 'private',
+    ...change,
+  });
   return { ...plane, [Symbol.asyncDispose]: () => plane.close() };
 }
 
@@ -131,11 +143,12 @@ export async function fetchBytes(
   taskId: TaskId,
   range: ByteRange,
   signal: AbortSignal = new AbortController().signal,
+  isPublic = true,
 ): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   const sink: ByteSink = (chunk) => {
     chunks.push(Uint8Array.from(chunk));
   };
-  await child.fetch({ parent, taskId, range }, sink, signal);
+  await child.fetch({ parent, taskId, isPublic, range }, sink, signal);
   return Buffer.concat(chunks);
 }

@@ -156,7 +156,12 @@ describe('a member', () => {
     const task = fakeTask(1000);
     await using parent = await startParent([task]);
     const path = `/v1/task/${task.taskId}`;
-    const headers = { Authorization: authorized(parent), Connection: 'close' };
+    const headers = {
+      get Authorization() {
+        return authorized(parent);
+      },
+      Connection: 'close',
+    };
     for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'TRACE']) {
       expect(bare(await raw(parent, request(path, headers, method)))).toBe(404);
     }
@@ -187,7 +192,12 @@ describe('a member', () => {
     const task = fakeTask(1000);
     await using parent = await startParent([task]);
     const path = `/v1/task/${task.taskId}`;
-    const headers = { Authorization: authorized(parent), Connection: 'close' };
+    const headers = {
+      get Authorization() {
+        return authorized(parent);
+      },
+      Connection: 'close',
+    };
     expect(bare(await raw(parent, request(path, { ...headers, Range: 'bytes=1000-' })))).toBe(416);
     const whole = await raw(parent, request(path, headers));
     expect(whole).toMatch(/^HTTP\/1\.1 200 /);
@@ -251,7 +261,12 @@ describe('a member', () => {
     await using child = newChild();
     const got: Uint8Array[] = [];
     const fetched = child.fetch(
-      { parent: parent.address, taskId: task.taskId, range: { start: 0, end: 4 * 1024 * KIB } },
+      {
+        parent: parent.address,
+        taskId: task.taskId,
+        isPublic: true,
+        range: { start: 0, end: 4 * 1024 * KIB },
+      },
       (chunk) => void got.push(Uint8Array.from(chunk)),
       signal,
     );
@@ -305,7 +320,12 @@ describe('a member', () => {
     await using child = newChild();
     const stop = new AbortController();
     const fetched = child.fetch(
-      { parent: parent.address, taskId: task.taskId, range: { start: 0, end: 32 * 1024 * KIB } },
+      {
+        parent: parent.address,
+        taskId: task.taskId,
+        isPublic: true,
+        range: { start: 0, end: 32 * 1024 * KIB },
+      },
       () => stop.abort(),
       stop.signal,
     );
@@ -327,7 +347,9 @@ test('a failing shelf costs the connection and nothing else', async () => {
   await using child = newChild();
   const get = () => fetchBytes(child, parent.address, task.taskId, { start: 0, end: 1000 });
   await expect(get()).rejects.toMatchObject({ code: 'ERR_PEER_UNAVAILABLE' });
-  await expect(child.have(parent.address, task.taskId, signal)).rejects.toMatchObject({
+  await expect(
+    child.have({ parent: parent.address, taskId: task.taskId, isPublic: true }, signal),
+  ).rejects.toMatchObject({
     code: 'ERR_PEER_UNAVAILABLE',
   });
   broken = false;

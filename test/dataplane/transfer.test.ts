@@ -29,7 +29,7 @@ test('what a parent holds arrives with its hashes', async () => {
   task.have.add(15);
   await using parent = await startParent([task]);
   await using child = newChild();
-  const reply = await child.have(parent.address, task.taskId, signal);
+  const reply = await child.have({ parent: parent.address, taskId: task.taskId, isPublic: true }, signal);
   expect(reply.length).toBe(1_000_001);
   expect(reply.pieceLength).toBe(64 * KIB);
   expect([...reply.have.ones()]).toEqual([0, 15]);
@@ -42,15 +42,20 @@ test('one connection carries many transfers', async () => {
   const task = fakeTask(300_000);
   const admitted = vi.fn();
   await using parent = await startParent([task], {
-    admission: () => {
-      admitted();
-      return { kind: 'admitted', hostId: parent.address.hostId };
+    admission: {
+      byCertificate: () => ({ kind: 'denied', why: 'not asked for' }),
+      byProof: () => {
+        admitted();
+        return { kind: 'admitted', hostId: parent.address.hostId };
+      },
     },
   });
   await using child = newChild();
   for (let index = 0; index < 20; index += 1) {
     await fetchBytes(child, parent.address, task.taskId, { start: index, end: 300_000 - index });
   }
-  await expect(child.have(parent.address, task.taskId, signal)).resolves.toBeDefined();
+  await expect(
+    child.have({ parent: parent.address, taskId: task.taskId, isPublic: true }, signal),
+  ).resolves.toBeDefined();
   expect(admitted).toHaveBeenCalledTimes(1);
 });

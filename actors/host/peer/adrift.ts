@@ -171,7 +171,7 @@ export class Adrift {
       giveUp.abort(new ShoalError('ERR_PEER_STALLED', `host ${address.hostId} does not say what it has`)),
     );
     world.dataPlane
-      .have(address, content.taskId, giveUp.signal)
+      .have({ parent: address, taskId: content.taskId, isPublic: content.isPublic }, giveUp.signal)
       .finally(cancel)
       .then((reply) => {
         if (known.avoidUntilMs === Number.POSITIVE_INFINITY) return;

@@ -104,6 +104,11 @@ export class PeerContent {
     return pieces !== undefined && stored !== undefined && stored.have.count >= pieces;
   }
 
+  /** Whether all the world may have it; false while nobody has said so. */
+  get isPublic(): boolean {
+    return this.stored !== undefined && this.audience === 'public';
+  }
+
   has(piece: number): boolean {
     return this.stored?.have.has(piece) ?? false;
   }

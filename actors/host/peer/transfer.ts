@@ -100,7 +100,7 @@ export class Transfer implements PieceTransfer {
 
   #fetch(parent: HostAddress, write: ByteSink): Promise<void> {
     const { world, content } = this.#context;
-    const request = { parent, taskId: content.taskId, range: this.#range() };
+    const request = { parent, taskId: content.taskId, isPublic: content.isPublic, range: this.#range() };
     return world.dataPlane.fetch(request, write, this.#lease.signal);
   }
 

@@ -17,6 +17,7 @@ import { type ProxyPortOptions, startProxyPort } from '../../../proxy/port.ts';
 import type { ProxyRequest } from '../../../proxy/request.ts';
 import { openStore } from '../../../storage/open-store.ts';
 import { createMemoryHub } from '../../../transport/memory-bus.ts';
+import { membersOf } from '../../dataplane/fixture.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 
 /** A host with a forward proxy, without a swarm. */
@@ -59,7 +60,7 @@ export async function startProxy(options: TestOptions = {}): Promise<TestProxy> 
     ...(originCa !== undefined && { ca: originCa }),
     ...(given.resolve !== undefined && { resolve: given.resolve }),
   });
-  const dataPlane = createDataPlane({ credentials: () => undefined, clock: realClock });
+  const dataPlane = createDataPlane({ credentials: () => undefined, members: membersOf(), tls: 'private' });
   const world: HostWorld = {
     clock: realClock,
     random: realRandom,
