@@ -8,13 +8,13 @@ import { schedulerIdFrom } from '../core/ids.ts';
 import { mintToken } from '../dataplane/membership-token.ts';
 import { importSigningKey, newSigningKey, type SigningKey } from '../dataplane/signing-key.ts';
 import type { Bus } from '../transport/bus.ts';
-import { connectNatsBus } from '../transport/nats-bus.ts';
 import { type Closing, opening } from './closing.ts';
 import type { SchedulerConfig } from './config.ts';
 import { claimEpoch } from './epoch.ts';
 import { createEmit } from './events.ts';
 import type { RootLogger } from './logging.ts';
 import { openSchedulerMetrics } from './metrics.ts';
+import { openNatsBus } from './nats-bus.ts';
 import { realClock, realRandom } from './real-world.ts';
 import { publishSchedulerKey, readSchedulerKeys } from './scheduler-keys.ts';
 
@@ -41,15 +41,8 @@ async function compose(
   const schedulerId = schedulerIdFrom(realRandom.bytes(8));
   const key = openKey(config.dir);
   const { metrics, text } = openSchedulerMetrics();
-  const credentials = nats.credsFile === undefined ? {} : { credentials: { credsFile: nats.credsFile } };
-  const transportLog = logger.child({ sub: 'transport' });
-  const bus = connectNatsBus({
-    servers: nats.servers,
-    name: schedulerId,
-    swarm,
-    logger: transportLog,
-    ...credentials,
-  });
+  const who = { kind: 'scheduler', name: schedulerId } as const;
+  const bus = openNatsBus(nats, who, { swarm, logger: logger.child({ sub: 'transport' }) });
   closing.use({ [Symbol.asyncDispose]: () => bus.close() });
   const keys = new SchedulerKeys(bus, key, logger);
   const stopped = new AbortController();

@@ -10,8 +10,9 @@ import { ShoalError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { BusState, Subscription } from './bus.ts';
 import type { BusCounters } from './counters.ts';
+import { inboxPrefix } from './inbox.ts';
 import { NatsLink } from './nats-link.ts';
-import { connectionOptions, inboxPrefix, type NatsTarget } from './nats-options.ts';
+import { connectionOptions, type NatsTarget, senderAt } from './nats-options.ts';
 import { NatsReplies } from './nats-replies.ts';
 import { unavailable } from './unavailable.ts';
 
@@ -20,6 +21,14 @@ interface Listening {
   readonly queue: string | undefined;
   readonly handler: (message: Msg) => void;
   current: NatsSubscription | undefined;
+}
+
+/** Whom a client tells how the server's door is. */
+export interface NatsDoors {
+  /** The server takes anybody, without a login or a certificate. Called at every connection. */
+  readonly onOpen?: (() => void) | undefined;
+  /** The server refuses this client's login; it is tried again and again. */
+  readonly onRefused?: ((error: Error) => void) | undefined;
 }
 
 /** Headers of one message, by name. */
@@ -31,6 +40,7 @@ export class NatsClient {
   readonly #counters: BusCounters;
   readonly #logger: Logger;
   readonly #link: NatsLink;
+  readonly #doors: NatsDoors;
   readonly #listening = new Set<Listening>();
   readonly #states = new Set<(state: BusState) => void>();
   readonly #refusals = new Map<string, number>();
@@ -39,10 +49,11 @@ export class NatsClient {
   #state: BusState = 'disconnected';
 
   /** @throws ERR_CONFIG_INVALID */
-  constructor(target: NatsTarget, counters: BusCounters, logger: Logger) {
+  constructor(target: NatsTarget, counters: BusCounters, logger: Logger, doors: NatsDoors = {}) {
     this.#counters = counters;
+    this.#doors = doors;
     this.#logger = logger;
-    this.replies = new NatsReplies(`${inboxPrefix(target.name)}.${randomBytes(9).toString('hex')}`);
+    this.replies = new NatsReplies(`${inboxPrefix(senderAt(target))}.${randomBytes(9).toString('hex')}`);
     this.listen(`${this.replies.prefix}.*`, undefined, (message) => this.replies.dispatch(message));
     const options = connectionOptions(target);
     this.#link = new NatsLink(
@@ -52,6 +63,7 @@ export class NatsClient {
         up: () => this.#setState('connected'),
         down: () => this.#down(),
         denied: (operation, subject, error) => this.#denied(operation, subject, error),
+        refused: (error) => this.#doors.onRefused?.(error),
       },
       logger,
     );
@@ -155,6 +167,7 @@ export class NatsClient {
 
   #attach(connection: NatsConnection): void {
     this.#connection = connection;
+    if (isOpen(connection)) this.#doors.onOpen?.();
     for (const listening of this.#listening) this.#subscribe(connection, listening);
   }
 
@@ -185,6 +198,8 @@ export class NatsClient {
 
   #denied(operation: 'publish' | 'subscription', subject: string, cause: Error): void {
     if (operation === 'publish') this.#counters.dropped += 1;
+    // Whoever cannot hear answers has no use of anything else.
+    else if (subject.startsWith(this.replies.prefix)) this.#doors.onRefused?.(cause);
     const key = `${operation} ${subject.split('.').slice(0, 3).join('.')}`;
     const count = (this.#refusals.get(key) ?? 0) + 1;
     this.#refusals.set(key, count);
@@ -208,6 +223,10 @@ export class NatsClient {
       }
     }
   }
+}
+
+function isOpen({ info }: NatsConnection): boolean {
+  return info !== undefined && info.auth_required !== true && info.tls_verify !== true;
 }
 
 /** Whether a reply says that nobody listens on the subject. */

@@ -22,6 +22,7 @@ type Text = z.infer<typeof text>;
 export const ask: RequestSubject<{ hostId: string; taskId: string }, Text, Text> = {
   kind: 'request',
   template: 'ask.{hostId}.{taskId}.now',
+  sender: 'hostId',
   message: text,
   reply: text,
 };
