@@ -19,7 +19,7 @@ function cell(row: Access, role: Role): string {
 /** Role by subject, as permissions are written; what is the same for all four streams stands once. */
 export function matrix(): string {
   const lines = ACCESS.map((row) => {
-    const api = row.subject.startsWith('$JS.');
+    const api = row.subject.startsWith('$JS.API.');
     const subject = api ? row.subject.replace(STREAM, '<stream>') : row.subject;
     return `| \`${subject}\` | ${ROLES.map((role) => cell(row, role)).join(' | ')} |`;
   });

@@ -78,7 +78,7 @@ export const ACCESS: readonly Access[] = [
   {
     subject: '<swarm>.v1.event.{noun}.{verb}.{hostId}.{id}',
     publish: { ...OWN_HOST, ...SCHEDULER },
-    subscribe: NOBODY,
+    subscribe: WATCHING,
   },
   { subject: '<swarm>.v1.event.>', publish: NOBODY, subscribe: WATCHING },
   ...stored(),

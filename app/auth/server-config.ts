@@ -8,7 +8,7 @@ export function serverConfig(accounts: Accounts): string {
   );
   return [
     `# The NATS account of the swarm ${accounts.swarm}, written by \`shoal auth\`: changes by hand are lost.`,
-    '# nats-server reads it where its configuration says `include "auth.conf"`, or as its configuration (-c).',
+    '# For nats-server: as its configuration (-c), or included in it, by the path from there.',
     'accounts {',
     `  "${accounts.swarm}" {`,
     '    jetstream: enabled',

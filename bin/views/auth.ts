@@ -29,7 +29,7 @@ export function authText(written: AuthWritten): string {
       return `The accounts of the swarm ${swarm}: ${config}
 ${logins}
 1. Have nats-server read them: nats-server -js -c ${config}
-   or write \`include "${config}"\` into its configuration, and reload it.
+   or include the file in its configuration (by its path from there), and reload it.
 2. Give each daemon the login of its role, and nobody another's: ${flag} FILE
    People who steer the swarm take the operator's, those who only watch the monitor's.
 `;
