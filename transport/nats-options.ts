@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { createSecureContext } from 'node:tls';
+import { isIP } from 'node:net';
+import { checkServerIdentity, createSecureContext, type PeerCertificate } from 'node:tls';
 import type { ConnectionOptions } from '@nats-io/transport-node';
 import { ShoalError } from '../core/errors.ts';
 import { isToken } from './address.ts';
@@ -52,7 +53,14 @@ export function connectionOptions(target: NatsTarget): ConnectionOptions {
     servers: servers.map(({ server }) => server),
     name: target.name,
     inboxPrefix: inboxPrefix(senderAt(target)),
-    ...(secure ? { tls: tlsOptions(target.tls) } : {}),
+    ...(secure
+      ? {
+          tls: tlsOptions(
+            target.tls,
+            servers.map(({ host }) => host),
+          ),
+        }
+      : {}),
     ...(credentials === undefined ? {} : { authenticator: authenticatorOf(credentials) }),
     timeout: DIAL_MS,
     pingInterval: target.pingMs ?? PING_MS,
@@ -66,16 +74,27 @@ export function connectionOptions(target: NatsTarget): ConnectionOptions {
   };
 }
 
-function tlsOptions({ caFile, certFile, keyFile }: NatsTls = {}): NonNullable<ConnectionOptions['tls']> {
+type TlsOptions = NonNullable<ConnectionOptions['tls']>;
+
+function tlsOptions({ caFile, certFile, keyFile }: NatsTls = {}, hosts: readonly string[]): TlsOptions {
   if ((certFile === undefined) !== (keyFile === undefined)) {
     throw new ShoalError('ERR_CONFIG_INVALID', 'a client certificate for NATS and its key belong together');
   }
   checkTls({ caFile, certFile, keyFile });
-  return {
+  const addresses = hosts.filter((host) => isIP(host) !== 0);
+  const options = {
     ...(caFile === undefined ? {} : { caFile }),
     ...(certFile === undefined ? {} : { certFile }),
     ...(keyFile === undefined ? {} : { keyFile }),
+    checkServerIdentity(host: string, certificate: PeerCertificate): Error | undefined {
+      // The client gives Node no name where the URL has an address, and Node then takes it for localhost.
+      const names = host === 'localhost' && addresses.length > 0 ? [...addresses] : [host];
+      if (hosts.includes(host)) names.push(host);
+      const errors = names.map((name) => checkServerIdentity(name, certificate));
+      return errors.includes(undefined) ? undefined : errors[0];
+    },
   };
+  return options;
 }
 
 function checkTls({ caFile, certFile, keyFile }: NatsTls): void {

@@ -4,6 +4,8 @@ import { ShoalError } from '../core/errors.ts';
 interface NatsServerUrl {
   /** `host:port`. */
   readonly server: string;
+  /** The name or the address in it, without brackets. */
+  readonly host: string;
   readonly tls: boolean;
   /** The user-info: a name alone is a token. */
   readonly login: { readonly user: string; readonly pass: string } | { readonly token: string } | undefined;
@@ -28,7 +30,8 @@ export function parseServer(text: string): NatsServerUrl {
     throw new ShoalError('ERR_CONFIG_INVALID', malformed);
   }
   const login = user === '' ? undefined : pass === '' ? { token: user } : { user, pass };
-  return { server: `${url.hostname}:${url.port === '' ? '4222' : url.port}`, tls, login };
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  return { server: `${url.hostname}:${url.port === '' ? '4222' : url.port}`, host, tls, login };
 }
 
 /** @throws ERR_CONFIG_INVALID */
