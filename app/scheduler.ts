@@ -7,7 +7,7 @@ import { ShoalError, toShoalError } from '../core/errors.ts';
 import { schedulerIdFrom } from '../core/ids.ts';
 import { mintToken } from '../dataplane/membership-token.ts';
 import { importSigningKey, newSigningKey, type SigningKey } from '../dataplane/signing-key.ts';
-import type { Bus } from '../transport/bus.ts';
+import type { Bus, Subscription } from '../transport/bus.ts';
 import { type Closing, opening } from './closing.ts';
 import type { SchedulerConfig } from './config.ts';
 import { claimEpoch } from './epoch.ts';
@@ -16,7 +16,7 @@ import type { RootLogger } from './logging.ts';
 import { openSchedulerMetrics } from './metrics.ts';
 import { openNatsBus } from './nats-bus.ts';
 import { realClock, realRandom } from './real-world.ts';
-import { publishSchedulerKey, readSchedulerKeys } from './scheduler-keys.ts';
+import { followSchedulerKeys, publishSchedulerKey, readSchedulerKeys } from './scheduler-keys.ts';
 
 /** A running scheduler. */
 export interface OpenScheduler extends AsyncDisposable {
@@ -52,6 +52,8 @@ async function compose(
     const epoch = await claimEpoch(bus, realClock, stopped.signal);
     await keys.share();
     if (stopped.signal.aborted) return;
+    const following = keys.follow();
+    stopped.signal.addEventListener('abort', () => following.close(), { once: true });
     actor = composeScheduler({
       clock: realClock,
       random: realRandom,
@@ -101,6 +103,11 @@ class SchedulerKeys {
     this.#logger = logger;
     this.#own = { id: key.keyId, publicKey: key.publicKey };
     this.#known.set(key.keyId, key.publicKey);
+  }
+
+  /** Hears of the keys of schedulers that start later: hosts on a closed NATS read no directory themselves. */
+  follow(): Subscription {
+    return followSchedulerKeys(this.#bus, ({ id, publicKey }) => this.#known.set(id, publicKey));
   }
 
   all(): { id: string; publicKey: Uint8Array }[] {

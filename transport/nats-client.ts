@@ -47,6 +47,8 @@ export class NatsClient {
   readonly #owner = new WeakMap<NatsSubscription, NatsConnection>();
   #connection: NatsConnection | undefined;
   #state: BusState = 'disconnected';
+  /** Why no answer can come, where the login may not subscribe to its own inbox. */
+  #deaf: ShoalError | undefined;
 
   /** @throws ERR_CONFIG_INVALID */
   constructor(target: NatsTarget, counters: BusCounters, logger: Logger, doors: NatsDoors = {}) {
@@ -115,8 +117,9 @@ export class NatsClient {
     });
   }
 
-  /** Publishes a request whose answers go to `reply`. @throws ERR_BUS_UNAVAILABLE */
+  /** Publishes a request whose answers go to `reply`. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_DENIED */
   ask(subject: string, bytes: Uint8Array, reply: string): void {
+    if (this.#deaf !== undefined) throw this.#deaf;
     if (!this.publish(subject, bytes, { reply })) throw unavailable();
   }
 
@@ -167,6 +170,7 @@ export class NatsClient {
 
   #attach(connection: NatsConnection): void {
     this.#connection = connection;
+    this.#deaf = undefined;
     if (isOpen(connection)) this.#doors.onOpen?.();
     for (const listening of this.#listening) this.#subscribe(connection, listening);
   }
@@ -198,8 +202,11 @@ export class NatsClient {
 
   #denied(operation: 'publish' | 'subscription', subject: string, cause: Error): void {
     if (operation === 'publish') this.#counters.dropped += 1;
-    // Whoever cannot hear answers has no use of anything else.
-    else if (subject.startsWith(this.replies.prefix)) this.#doors.onRefused?.(cause);
+    else if (subject.startsWith(this.replies.prefix)) {
+      this.#deaf = new ShoalError('ERR_BUS_DENIED', 'this NATS login may not hear the answers', { cause });
+      this.replies.failAll(this.#deaf);
+      this.#doors.onRefused?.(cause);
+    }
     const key = `${operation} ${subject.split('.').slice(0, 3).join('.')}`;
     const count = (this.#refusals.get(key) ?? 0) + 1;
     this.#refusals.set(key, count);
