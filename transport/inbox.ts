@@ -24,5 +24,5 @@ export function inboxPrefix({ kind, name }: Sender): string {
 export function isInboxOf(sender: string, reply: string): boolean {
   const [root, kind, name, ...rest] = reply.split('.');
   if (root !== ROOT || kind === undefined || !KINDS.has(kind) || name !== sender) return false;
-  return rest.length > 0 && rest.every(isToken);
+  return isToken(name) && rest.length > 0 && rest.every(isToken);
 }
