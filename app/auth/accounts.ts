@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import { ShoalError } from '../../core/errors.ts';
-import { isHostId, isSchedulerId } from '../../core/ids.ts';
+import { isHostId } from '../../core/ids.ts';
 import { isToken } from '../../transport/address.ts';
 import { ROLES, type Role } from './access.ts';
 import { type MadeSecret, makeSecret } from './secrets.ts';
+
+/** Ids of hosts and of schedulers. */
+const LIKE_AN_ID = /^(?:[0-9a-f]{16}|[0-9a-f]{32})$/;
 
 /** What users log in with. */
 export const KINDS = ['nkeys', 'passwords'] as const;
@@ -69,7 +72,7 @@ export function addUser(accounts: Accounts, role: Role, name: string): Changed {
       'a user of one host is named by its id, 32 hex digits, as `shoal status` says; leave it out for a new host',
     );
   }
-  if (role !== 'host' && (isHostId(name) || isSchedulerId(name) || isRole(name)) && name !== role) {
+  if (role !== 'host' && (LIKE_AN_ID.test(name) || isRole(name)) && name !== role) {
     throw invalid(`${name} would be taken for another: give another name`);
   }
   return withUser(accounts, role, name);
