@@ -4,6 +4,7 @@ import type { ForwardOptions } from '../proxy/forward/forward.ts';
 import { defaultCacheBytes } from './cache-size.ts';
 import { type ConfigInput, readSettings } from './config-sources.ts';
 import { defaultDir, defaultDockerConfig } from './dir.ts';
+import { type NatsLogin, natsLogin } from './nats-login.ts';
 import type { Settings } from './settings.ts';
 
 /** What is logged, and how. */
@@ -14,15 +15,17 @@ export interface LogConfig {
 
 /** How to reach NATS. */
 export interface NatsConfig {
-  /** URLs; credentials stand in the user-info, and are taken out of what is logged. */
+  /** URLs; credentials in the user-info are taken out of what is logged. */
   readonly servers: readonly string[];
-  readonly credsFile?: string | undefined;
+  readonly login: NatsLogin;
 }
 
 interface CommonConfig {
   readonly swarm: string;
   /** Absent: no swarm; a host works alone, straight from the origin. */
   readonly nats?: NatsConfig | undefined;
+  /** The login of `nats`, there too where no URL is. */
+  readonly natsLogin: NatsLogin;
   readonly dir: string;
   readonly adminListen: string;
   /** 0: any free one. */
@@ -115,9 +118,11 @@ export function loadSchedulerConfig(input: ConfigInput): SchedulerConfig {
 }
 
 function commonConfig(settings: Settings): CommonConfig {
+  const login = natsLogin(settings);
   return {
     swarm: settings.swarm,
-    nats: settings.nats && { servers: settings.nats, credsFile: settings['nats-creds'] },
+    nats: settings.nats && { servers: settings.nats, login },
+    natsLogin: login,
     dir: settings.dir ?? defaultDir(),
     adminListen: settings['admin-listen'],
     adminPort: settings['admin-port'],

@@ -2,7 +2,7 @@ import { type ComposedHost, composeHost } from '../actors/client/compose-host.ts
 import type { HostWorld } from '../actors/host/world.ts';
 import type { HostControl } from '../admin/control.ts';
 import type { Health } from '../admin/health.ts';
-import type { TaskId } from '../core/ids.ts';
+import { type HostId, isHostId, type TaskId } from '../core/ids.ts';
 import { viaName } from '../core/via.ts';
 import { createAdmission, type MemberRules } from '../dataplane/admission.ts';
 import type { ServedTask } from '../dataplane/data-plane.ts';
@@ -17,7 +17,6 @@ import { openStore } from '../storage/open-store.ts';
 import type { Store } from '../storage/store.ts';
 import type { Bus } from '../transport/bus.ts';
 import { createMemoryHub } from '../transport/memory-bus.ts';
-import { connectNatsBus } from '../transport/nats-bus.ts';
 import { Advertised } from './advertised.ts';
 import { type Closing, opening } from './closing.ts';
 import type { HostConfig } from './config.ts';
@@ -27,6 +26,8 @@ import { Identity } from './identity.ts';
 import { limitedOrigin } from './limited-origin.ts';
 import type { RootLogger } from './logging.ts';
 import { openHostMetrics } from './metrics.ts';
+import { openNatsBus } from './nats-bus.ts';
+import { loginName } from './nats-login.ts';
 import { openProxy } from './proxy.ts';
 import { realClock, realRandom } from './real-world.ts';
 import { schedulerKeyLookup } from './scheduler-keys.ts';
@@ -49,7 +50,7 @@ export function openHost(config: HostConfig, logger: RootLogger): Promise<OpenHo
 }
 
 async function compose(config: HostConfig, logger: RootLogger, closing: Closing): Promise<OpenHost> {
-  const identity = Identity.open(config.dir, realRandom);
+  const identity = Identity.open(config.dir, realRandom, hostOfLogin(config));
   const { hostId } = identity;
   const { metrics, text } = openHostMetrics();
   const store = closable(closing, await openStoreOf(config, logger));
@@ -168,6 +169,12 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
   };
 }
 
+/** The host that a login is of, where it is that of one host alone. */
+function hostOfLogin({ nats }: HostConfig): HostId | undefined {
+  const name = nats === undefined ? undefined : loginName(nats);
+  return name !== undefined && isHostId(name) ? name : undefined;
+}
+
 function openStoreOf(config: HostConfig, logger: RootLogger): Promise<Store> {
   return openStore({
     dir: config.dir,
@@ -185,14 +192,8 @@ function openBus(config: HostConfig, hostId: string, logger: RootLogger): Bus {
     bus.setConnected(false);
     return bus;
   }
-  const credentials = nats.credsFile === undefined ? {} : { credentials: { credsFile: nats.credsFile } };
-  return connectNatsBus({
-    servers: nats.servers,
-    name: hostId,
-    swarm,
-    logger: logger.child({ sub: 'transport' }),
-    ...credentials,
-  });
+  const who = { kind: 'host', name: hostId } as const;
+  return openNatsBus(nats, who, { swarm, logger: logger.child({ sub: 'transport' }) });
 }
 
 function limiterOf(bytesPerSec: number | undefined) {

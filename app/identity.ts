@@ -38,8 +38,8 @@ export class Identity implements Trust {
     }
   }
 
-  /** Reads the papers in a directory, or makes them. @throws ERR_STORE_IO, ERR_CONFIG_INVALID */
-  static open(dir: string, random: Random): Identity {
+  /** Reads the papers in a directory, or makes them, for the host of a login where that is of one host alone. @throws ERR_STORE_IO, ERR_CONFIG_INVALID */
+  static open(dir: string, random: Random, wanted?: HostId): Identity {
     const path = join(dir, FILE);
     let text: string | undefined;
     try {
@@ -54,9 +54,10 @@ export class Identity implements Trust {
         throw new ShoalError('ERR_STORE_IO', `cannot read ${path}`, { cause });
       }
     }
-    if (text === undefined) return Identity.#make(path, random);
+    if (text === undefined) return Identity.#make(path, wanted ?? hostIdFrom(random.bytes(16)));
+    let identity: Identity;
     try {
-      return new Identity(path, storedSchema.parse(JSON.parse(text)));
+      identity = new Identity(path, storedSchema.parse(JSON.parse(text)));
     } catch (cause) {
       throw new ShoalError(
         'ERR_CONFIG_INVALID',
@@ -66,11 +67,16 @@ export class Identity implements Trust {
         },
       );
     }
+    if (wanted === undefined || wanted === identity.hostId) return identity;
+    throw new ShoalError(
+      'ERR_CONFIG_INVALID',
+      `the NATS login is that of the host ${wanted}, but ${path} holds the papers of ${identity.hostId}`,
+    );
   }
 
-  static #make(path: string, random: Random): Identity {
+  static #make(path: string, hostId: HostId): Identity {
     const key = Buffer.from(newSigningKey().toPkcs8()).toString('base64');
-    const identity = new Identity(path, { hostId: hostIdFrom(random.bytes(16)), key, schedulerKeys: [] });
+    const identity = new Identity(path, { hostId, key, schedulerKeys: [] });
     identity.#save();
     return identity;
   }

@@ -8,16 +8,16 @@ import { schedulerIdFrom } from '../core/ids.ts';
 import { mintToken } from '../dataplane/membership-token.ts';
 import { importSigningKey, newSigningKey, type SigningKey } from '../dataplane/signing-key.ts';
 import { makeDir, replaceFile } from '../storage/private-files.ts';
-import type { Bus } from '../transport/bus.ts';
-import { connectNatsBus } from '../transport/nats-bus.ts';
+import type { Bus, Subscription } from '../transport/bus.ts';
 import { type Closing, opening } from './closing.ts';
 import type { SchedulerConfig } from './config.ts';
 import { claimEpoch } from './epoch.ts';
 import { createEmit } from './events.ts';
 import type { RootLogger } from './logging.ts';
 import { openSchedulerMetrics } from './metrics.ts';
+import { openNatsBus } from './nats-bus.ts';
 import { realClock, realRandom } from './real-world.ts';
-import { publishSchedulerKey, readSchedulerKeys } from './scheduler-keys.ts';
+import { followSchedulerKeys, publishSchedulerKey, readSchedulerKeys } from './scheduler-keys.ts';
 
 /** A running scheduler. */
 export interface OpenScheduler extends AsyncDisposable {
@@ -42,15 +42,8 @@ async function compose(
   const schedulerId = schedulerIdFrom(realRandom.bytes(8));
   const key = openKey(config.dir);
   const { metrics, text } = openSchedulerMetrics();
-  const credentials = nats.credsFile === undefined ? {} : { credentials: { credsFile: nats.credsFile } };
-  const transportLog = logger.child({ sub: 'transport' });
-  const bus = connectNatsBus({
-    servers: nats.servers,
-    name: schedulerId,
-    swarm,
-    logger: transportLog,
-    ...credentials,
-  });
+  const who = { kind: 'scheduler', name: schedulerId } as const;
+  const bus = openNatsBus(nats, who, { swarm, logger: logger.child({ sub: 'transport' }) });
   closing.use({ [Symbol.asyncDispose]: () => bus.close() });
   const keys = new SchedulerKeys(bus, key, logger);
   const stopped = new AbortController();
@@ -60,6 +53,8 @@ async function compose(
     const epoch = await claimEpoch(bus, realClock, stopped.signal);
     await keys.share();
     if (stopped.signal.aborted) return;
+    const following = keys.follow();
+    stopped.signal.addEventListener('abort', () => following.close(), { once: true });
     actor = composeScheduler({
       clock: realClock,
       random: realRandom,
@@ -109,6 +104,11 @@ class SchedulerKeys {
     this.#logger = logger;
     this.#own = { id: key.keyId, publicKey: key.publicKey };
     this.#known.set(key.keyId, key.publicKey);
+  }
+
+  /** Hears of the keys of schedulers that start later: hosts on a closed NATS read no directory themselves. */
+  follow(): Subscription {
+    return followSchedulerKeys(this.#bus, ({ id, publicKey }) => this.#known.set(id, publicKey));
   }
 
   all(): { id: string; publicKey: Uint8Array }[] {

@@ -3,6 +3,7 @@ import { ShoalError } from '../core/errors.ts';
 import { MOST_LABELS, parseLabel } from '../core/labels.ts';
 import type { ForwardRule } from '../proxy/forward/rule.ts';
 import { parseRules } from '../proxy/forward/rules.ts';
+import { checkServerUrl } from '../transport/nats-url.ts';
 
 /** A parser that throws ShoalErrors, as a zod transform that adds issues. */
 export function asIssue<I, O>(parse: (value: I) => O): (value: I, context: z.core.$RefinementCtx<I>) => O {
@@ -47,11 +48,8 @@ export const natsUrls = z
   .pipe(z.array(z.string().transform(asIssue(natsUrl))).min(1, 'no NATS URL'));
 
 function natsUrl(text: string): string {
-  const full = text.includes('://') ? text : `nats://${text}`;
-  const { protocol, hostname } = URL.canParse(full) ? new URL(full) : { protocol: '', hostname: '' };
-  if (hostname !== '' && ['nats:', 'tls:'].includes(protocol)) return full;
-  // The text may hold a password.
-  throw new ShoalError('ERR_CONFIG_INVALID', 'not a NATS URL; write it as nats://HOST:4222');
+  checkServerUrl(text);
+  return text.includes('://') ? text : `nats://${text}`;
 }
 
 const REGISTRY_NAME = /^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/;

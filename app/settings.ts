@@ -29,6 +29,39 @@ export interface SettingMeta {
 const setting = <S extends z.ZodType>(schema: S, about: string, meta: SettingMeta) =>
   schema.describe(about).meta({ ...meta });
 
+function login(about: string, value: string, more: Partial<SettingMeta> = {}) {
+  return setting(z.string().min(1).optional(), about, { scope: 'both', value, ...more });
+}
+
+/** How a command logs in to NATS, and what it knows a NATS server by. */
+const NATS_SETTINGS = {
+  'nats-nkey': login(
+    'File with the seed of an nkey to log in to NATS with, as `shoal auth` writes it.',
+    'FILE',
+  ),
+  'nats-user': login('User to log in to NATS with, beside a password.', 'NAME'),
+  'nats-password': login(
+    'Password of that user; a command line is read by others: take the variable or the file.',
+    'PASSWORD',
+  ),
+  'nats-password-file': login('File with that password; without nats-user with USER:PASSWORD.', 'FILE'),
+  'nats-token': login('Token to log in to NATS with; take the variable or the file.', 'TOKEN'),
+  'nats-token-file': login('File with that token.', 'FILE'),
+  'nats-creds': login('NATS credentials file (.creds, a JWT and its seed) to log in with.', 'FILE'),
+  'nats-ca': login(
+    'CA that signed the certificate of the NATS server, PEM; NATS is then spoken to by TLS.',
+    'FILE',
+    {
+      defaultText: 'the public CAs that Node knows, for a tls:// URL',
+    },
+  ),
+  'nats-cert': login('Certificate of this client for NATS, PEM.', 'FILE'),
+  'nats-cert-key': login('Private key of that certificate, PEM.', 'FILE'),
+} as const;
+
+/** The names of the settings of a login to NATS, for commands that take them. */
+export const NATS_LOGIN_SETTINGS = Object.keys(NATS_SETTINGS) as (keyof typeof NATS_SETTINGS)[];
+
 const port = (fallback: number) => z.coerce.number().int().min(0).max(65535).default(fallback);
 const ip = z.string().refine((text) => isIP(text) !== 0, 'not an IP address');
 const token = z.string().regex(/^[A-Za-z0-9_-]{1,32}$/, 'letters, digits, - and _ only, at most 32');
@@ -52,19 +85,12 @@ export const SETTINGS = {
     'Name of the swarm: the first token of every subject, so that several swarms share one NATS.',
     { scope: 'both', value: 'NAME' },
   ),
-  nats: setting(
-    natsUrls.optional(),
-    'URL of NATS, or a comma list of them; credentials may stand in the user-info.',
-    {
-      scope: 'both',
-      value: 'URL',
-      defaultText: 'none; `scheduler`, `seed`, `peer` and `events` take nats://127.0.0.1:4222',
-    },
-  ),
-  'nats-creds': setting(z.string().min(1).optional(), 'NATS credentials file (.creds) to log in with.', {
+  nats: setting(natsUrls.optional(), 'URL of NATS, or a comma list of them: nats://HOST:4222, or tls://.', {
     scope: 'both',
-    value: 'FILE',
+    value: 'URL',
+    defaultText: 'none; `scheduler`, `seed`, `peer` and `events` take nats://127.0.0.1:4222',
   }),
+  ...NATS_SETTINGS,
   dir: setting(
     z.string().min(1).optional(),
     'Where the daemon keeps its cache, its identity and its socket; one daemon a directory.',

@@ -3,8 +3,9 @@ import { ShoalError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { onAbort } from '../core/on-abort.ts';
 import type { Bus } from '../transport/bus.ts';
-import { connectNatsBus } from '../transport/nats-bus.ts';
 import type { NatsConfig } from './config.ts';
+import { openNatsBus } from './nats-bus.ts';
+import { loginName } from './nats-login.ts';
 
 const CONNECT_MS = 5_000;
 
@@ -13,19 +14,21 @@ export interface SwarmClient extends AsyncDisposable {
   readonly bus: Bus;
 }
 
-/** Joins the bus of a swarm. @throws ERR_BUS_UNAVAILABLE where NATS does not answer in 5 s, ERR_CONFIG_INVALID */
+/** Joins the bus of a swarm. @throws ERR_BUS_UNAVAILABLE where NATS does not answer in 5 s, ERR_BUS_DENIED, ERR_CONFIG_INVALID */
 export async function connectSwarm(
   swarm: string,
   nats: NatsConfig,
   logger: Logger,
   signal?: AbortSignal,
 ): Promise<SwarmClient> {
-  const name = `cli-${randomBytes(6).toString('hex')}`;
-  const credentials = nats.credsFile === undefined ? {} : { credentials: { credsFile: nats.credsFile } };
-  const bus = connectNatsBus({ servers: nats.servers, name, swarm, logger, ...credentials });
+  const name = loginName(nats) ?? `cli-${randomBytes(6).toString('hex')}`;
+  const refused = new AbortController();
+  const onRefused = (cause: Error) =>
+    refused.abort(new ShoalError('ERR_BUS_DENIED', 'NATS refuses this login', { cause }));
+  const bus = openNatsBus(nats, { kind: 'client', name }, { swarm, logger, onRefused });
   const close = { bus, [Symbol.asyncDispose]: () => bus.close() };
   try {
-    await connected(bus, signal);
+    await connected(bus, AbortSignal.any([refused.signal, ...(signal === undefined ? [] : [signal])]));
     return close;
   } catch (error) {
     await bus.close();
@@ -33,7 +36,7 @@ export async function connectSwarm(
   }
 }
 
-function connected(bus: Bus, signal: AbortSignal | undefined): Promise<void> {
+function connected(bus: Bus, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (error?: unknown): void => {
       clearTimeout(timer);
@@ -48,8 +51,8 @@ function connected(bus: Bus, signal: AbortSignal | undefined): Promise<void> {
     const subscription = bus.onState((state) => {
       if (state === 'connected') settle();
     });
-    const unlisten = onAbort(signal, () => settle(signal?.reason));
+    const unlisten = onAbort(signal, () => settle(signal.reason));
     if (bus.state === 'connected') settle();
-    else if (signal?.aborted) settle(signal.reason);
+    else if (signal.aborted) settle(signal.reason);
   });
 }

@@ -19,7 +19,6 @@ const tasksReply = z.object({ tasks: z.array(taskRowSchema) });
 const taskReply = z.object({
   task: taskDetailSchema.extend({ originReasons: z.record(z.string(), z.number()).default({}) }).optional(),
 });
-const removedReply = z.object({ hosts: z.number() });
 const hostsReply = z.object({ hosts: z.array(hostRowSchema) });
 
 /** What can be asked of a swarm as a whole. */
@@ -28,7 +27,7 @@ export interface SwarmQueries {
   tasks(): Promise<TaskRow[]>;
   /** @throws ERR_TASK_NOT_FOUND, ERR_TASK_ID_INVALID, and as `tasks` */
   task(taskId: string): Promise<TaskDetail>;
-  /** Removes a task from every cache. @throws as `task` */
+  /** Removes a task from every cache. @throws ERR_BUS_DENIED where this login is not an operator's, and as `task` */
   removeTask(taskId: string): Promise<{ hosts: number }>;
   hosts(): Promise<HostRow[]>;
 }
@@ -36,7 +35,7 @@ export interface SwarmQueries {
 /** Asks all schedulers over the bus, and puts their answers together. */
 export function swarmQueries(bus: Bus): SwarmQueries {
   async function ask<T>(noun: string, query: Query, schema: z.ZodType<T>): Promise<T[]> {
-    const answers = await bus.gather(SUBJECTS.query, { noun }, query, { waitMs: WAIT_MS });
+    const answers = await bus.gather(SUBJECTS.query, { noun, sender: bus.name }, query, { waitMs: WAIT_MS });
     const valid = answers.flatMap((answer) => {
       const parsed = schema.safeParse(answer);
       return parsed.success ? [parsed.data] : [];
@@ -50,7 +49,7 @@ export function swarmQueries(bus: Bus): SwarmQueries {
     const answers = await ask('task', { op: 'show', taskId: id }, taskReply);
     const [known] = answers.flatMap(({ task }) => task ?? []).sort((a, b) => b.peers.length - a.peers.length);
     if (known !== undefined) return known;
-    throw new ShoalError('ERR_TASK_NOT_FOUND', `no scheduler knows the task ${id}`);
+    throw unknownTask(id);
   }
 
   return {
@@ -65,8 +64,11 @@ export function swarmQueries(bus: Bus): SwarmQueries {
       );
     },
     async removeTask(taskId) {
-      const { taskId: id } = await task(taskId);
-      const answers = await ask('task', { op: 'remove', taskId: parseTaskId(id) }, removedReply);
+      const id = parseTaskId(taskId);
+      const to = { taskId: id, sender: bus.name };
+      const answers = await bus.gather(SUBJECTS.remove, to, {}, { waitMs: WAIT_MS });
+      if (answers.length === 0) throw new ShoalError('ERR_BUS_NO_RESPONDERS', 'no scheduler answers');
+      if (!answers.some(({ known }) => known)) throw unknownTask(id);
       return { hosts: Math.max(...answers.map(({ hosts }) => hosts)) };
     },
     async hosts() {
@@ -79,6 +81,10 @@ export function swarmQueries(bus: Bus): SwarmQueries {
       );
     },
   };
+}
+
+function unknownTask(id: string): ShoalError {
+  return new ShoalError('ERR_TASK_NOT_FOUND', `no scheduler knows the task ${id}`);
 }
 
 /** One row an id, the one that weighs most, in the order of the ids. */

@@ -53,7 +53,7 @@ export function openUp(config: HostConfig, logger: RootLogger): Promise<Up> {
 
 async function ownNats(dir: string, logger: RootLogger, closing: Closing): Promise<NatsConfig> {
   const options = { dir: join(dir, 'nats'), logger: logger.child({ sub: 'nats-server' }) };
-  return { servers: [closing.use(await startNatsServer(options)).url] };
+  return { servers: [closing.use(await startNatsServer(options)).url], login: {} };
 }
 
 function both(host: Health, scheduler: Health): Health {

@@ -26,7 +26,7 @@ export function getWays(
   const config = loadHostConfig({ ...input, flags, defaults });
 
   const own = (servers: readonly string[] | undefined, allowOrigins: readonly string[]): Promise<Door> => {
-    const nats = servers === undefined ? undefined : { servers, credsFile: config.nats?.credsFile };
+    const nats = servers === undefined ? undefined : { servers, login: config.natsLogin };
     return ownDoor({ ...config, nats, allowOrigins }, target);
   };
   const named = [...config.allowOrigins, ...originOf(request)];

@@ -58,7 +58,7 @@ export async function runPreheatCommand(what: readonly string[], flags: PreheatF
   const { signal } = stopping;
   const logger = openLog(config.log);
   try {
-    const { nats = { servers: [DEFAULT_NATS] } } = config;
+    const { nats = { servers: [DEFAULT_NATS], login: config.natsLogin } } = config;
     const client = await connectSwarm(config.swarm, nats, logger, signal);
     try {
       const hosts = chooseHosts(await swarmQueries(client.bus).hosts(), choice, realRandom);
@@ -147,5 +147,7 @@ async function configOf(flags: PreheatFlags): Promise<HostConfig> {
     .then((daemon) => daemon.status())
     .catch(() => undefined);
   const url = status?.nats.url;
-  return url === undefined ? config : { ...config, nats: { servers: url.split(',') } };
+  return url === undefined
+    ? config
+    : { ...config, nats: { servers: url.split(','), login: config.natsLogin } };
 }

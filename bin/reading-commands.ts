@@ -1,6 +1,8 @@
 import { connectDaemon } from '../admin/client.ts';
 import { loadSchedulerConfig } from '../app/config.ts';
+import { NATS_LOGIN_SETTINGS } from '../app/settings.ts';
 import type { SwarmQueries } from '../app/swarm-query.ts';
+import { ShoalError } from '../core/errors.ts';
 import { redactUrl } from '../core/source.ts';
 import { print } from './print.ts';
 import { configInput } from './settings-flags.ts';
@@ -37,7 +39,7 @@ export function runTaskShow(id: string, options: Options): Promise<void> {
 export function runTaskRm(id: string, options: Options): Promise<void> {
   const taskId = taskIdOf(id);
   return withSwarm(options, async (swarm) => {
-    const removed = { taskId, ...(await swarm.removeTask(taskId)) };
+    const removed = { taskId, ...(await swarm.removeTask(taskId).catch(notOperator)) };
     await show(
       options,
       removed,
@@ -51,27 +53,52 @@ export function runHostLs(options: Options): Promise<void> {
   return withSwarm(options, async (swarm) => show(options, await swarm.hosts(), hostsText));
 }
 
-/** The swarm as --nats reaches it where that was given, else as the daemon of --dir does, else by SHOAL_NATS. */
+/** @throws ERR_BUS_DENIED, saying what login it takes; any other error as it is */
+function notOperator(error: unknown): never {
+  if (!(error instanceof ShoalError) || error.code !== 'ERR_BUS_DENIED') throw error;
+  throw new ShoalError(
+    'ERR_BUS_DENIED',
+    "this NATS login may not remove content: give an operator's, for example --nats-nkey operator.nk",
+    { cause: error },
+  );
+}
+
+/**
+ * The swarm as --nats or a login of its own reaches it where one was given, else as the daemon of --dir does, else by
+ * SHOAL_NATS. With a login alone, the daemon says where NATS is.
+ */
 async function withSwarm(options: Options, use: (swarm: SwarmQueries) => Promise<void>): Promise<void> {
-  const config = loadSchedulerConfig({ ...configInput(options), defaults: { 'log-level': 'error' } });
-  const { nats } = options;
-  if (nats === undefined || config.nats === undefined) {
+  const input = configInput(options);
+  const config = loadSchedulerConfig({ ...input, defaults: { 'log-level': 'error' } });
+  const { flags } = input;
+  const asked = ['nats' as const, ...NATS_LOGIN_SETTINGS].some((name) => flags[name] !== undefined);
+  let { nats } = config;
+  if (!asked || nats === undefined) {
     const daemon = await connectDaemon(config.dir).catch((error: unknown) => {
-      if (config.nats === undefined) throw error;
+      if (nats === undefined) throw error;
       return undefined;
     });
-    if (daemon !== undefined) return use(daemon);
+    if (daemon !== undefined && !asked) return use(daemon);
+    const url = (await daemon?.status())?.nats.url;
+    if (url !== undefined) nats ??= { servers: url.split(',').map(bare), login: config.natsLogin };
   }
-  if (config.nats === undefined) return;
+  if (nats === undefined)
+    throw new ShoalError('ERR_CONFIG_INVALID', 'the daemon has no NATS: give --nats URL');
   const { openLog } = await import('../app/logging.ts');
   const { connectSwarm } = await import('../app/swarm-client.ts');
   const { swarmQueries } = await import('../app/swarm-query.ts');
-  const client = await connectSwarm(config.swarm, config.nats, openLog(config.log));
+  const client = await connectSwarm(config.swarm, nats, openLog(config.log));
   try {
     await use(swarmQueries(client.bus));
   } finally {
     await client[Symbol.asyncDispose]();
   }
+}
+
+/** The place alone: the login in the URL is the daemon's. */
+function bare(url: string): string {
+  const { protocol, host } = new URL(url);
+  return `${protocol}//${host}`;
 }
 
 function show<T>(options: Options, value: T, text: (value: T) => string): Promise<void> {

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../app/version.ts';
 import { toShoalError } from '../core/errors.ts';
+import { addAuth } from './commands/auth.ts';
 import { addConfigure } from './commands/configure.ts';
 import { addDaemons } from './commands/daemons.ts';
 import { addEvents } from './commands/events.ts';
@@ -32,6 +33,7 @@ function createProgram(): Command {
   addEvents(program);
   addConfigure(program);
   addProxy(program);
+  addAuth(program);
   return program;
 }
 

@@ -57,7 +57,12 @@ export const ERRORS = {
   ERR_BUS_UNAVAILABLE: system(503, 75, 'Check that NATS runs at the --nats URL; Shoal reconnects by itself.'),
   ERR_BUS_TIMEOUT: system(504, 75, 'Try again; a scheduler or host did not answer in time.'),
   ERR_BUS_NO_RESPONDERS: system(503, 75, 'Start a scheduler (`shoal scheduler`), or wait until one is back.'),
-  ERR_BUS_DENIED: system(403, 1, 'Give this NATS user the permissions that docs/SUBJECTS.md lists.', false),
+  ERR_BUS_DENIED: system(
+    403,
+    1,
+    'Give a NATS login that may do this (--nats-nkey, --nats-user, …); docs/SECURITY.md has the roles.',
+    false,
+  ),
   ERR_BUS_MESSAGE_INVALID: system(
     400,
     1,

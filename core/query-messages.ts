@@ -2,5 +2,11 @@ import { z } from 'zod';
 import { taskId } from './message-fields.ts';
 
 /** command line → schedulers. */
-export const querySchema = z.object({ taskId: taskId.optional(), op: z.enum(['list', 'show', 'remove']) });
+export const querySchema = z.object({ taskId: taskId.optional(), op: z.enum(['list', 'show']) });
 export type Query = z.infer<typeof querySchema>;
+
+/** operator → schedulers; the task is in the subject. */
+export const removeSchema = z.object({});
+/** How many hosts a scheduler told to give the task up, and whether it knew of the task. */
+export const removeReplySchema = z.object({ hosts: z.number().int().min(0), known: z.boolean() });
+export type RemoveReply = z.infer<typeof removeReplySchema>;

@@ -4,16 +4,8 @@ import { z } from 'zod';
 import { LIMITS } from '../core/limits.ts';
 import { streamConfig } from '../transport/streams.ts';
 import { SUBJECTS } from '../transport/subjects.ts';
-import {
-  hostPermissions,
-  monitorPermissions,
-  operatorPermissions,
-  schedulerPermissions,
-  userBlock,
-} from './nats-permissions.ts';
 
 const PAGE = new URL('../docs/SUBJECTS.md', import.meta.url);
-const HOST = '0123456789abcdef0123456789abcdef';
 
 const ABOUT: Record<keyof typeof SUBJECTS, { who: string; what: string }> = {
   sync: {
@@ -38,7 +30,11 @@ const ABOUT: Record<keyof typeof SUBJECTS, { who: string; what: string }> = {
   },
   census: { who: 'new owner → all hosts', what: 'a new owner of partitions asks what hosts hold' },
   schedulerAlive: { who: 'scheduler → schedulers', what: 'presence of a scheduler' },
-  query: { who: 'command line → schedulers', what: 'lists and details; everybody who has some answers' },
+  query: {
+    who: 'host, command line → schedulers',
+    what: 'lists and details; everybody who has some answers',
+  },
+  remove: { who: 'operator → schedulers', what: 'have every host give this task up (`shoal task rm`)' },
   logCreated: { who: 'scheduler → task log', what: 'a task, its length and its sources' },
   logManifest: { who: 'scheduler → task log', what: 'the hashes of its pieces, paged' },
   logFailed: { who: 'scheduler → task log', what: 'a task was given up' },
@@ -89,17 +85,6 @@ function streams(): string {
     .join('\n');
 }
 
-/** A whole nats-server configuration: one host, one scheduler, one monitor, one operator. */
-export function exampleConfig(): string {
-  const users = [
-    userBlock('host', 'change-me-1', hostPermissions('shoal', HOST)),
-    userBlock('scheduler', 'change-me-2', schedulerPermissions('shoal')),
-    userBlock('monitor', 'change-me-3', monitorPermissions('shoal', 'monitor')),
-    userBlock('operator', 'change-me-4', operatorPermissions('shoal', '*')),
-  ];
-  return `authorization {\n  users: [\n${users.join('\n')}\n  ]\n}`;
-}
-
 /** The whole page. */
 export function subjectsPage(): string {
   return `# Subjects
@@ -134,15 +119,12 @@ Streams keep the last message of each subject.
 
 ${messages()}
 
-## Permissions
+## Replies
 
-A host id is in its \`--dir\`. Replies come to \`_INBOX_SHOAL.<name>.>\`, where the name is that of the NATS client: the host id of a
-host, the id of a scheduler or of a command (new at each start, hence the wildcards).
-This configuration lets one host, one scheduler, one monitor and one operator (who runs \`shoal preheat\`) in, each with what it needs and no more:
-
-\`\`\`conf
-${exampleConfig()}
-\`\`\`
+A reply goes to \`_INBOX_SHOAL.<kind>.<name>.>\`: \`host\` and the id of a host, \`scheduler\` and the id of a scheduler, \`client\` and the name of
+a command (that of its login, else \`cli-\` and a random number). Whoever answers drops a request whose reply subject is not below the
+inbox of the sender in its subject. For NATS' own tool: \`nats req --inbox-prefix _INBOX_SHOAL.client.NAME\`, with NAME in the subject.
+Who may publish and hear what is in docs/SECURITY.md; \`shoal auth\` writes it for nats-server.
 `;
 }
 

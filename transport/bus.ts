@@ -17,6 +17,8 @@ interface SubjectBase<M> {
 /** A subject that is answered. */
 export interface RequestSubject<T extends Tokens, M, R> extends SubjectBase<M> {
   readonly kind: 'request';
+  /** The token of the template that names who asks: a reply goes only below the inbox of that sender. */
+  readonly sender: string;
   readonly reply: z.ZodType<R>;
   readonly tokens?: T;
 }
@@ -73,6 +75,8 @@ export interface EventMessage {
  * request is answered ERR_BUS_MESSAGE_INVALID). Nothing is ever buffered while disconnected.
  */
 export interface Bus {
+  /** The token that stands for this bus in the subjects of its own requests. */
+  readonly name: string;
   readonly state: BusState;
   onState(listener: (state: BusState) => void): Subscription;
   /** Counts since the start, for metrics. */

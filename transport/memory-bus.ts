@@ -32,7 +32,7 @@ export function createMemoryHub(options: MemoryHubOptions): MemoryHub {
     bus: (name, { logger = silentLogger, connected = true } = {}) => {
       const wire = new MemoryWire(name, hub);
       if (!connected) wire.setState('disconnected');
-      const parts = { wire, swarm: 'shoal', counters: newCounters(), logger, clock: options.clock };
+      const parts = { name, wire, swarm: 'shoal', counters: newCounters(), logger, clock: options.clock };
       return new MemoryBus(wire, parts);
     },
   };

@@ -2,6 +2,7 @@ import type { Cancel } from '../core/clock.ts';
 import { ShoalError } from '../core/errors.ts';
 import { onAbort } from '../core/on-abort.ts';
 import type { BusState, Directory, Subscription } from './bus.ts';
+import { inboxPrefix } from './inbox.ts';
 import { MemoryDirectory } from './memory-directory.ts';
 import { type Listener, type MemorySwitch, STORE_PLACE } from './memory-hub.ts';
 import { matches } from './pattern.ts';
@@ -137,7 +138,12 @@ export class MemoryWire implements Wire {
           if (this.#state === 'connected') take(answer);
         });
       };
-      handler({ subject, bytes, respond });
+      handler({
+        subject,
+        bytes,
+        reply: `${inboxPrefix({ kind: 'client', name: this.name })}.answer`,
+        respond,
+      });
     });
   }
 

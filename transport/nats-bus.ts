@@ -3,12 +3,13 @@ import type { Clock } from '../core/clock.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
 import type { Bus } from './bus.ts';
 import { newCounters } from './counters.ts';
+import type { NatsDoors } from './nats-client.ts';
 import type { NatsTarget } from './nats-options.ts';
 import { NatsWire } from './nats-wire.ts';
 import { TypedBus } from './typed-bus.ts';
 
 /** Where NATS is, as whom to join it, and which swarm to be of. */
-export interface NatsBusOptions extends NatsTarget {
+export interface NatsBusOptions extends NatsTarget, NatsDoors {
   readonly swarm: string;
   readonly logger?: Logger;
 }
@@ -25,11 +26,11 @@ const realClock: Clock = {
 /**
  * A bus over NATS. It returns at once, connects in the background, and reconnects for ever; subscriptions made before
  * the first connection are made with it.
- * @throws ERR_CONFIG_INVALID (a server URL, the swarm's name, the client's name)
+ * @throws ERR_CONFIG_INVALID (a server URL, the swarm's name, the client's name, a login)
  */
 export function connectNatsBus(options: NatsBusOptions): Bus {
-  const { swarm, logger = silentLogger, ...target } = options;
+  const { swarm, logger = silentLogger, onOpen, onRefused, ...target } = options;
   const counters = newCounters();
-  const wire = new NatsWire({ target, swarm, counters, logger });
-  return new TypedBus({ wire, swarm, counters, logger, clock: realClock });
+  const wire = new NatsWire({ target, swarm, counters, logger, doors: { onOpen, onRefused } });
+  return new TypedBus({ name: target.name, wire, swarm, counters, logger, clock: realClock });
 }

@@ -10,8 +10,9 @@ import { ShoalError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { BusState, Subscription } from './bus.ts';
 import type { BusCounters } from './counters.ts';
+import { inboxPrefix } from './inbox.ts';
 import { NatsLink } from './nats-link.ts';
-import { connectionOptions, inboxPrefix, type NatsTarget } from './nats-options.ts';
+import { connectionOptions, type NatsTarget, senderAt } from './nats-options.ts';
 import { NatsReplies } from './nats-replies.ts';
 import { unavailable } from './unavailable.ts';
 
@@ -20,6 +21,14 @@ interface Listening {
   readonly queue: string | undefined;
   readonly handler: (message: Msg) => void;
   current: NatsSubscription | undefined;
+}
+
+/** Whom a client tells how the server's door is. */
+export interface NatsDoors {
+  /** The server takes anybody, without a login or a certificate. Called at every connection. */
+  readonly onOpen?: (() => void) | undefined;
+  /** The server refuses this client's login; it is tried again and again. */
+  readonly onRefused?: ((error: Error) => void) | undefined;
 }
 
 /** Headers of one message, by name. */
@@ -31,18 +40,22 @@ export class NatsClient {
   readonly #counters: BusCounters;
   readonly #logger: Logger;
   readonly #link: NatsLink;
+  readonly #doors: NatsDoors;
   readonly #listening = new Set<Listening>();
   readonly #states = new Set<(state: BusState) => void>();
   readonly #refusals = new Map<string, number>();
   readonly #owner = new WeakMap<NatsSubscription, NatsConnection>();
   #connection: NatsConnection | undefined;
   #state: BusState = 'disconnected';
+  /** Why no answer can come, where the login may not subscribe to its own inbox. */
+  #deaf: ShoalError | undefined;
 
   /** @throws ERR_CONFIG_INVALID */
-  constructor(target: NatsTarget, counters: BusCounters, logger: Logger) {
+  constructor(target: NatsTarget, counters: BusCounters, logger: Logger, doors: NatsDoors = {}) {
     this.#counters = counters;
+    this.#doors = doors;
     this.#logger = logger;
-    this.replies = new NatsReplies(`${inboxPrefix(target.name)}.${randomBytes(9).toString('hex')}`);
+    this.replies = new NatsReplies(`${inboxPrefix(senderAt(target))}.${randomBytes(9).toString('hex')}`);
     this.listen(`${this.replies.prefix}.*`, undefined, (message) => this.replies.dispatch(message));
     const options = connectionOptions(target);
     this.#link = new NatsLink(
@@ -52,6 +65,7 @@ export class NatsClient {
         up: () => this.#setState('connected'),
         down: () => this.#down(),
         denied: (operation, subject, error) => this.#denied(operation, subject, error),
+        refused: (error) => this.#doors.onRefused?.(error),
       },
       logger,
     );
@@ -103,8 +117,9 @@ export class NatsClient {
     });
   }
 
-  /** Publishes a request whose answers go to `reply`. @throws ERR_BUS_UNAVAILABLE */
+  /** Publishes a request whose answers go to `reply`. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_DENIED */
   ask(subject: string, bytes: Uint8Array, reply: string): void {
+    if (this.#deaf !== undefined) throw this.#deaf;
     if (!this.publish(subject, bytes, { reply })) throw unavailable();
   }
 
@@ -155,6 +170,8 @@ export class NatsClient {
 
   #attach(connection: NatsConnection): void {
     this.#connection = connection;
+    this.#deaf = undefined;
+    if (isOpen(connection)) this.#doors.onOpen?.();
     for (const listening of this.#listening) this.#subscribe(connection, listening);
   }
 
@@ -185,6 +202,11 @@ export class NatsClient {
 
   #denied(operation: 'publish' | 'subscription', subject: string, cause: Error): void {
     if (operation === 'publish') this.#counters.dropped += 1;
+    else if (subject.startsWith(this.replies.prefix)) {
+      this.#deaf = new ShoalError('ERR_BUS_DENIED', 'this NATS login may not hear the answers', { cause });
+      this.replies.failAll(this.#deaf);
+      this.#doors.onRefused?.(cause);
+    }
     const key = `${operation} ${subject.split('.').slice(0, 3).join('.')}`;
     const count = (this.#refusals.get(key) ?? 0) + 1;
     this.#refusals.set(key, count);
@@ -208,6 +230,10 @@ export class NatsClient {
       }
     }
   }
+}
+
+function isOpen({ info }: NatsConnection): boolean {
+  return info !== undefined && info.auth_required !== true && info.tls_verify !== true;
 }
 
 /** Whether a reply says that nobody listens on the subject. */

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  AuthorizationError,
   type ConnectionOptions,
   connect,
   type NatsConnection,
   PermissionViolationError,
+  UserAuthenticationExpiredError,
 } from '@nats-io/transport-node';
 import type { Logger } from '../core/logger.ts';
 
@@ -15,6 +17,8 @@ export interface LinkEvents {
   up(): void;
   down(): void;
   denied(operation: 'publish' | 'subscription', subject: string, error: Error): void;
+  /** The server does not take this login. */
+  refused(error: Error): void;
 }
 
 const RETRY_MS = 250;
@@ -50,6 +54,7 @@ export class NatsLink {
         tries = 0;
         await this.#hold(connection);
       } catch (error) {
+        this.#refusal(error);
         const say = tries <= LOGGED_TRIES ? this.#logger.warn : this.#logger.debug;
         say({ err: error, servers: this.#options.servers, tries }, 'cannot connect to nats, trying on');
       }
@@ -101,11 +106,18 @@ export class NatsLink {
     this.#events.down();
   }
 
+  #refusal(error: unknown): void {
+    if (error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError) {
+      this.#events.refused(error);
+    }
+  }
+
   #error(error: Error): void {
     if (error instanceof PermissionViolationError) {
       this.#events.denied(error.operation, error.subject, error);
       return;
     }
+    this.#refusal(error);
     // A refused login comes again at every try: 1st, 2nd, 4th, 8th …
     this.#errors += 1;
     const count = this.#errors;

@@ -1,25 +1,32 @@
 import { readFileSync } from 'node:fs';
-import { type ConnectionOptions, credsAuthenticator } from '@nats-io/transport-node';
+import { isIP } from 'node:net';
+import { checkServerIdentity, createSecureContext, type PeerCertificate } from 'node:tls';
+import type { ConnectionOptions } from '@nats-io/transport-node';
 import { ShoalError } from '../core/errors.ts';
 import { isToken } from './address.ts';
+import { inboxPrefix, type Sender, type SenderKind } from './inbox.ts';
+import { authenticatorOf, type NatsCredentials } from './nats-credentials.ts';
+import { parseServer } from './nats-url.ts';
 
-/** How a daemon proves itself to NATS. */
-export type NatsCredentials =
-  | { readonly user: string; readonly pass: string }
-  | { readonly token: string }
-  /** Path of a `.creds` file, read again at every connection. */
-  | { readonly credsFile: string };
+/** Files of TLS toward NATS, PEM: who may have signed the server's certificate, and the client's own. */
+export interface NatsTls {
+  readonly caFile?: string | undefined;
+  readonly certFile?: string | undefined;
+  readonly keyFile?: string | undefined;
+}
 
 /** Where NATS is, and as whom to join it. */
 export interface NatsTarget {
   /** `nats://host:port`, `tls://…`, or a list of them; user-info in a URL stands for credentials. */
   readonly servers: string | readonly string[];
-  /** Name of this client; its inbox is `_INBOX_SHOAL.<name>.>`. One subject token. */
+  /** Name of this client in subjects and in its inbox. One subject token. */
   readonly name: string;
-  readonly credentials?: NatsCredentials;
+  /** `client` where absent. */
+  readonly kind?: SenderKind;
+  readonly credentials?: NatsCredentials | undefined;
   /** Time between pings, ms; a link that hangs is noticed within three of them. */
   readonly pingMs?: number;
-  readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
+  readonly tls?: NatsTls | undefined;
 }
 
 const DIAL_MS = 3_000;
@@ -28,9 +35,9 @@ const PING_MS = 4_000;
 const PINGS_OUT = 2;
 const RECONNECT_MS = 250;
 
-/** Prefix of every reply subject of a client. */
-export function inboxPrefix(name: string): string {
-  return `_INBOX_SHOAL.${name}`;
+/** Who a target's client is. */
+export function senderAt({ kind = 'client', name }: NatsTarget): Sender {
+  return { kind, name };
 }
 
 /** The options of the NATS client. @throws ERR_CONFIG_INVALID */
@@ -45,9 +52,16 @@ export function connectionOptions(target: NatsTarget): ConnectionOptions {
   return {
     servers: servers.map(({ server }) => server),
     name: target.name,
-    inboxPrefix: inboxPrefix(target.name),
-    ...(secure ? { tls: { ...target.tls } } : {}),
-    ...login(credentials),
+    inboxPrefix: inboxPrefix(senderAt(target)),
+    ...(secure
+      ? {
+          tls: tlsOptions(
+            target.tls,
+            servers.map(({ host }) => host),
+          ),
+        }
+      : {}),
+    ...(credentials === undefined ? {} : { authenticator: authenticatorOf(credentials) }),
     timeout: DIAL_MS,
     pingInterval: target.pingMs ?? PING_MS,
     maxPingOut: PINGS_OUT,
@@ -60,27 +74,38 @@ export function connectionOptions(target: NatsTarget): ConnectionOptions {
   };
 }
 
-function parseServer(text: string): { server: string; tls: boolean; login: NatsCredentials | undefined } {
-  let url: URL;
-  try {
-    url = new URL(text.includes('://') ? text : `nats://${text}`);
-  } catch (cause) {
-    throw new ShoalError('ERR_CONFIG_INVALID', 'not a NATS URL; write it as nats://host:4222', { cause });
+type TlsOptions = NonNullable<ConnectionOptions['tls']>;
+
+function tlsOptions({ caFile, certFile, keyFile }: NatsTls = {}, hosts: readonly string[]): TlsOptions {
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    throw new ShoalError('ERR_CONFIG_INVALID', 'a client certificate for NATS and its key belong together');
   }
-  const tls = url.protocol === 'tls:';
-  if ((!tls && url.protocol !== 'nats:') || url.hostname === '') {
-    throw new ShoalError('ERR_CONFIG_INVALID', 'not a NATS URL; write it as nats://host:4222');
-  }
-  const user = decodeURIComponent(url.username);
-  const pass = decodeURIComponent(url.password);
-  const login = user === '' ? undefined : pass === '' ? { token: user } : { user, pass };
-  return { server: `${url.hostname}:${url.port === '' ? '4222' : url.port}`, tls, login };
+  checkTls({ caFile, certFile, keyFile });
+  const addresses = hosts.filter((host) => isIP(host) !== 0);
+  const options = {
+    ...(caFile === undefined ? {} : { caFile }),
+    ...(certFile === undefined ? {} : { certFile }),
+    ...(keyFile === undefined ? {} : { keyFile }),
+    checkServerIdentity(host: string, certificate: PeerCertificate): Error | undefined {
+      // The client gives Node no name where the URL has an address, and Node then takes it for localhost.
+      const names = host === 'localhost' && addresses.length > 0 ? [...addresses] : [host];
+      if (hosts.includes(host)) names.push(host);
+      const errors = names.map((name) => checkServerIdentity(name, certificate));
+      return errors.includes(undefined) ? undefined : errors[0];
+    },
+  };
+  return options;
 }
 
-function login(credentials: NatsCredentials | undefined): Partial<ConnectionOptions> {
-  if (credentials === undefined) return {};
-  if ('token' in credentials) return { token: credentials.token };
-  if ('user' in credentials) return { user: credentials.user, pass: credentials.pass };
-  const { credsFile } = credentials;
-  return { authenticator: (nonce) => credsAuthenticator(readFileSync(credsFile))(nonce) };
+function checkTls({ caFile, certFile, keyFile }: NatsTls): void {
+  const given = [caFile, certFile, keyFile].filter((file) => file !== undefined);
+  try {
+    const pem = (file: string | undefined) => (file === undefined ? undefined : readFileSync(file));
+    createSecureContext({ ca: pem(caFile), cert: pem(certFile), key: pem(keyFile) });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ShoalError('ERR_CONFIG_INVALID', `no use for TLS to NATS: ${given.join(', ')}: ${why}`, {
+      cause,
+    });
+  }
 }

@@ -4,7 +4,7 @@ import type { Logger } from '../core/logger.ts';
 import type { BusState, Directory, Subscription } from './bus.ts';
 import type { BusCounters } from './counters.ts';
 import { JetStream } from './jetstream.ts';
-import { NatsClient, nobody } from './nats-client.ts';
+import { NatsClient, type NatsDoors, nobody } from './nats-client.ts';
 import { NatsDirectory } from './nats-directory.ts';
 import { readLastRecords } from './nats-log.ts';
 import type { NatsTarget } from './nats-options.ts';
@@ -20,6 +20,7 @@ interface NatsWireParts {
   readonly swarm: string;
   readonly counters: BusCounters;
   readonly logger: Logger;
+  readonly doors?: NatsDoors;
 }
 
 /** A wire over NATS and its JetStream. */
@@ -32,7 +33,7 @@ export class NatsWire implements Wire {
 
   /** @throws ERR_CONFIG_INVALID */
   constructor(parts: NatsWireParts) {
-    this.#client = new NatsClient(parts.target, parts.counters, parts.logger);
+    this.#client = new NatsClient(parts.target, parts.counters, parts.logger, parts.doors);
     this.#jetstream = new JetStream(this.#client, parts.logger);
     this.#swarm = parts.swarm;
     this.#logger = parts.logger;
@@ -81,7 +82,7 @@ export class NatsWire implements Wire {
         bytes: message.data,
         ...(reply === undefined || reply === ''
           ? {}
-          : { respond: (answer: WireAnswer) => this.#respond(reply, answer) }),
+          : { reply, respond: (answer: WireAnswer) => this.#respond(reply, answer) }),
       });
     });
   }

@@ -10,16 +10,17 @@ import {
   schedulerAliveSchema,
 } from '../core/host-messages.ts';
 import { deliverySchema, logCreatedSchema, logEndedSchema, logManifestSchema } from '../core/log-messages.ts';
-import { querySchema } from '../core/query-messages.ts';
+import { querySchema, removeReplySchema, removeSchema } from '../core/query-messages.ts';
 import { resolveReplySchema, resolveRequestSchema } from '../core/resolve-messages.ts';
 import { leasesPushSchema, syncReplySchema, syncRequestSchema } from '../core/sync-messages.ts';
 import type { LogSubject, PublishSubject, RequestSubject, Tokens } from './bus.ts';
 
 const request = <T extends Tokens, M, R>(
   template: string,
+  sender: keyof T & string,
   message: z.ZodType<M>,
   reply: z.ZodType<R>,
-): RequestSubject<T, M, R> => ({ kind: 'request', template, message, reply });
+): RequestSubject<T, M, R> => ({ kind: 'request', template, sender, message, reply });
 const publish = <T extends Tokens, M>(template: string, message: z.ZodType<M>): PublishSubject<T, M> => ({
   kind: 'publish',
   template,
@@ -39,22 +40,27 @@ const log = <T extends Tokens, M>(
 type OfTask = { partition: string; taskId: string };
 type OfTaskHost = OfTask & { hostId: string };
 type OfHost = { hostId: string };
+/** A host, or a command of an operator or a monitor. */
+type BySender = { sender: string };
 type OfResource = { partition: string; resourceId: string; hostId: string };
 
 /** Every subject of Shoal, below `<swarm>.v1.`; docs/SUBJECTS.md is checked against this table. */
 export const SUBJECTS = {
   sync: request<OfTaskHost, z.infer<typeof syncRequestSchema>, z.infer<typeof syncReplySchema>>(
     'task.{partition}.{taskId}.{hostId}.sync',
+    'hostId',
     syncRequestSchema,
     syncReplySchema,
   ),
   resolve: request<OfResource, z.infer<typeof resolveRequestSchema>, z.infer<typeof resolveReplySchema>>(
     'resource.{partition}.{resourceId}.{hostId}.resolve',
+    'hostId',
     resolveRequestSchema,
     resolveReplySchema,
   ),
   announce: request<OfHost, z.infer<typeof announceRequestSchema>, z.infer<typeof announceReplySchema>>(
     'host.{hostId}.announce',
+    'hostId',
     announceRequestSchema,
     announceReplySchema,
   ),
@@ -65,8 +71,9 @@ export const SUBJECTS = {
   ),
   leases: publish<OfHost, z.infer<typeof leasesPushSchema>>('host.{hostId}.leases', leasesPushSchema),
   evict: publish<OfHost, z.infer<typeof evictSchema>>('host.{hostId}.evict', evictSchema),
-  fetch: request<OfHost, z.infer<typeof fetchOrderSchema>, z.infer<typeof fetchReplySchema>>(
-    'host.{hostId}.fetch',
+  fetch: request<OfHost & BySender, z.infer<typeof fetchOrderSchema>, z.infer<typeof fetchReplySchema>>(
+    'host.{hostId}.fetch.{sender}',
+    'sender',
     fetchOrderSchema,
     fetchReplySchema,
   ),
@@ -76,11 +83,18 @@ export const SUBJECTS = {
     schedulerAliveSchema,
   ),
   /** `noun` is task or host; `responder` of the answer is in its body. */
-  query: request<{ noun: string }, z.infer<typeof querySchema>, unknown>(
-    'query.{noun}',
+  query: request<{ noun: string } & BySender, z.infer<typeof querySchema>, unknown>(
+    'query.{noun}.{sender}',
+    'sender',
     querySchema,
     z.unknown(),
   ),
+  /** Removes a task from every cache: an operator's verb, hence a subject of its own. */
+  remove: request<
+    { taskId: string } & BySender,
+    z.infer<typeof removeSchema>,
+    z.infer<typeof removeReplySchema>
+  >('remove.{taskId}.{sender}', 'sender', removeSchema, removeReplySchema),
   logCreated: log<OfTask, z.infer<typeof logCreatedSchema>>(
     'tasks',
     'log.{partition}.{taskId}.created',

@@ -18,10 +18,12 @@ import type {
 } from './bus.ts';
 import { checkSize, decode, decodeError, encode, encodeError, faultOf } from './codec.ts';
 import type { BusCounters } from './counters.ts';
+import { isInboxOf } from './inbox.ts';
 import type { Wire, WireMessage } from './wire.ts';
 
 /** What a bus is made of. */
 export interface TypedBusParts {
+  readonly name: string;
   readonly wire: Wire;
   readonly swarm: string;
   readonly counters: BusCounters;
@@ -31,6 +33,7 @@ export interface TypedBusParts {
 
 /** The typed half of every bus: addresses, messages, validation and errors over a wire that carries bytes. */
 export class TypedBus implements Bus {
+  readonly name: string;
   readonly #wire: Wire;
   readonly #swarm: string;
   readonly #prefix: string;
@@ -45,6 +48,7 @@ export class TypedBus implements Bus {
 
   /** @throws ERR_CONFIG_INVALID (the swarm's name) */
   constructor(parts: TypedBusParts) {
+    this.name = parts.name;
     this.#wire = parts.wire;
     this.#swarm = parts.swarm;
     this.#prefix = swarmPrefix(parts.swarm);
@@ -106,6 +110,11 @@ export class TypedBus implements Bus {
       const tokens = address.parse(arrived.subject);
       if (arrived.respond === undefined || tokens === undefined) {
         this.#refuse(subject.template, 'a request without a reply subject, or of another subject');
+        return;
+      }
+      if (!isInboxOf(tokens[subject.sender] ?? '', arrived.reply ?? '')) {
+        // An answer is published with the rights of whoever answers: it must not go where the sender may not write.
+        this.#refuse(subject.template, 'a request whose reply subject is not below the inbox of its sender');
         return;
       }
       if (this.#running >= LIMITS.busHandlers) {

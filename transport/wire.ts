@@ -4,6 +4,8 @@ import type { BusState, Directory, Subscription } from './bus.ts';
 export interface WireMessage {
   readonly subject: string;
   readonly bytes: Uint8Array;
+  /** Where an answer goes, as whoever asked says; there where `respond` is. */
+  readonly reply?: string;
   readonly respond?: (answer: WireAnswer) => void;
 }
 

@@ -1,6 +1,6 @@
 import { ShoalError } from '../../core/errors.ts';
 import type { HostId, TaskId } from '../../core/ids.ts';
-import type { Query } from '../../core/query-messages.ts';
+import type { Query, RemoveReply } from '../../core/query-messages.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import type { TaskRow } from './task/view.ts';
 
@@ -23,7 +23,7 @@ export class SchedulerQuery {
     if (noun !== 'task') throw new ShoalError('ERR_BUS_MESSAGE_INVALID', `no such noun: ${noun}`);
     if (query.op === 'list') return { tasks: this.#taskRows() };
     if (query.taskId === undefined) throw new ShoalError('ERR_BUS_MESSAGE_INVALID', 'no task named');
-    return query.op === 'show' ? this.#show(query.taskId) : this.#remove(query.taskId);
+    return this.#show(query.taskId);
   }
 
   #hostRows() {
@@ -95,15 +95,16 @@ export class SchedulerQuery {
     return { task: { ...this.#restingRow(taskId), peers } };
   }
 
-  /** Every holder is told to drop the task. */
-  #remove(taskId: TaskId): unknown {
+  /** Tells every holder to drop the task. */
+  remove(taskId: TaskId): RemoveReply {
     const hosts = new Set<HostId>([...this.#world.holdings.hosts(taskId)].map(([hostId]) => hostId));
     const task = this.#tasks.get(taskId);
+    const known = hosts.size > 0 || task !== undefined || this.#tasks.created(taskId) !== undefined;
     for (const { hostId } of task?.peers() ?? []) hosts.add(hostId);
     for (const hostId of hosts) {
       this.#world.bus.publish(SUBJECTS.evict, { hostId }, { taskId, reason: 'removed by request' });
     }
     this.#tasks.remove(taskId);
-    return { hosts: hosts.size };
+    return { hosts: hosts.size, known };
   }
 }

@@ -7,6 +7,7 @@ import {
   isResourceId,
   isTaskId,
   PARTITIONS,
+  parseTaskId,
   partitionOf,
   type ResourceId,
   type TaskId,
@@ -54,6 +55,7 @@ export class SchedulerActor {
       bus.serve(SUBJECTS.sync, {}, (request, tokens) => this.#sync(tokens, request)),
       bus.serve(SUBJECTS.resolve, {}, (request, tokens) => this.#resolve(tokens, request)),
       bus.serve(SUBJECTS.query, {}, (query, { noun }) => this.#query.answer(noun, query)),
+      bus.serve(SUBJECTS.remove, {}, (_, { taskId }) => this.#query.remove(parseTaskId(taskId))),
       bus.subscribe(SUBJECTS.alive, {}, (alive, { hostId }) => this.#alive(asHost(hostId), alive)),
       bus.subscribe(SUBJECTS.holds, {}, (holds, { hostId }) => this.#holds(asHost(hostId), holds)),
       bus.onState((state) => {

@@ -166,7 +166,7 @@ class Conversation {
       this.#signal.throwIfAborted();
       try {
         const within = { timeoutMs: ANSWER_MS, signal: this.#signal };
-        return await bus.request(SUBJECTS.fetch, { hostId }, question, within);
+        return await bus.request(SUBJECTS.fetch, { hostId, sender: bus.name }, question, within);
       } catch (thrown) {
         const error = toShoalError(thrown);
         if (!SILENCE.has(error.code)) throw error;

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { NATS_LOGIN_SETTINGS } from '../../app/settings.ts';
 import { example } from '../help.ts';
 import { addSettings } from '../settings-flags.ts';
 
@@ -20,5 +21,5 @@ export function addEvents(program: Command): void {
       const { runEvents } = await import('../events-command.ts');
       await runEvents(type ?? '', options);
     });
-  addSettings(events, ['nats', 'nats-creds', 'swarm']);
+  addSettings(events, ['nats', ...NATS_LOGIN_SETTINGS, 'swarm']);
 }

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { NATS_LOGIN_SETTINGS } from '../../app/settings.ts';
 import { example } from '../help.ts';
 import { addSettings } from '../settings-flags.ts';
 
@@ -43,7 +44,7 @@ export function addGet(program: Command): void {
   addSettings(get, [
     'dir',
     'nats',
-    'nats-creds',
+    ...NATS_LOGIN_SETTINGS,
     'swarm',
     'advertise',
     'zone',

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { NATS_LOGIN_SETTINGS } from '../../app/settings.ts';
 import { example } from '../help.ts';
 import type { PreheatFlags } from '../preheat-command.ts';
 import { addSettings } from '../settings-flags.ts';
@@ -40,5 +41,5 @@ export function addPreheat(program: Command): void {
       const { runPreheatCommand } = await import('../preheat-command.ts');
       await runPreheatCommand(what, flags);
     });
-  addSettings(preheat, ['nats', 'nats-creds', 'swarm', 'dir', 'registry', 'docker-config']);
+  addSettings(preheat, ['nats', ...NATS_LOGIN_SETTINGS, 'swarm', 'dir', 'registry', 'docker-config']);
 }

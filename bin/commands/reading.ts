@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { SettingName } from '../../app/settings.ts';
+import { NATS_LOGIN_SETTINGS, type SettingName } from '../../app/settings.ts';
 import { example } from '../help.ts';
 import { addSettings } from '../settings-flags.ts';
 
@@ -8,7 +8,7 @@ const commands = () => import('../reading-commands.ts');
 
 type Options = Readonly<Record<string, unknown>>;
 
-const WHERE: readonly SettingName[] = ['dir', 'nats', 'nats-creds', 'swarm'];
+const WHERE: readonly SettingName[] = ['dir', 'nats', ...NATS_LOGIN_SETTINGS, 'swarm'];
 
 /** Adds `status`, `image ls`, `task ls|show|rm` and `host ls`. */
 export function addReading(program: Command): void {

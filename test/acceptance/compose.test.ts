@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
@@ -12,6 +12,7 @@ import { lastJson } from '../support/swarm.ts';
 
 const PROJECT = 'shoal-acceptance';
 const SIZE = 64 * MIB;
+const NATS = 'nats://127.0.0.1:4222';
 
 const compose = (...args: string[]) => {
   const program = findCommand('docker-compose');
@@ -76,8 +77,22 @@ test('a swarm by compose scales its peers, shares a file inside, and takes in a 
   );
   expect(origin.bodyBytes('/file') / SIZE).toBeLessThanOrEqual(1.01);
 
+  // Nobody gets in without a login, and a host's does not remove content.
+  const open = await startCommand([...SHOAL, 'host', 'ls', '--nats', NATS], 30_000).done;
+  expect(open).toMatchObject({ code: 1, stderr: expect.stringContaining('NATS refuses this login') });
+  const login = join(dir, 'host.nk');
+  writeFileSync(
+    login,
+    await docker('exec', (await containers('seed'))[0] ?? '', 'cat', '/etc/shoal/login/host.nk'),
+    {
+      mode: 0o600,
+    },
+  );
+  const remove = await startCommand(['docker', 'exec', peers[0] ?? '', 'shoal', 'task', 'rm', digest]).done;
+  expect(remove).toMatchObject({ code: 1, stderr: expect.stringContaining("give an operator's") });
+
   const outside = join(dir, 'outside');
-  const joined = ['--nats', 'nats://127.0.0.1:4222', '--dir', outside];
+  const joined = ['--nats', NATS, '--nats-nkey', login, '--dir', outside];
   const ports = ['--data-port', '0', '--admin-port', '0', '--proxy-port', '0'];
   const daemon = startChild([...SHOAL, 'peer', ...joined, ...ports], join(dir, 'outside.log'));
   try {
@@ -93,6 +108,14 @@ test('a swarm by compose scales its peers, shares a file inside, and takes in a 
       await docker('exec', peers[0] ?? '', 'shoal', 'host', 'ls', '--json'),
     ) as unknown;
     expect(hosts).toHaveLength(5);
+    const removed = await run(compose('run', '--rm', 'operator', 'task', 'rm', digest, '--json'));
+    expect(lastJson(removed)).toMatchObject({ hosts: 5 });
+
+    // A second start keeps the accounts.
+    await run(compose('up', '-d', '--scale', 'peer=3'), 600_000);
+    expect(await docker('exec', (await containers('seed'))[0] ?? '', 'cat', '/etc/shoal/login/host.nk')).toBe(
+      readFileSync(login, 'utf8'),
+    );
   } finally {
     await daemon.stop();
   }

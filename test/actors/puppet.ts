@@ -86,7 +86,12 @@ export class Puppet {
   /** What the scheduler believes this host holds of a task, in pieces. */
   async held(taskId: TaskId): Promise<number | undefined> {
     const reply = await this.settle(
-      this.bus.request(SUBJECTS.query, { noun: 'task' }, { op: 'show', taskId }, { timeoutMs: 1_000 }),
+      this.bus.request(
+        SUBJECTS.query,
+        { noun: 'task', sender: this.hostId },
+        { op: 'show', taskId },
+        { timeoutMs: 1_000 },
+      ),
     );
     const { task } = reply as { task?: { peers: { hostId: string; have: number }[] } };
     return task?.peers.find(({ hostId }) => hostId === this.hostId)?.have;

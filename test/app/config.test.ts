@@ -64,7 +64,10 @@ test('several NATS servers are kept with their credentials', () => {
     flags: { nats: 'nats://u:p@a:4222,b:4222', 'nats-creds': '/x.creds' },
     env: {},
   });
-  expect(nats).toEqual({ servers: ['nats://u:p@a:4222', 'nats://b:4222'], credsFile: '/x.creds' });
+  expect(nats).toEqual({
+    servers: ['nats://u:p@a:4222', 'nats://b:4222'],
+    login: { credentials: { credsFile: '/x.creds' }, tls: undefined },
+  });
 });
 
 test('a configuration is frozen to its depth', () => {

@@ -63,6 +63,7 @@ test('help names every command, and each shows examples', async () => {
     'configure',
     'proxy',
     'image',
+    'auth',
   ]) {
     expect(stdout).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
   }
@@ -81,6 +82,9 @@ test('help names every command, and each shows examples', async () => {
     ['configure', 'containerd'],
     ['configure', 'docker'],
     ['proxy', 'ca'],
+    ['auth', 'init'],
+    ['auth', 'add'],
+    ['auth', 'rotate'],
     ['image', 'ls'],
     ['events'],
   ];

@@ -60,7 +60,7 @@ export async function startNats(options: TestNatsOptions = {}): Promise<TestNats
       if (started.exitCode !== null) throw new Error(`nats-server ended: ${output}`);
       const name = (await readdir(directory)).find((file) => file.endsWith(`_${started.pid}.ports`));
       const text = name === undefined ? '' : await readFile(join(directory, name), 'utf8');
-      const url = /"nats":\s*\[\s*"nats:\/\/[^"]*:(\d+)"/.exec(text)?.[1];
+      const url = /"nats":\s*\[\s*"(?:nats|tls):\/\/[^"]*:(\d+)"/.exec(text)?.[1];
       if (url !== undefined && output.includes('Server is ready')) {
         port = Number(url);
         return;

@@ -19,9 +19,10 @@ export interface BusWorld {
 const text = z.object({ text: z.string() });
 type Text = z.infer<typeof text>;
 
-export const ask: RequestSubject<{ hostId: string; taskId: string }, Text, Text> = {
+export const ask: RequestSubject<{ hostId: string; taskId: string; sender: string }, Text, Text> = {
   kind: 'request',
-  template: 'ask.{hostId}.{taskId}.now',
+  template: 'ask.{hostId}.{taskId}.{sender}.now',
+  sender: 'sender',
   message: text,
   reply: text,
 };
@@ -38,7 +39,7 @@ const record: LogSubject<{ partition: string; taskId: string }, Text> = {
 };
 /** The same subjects as somebody sees them who sends what he likes. */
 const anyAsk = { ...ask, message: z.unknown(), reply: z.unknown() } as RequestSubject<
-  { hostId: string; taskId: string },
+  { hostId: string; taskId: string; sender: string },
   unknown,
   unknown
 >;
@@ -63,7 +64,7 @@ export function busContract(name: string, makeWorld: () => Promise<BusWorld>): v
     let world: BusWorld;
     let server: Bus;
     let client: Bus;
-    const tokens = { hostId: 'h1', taskId: 't1' };
+    const tokens = { hostId: 'h1', taskId: 't1', sender: 'client' };
     const within = { timeoutMs: 3_000 };
 
     beforeAll(async () => {
@@ -90,7 +91,7 @@ export function busContract(name: string, makeWorld: () => Promise<BusWorld>): v
     test('carries bytes and undefined fields, and drops fields it does not know', async () => {
       const blob = z.object({ bytes: z.instanceof(Uint8Array), note: z.string().optional() });
       const subject = { ...ask, message: blob, reply: blob } as RequestSubject<
-        { hostId: string; taskId: string },
+        { hostId: string; taskId: string; sender: string },
         z.infer<typeof blob>,
         z.infer<typeof blob>
       >;
@@ -134,7 +135,7 @@ export function busContract(name: string, makeWorld: () => Promise<BusWorld>): v
       serving.close();
       await world.settle(own);
       await world.settle(server);
-      const silent = { hostId: 'silent', taskId: 't' };
+      const silent = { hostId: 'silent', taskId: 't', sender: 'client' };
       expect(await codeOf(client.request(ask, silent, { text: 'x' }, { timeoutMs: 50 }))).toBe(
         'ERR_BUS_TIMEOUT',
       );
@@ -149,6 +150,23 @@ export function busContract(name: string, makeWorld: () => Promise<BusWorld>): v
       ).toBe('ERR_CANCELLED');
       held.close();
       await own.close();
+    });
+
+    test('drops a request in the name of another, and answers neither of them', async () => {
+      const asked: string[] = [];
+      const serving = server.serve(ask, {}, (message) => {
+        asked.push(message.text);
+        return message;
+      });
+      await world.settle(server);
+      const before = server.counters.invalid;
+      const forged = { ...tokens, sender: 'another' };
+      expect(await codeOf(client.request(ask, forged, { text: 'x' }, { timeoutMs: 200 }))).toBe(
+        'ERR_BUS_TIMEOUT',
+      );
+      expect(asked).toEqual([]);
+      expect(server.counters.invalid).toBe(before + 1);
+      serving.close();
     });
 
     test('hands each request of a queue to one of its members', async () => {
@@ -215,7 +233,7 @@ export function busContract(name: string, makeWorld: () => Promise<BusWorld>): v
       client.publish(tell, { hostId: 'h' }, { text: 'good' });
       await vi.waitFor(() => expect(heard).toEqual(['good']));
       expect(server.counters.invalid).toBe(before + 6);
-      const strict = { hostId: 'strict', taskId: 't' };
+      const strict = { hostId: 'strict', taskId: 't', sender: 'client' };
       expect(await codeOf(client.request(anyAsk, strict, { text: 7 }, within))).toBe(
         'ERR_BUS_MESSAGE_INVALID',
       );
@@ -227,7 +245,7 @@ export function busContract(name: string, makeWorld: () => Promise<BusWorld>): v
     test('refuses an invalid reply', async () => {
       const serving = server.serve(anyAsk, { hostId: 'liar' }, () => ({ text: 7 }));
       await world.settle(server);
-      const liar = { hostId: 'liar', taskId: 't' };
+      const liar = { hostId: 'liar', taskId: 't', sender: 'client' };
       expect(await codeOf(client.request(ask, liar, { text: 'x' }, within))).toBe('ERR_BUS_MESSAGE_INVALID');
       serving.close();
     });
@@ -237,7 +255,7 @@ export function busContract(name: string, makeWorld: () => Promise<BusWorld>): v
       const fits = { text: 'x'.repeat(LIMITS.messageBytes - 32) };
       const serving = server.serve(ask, { hostId: 'big' }, ({ text: what }) => (what === 'big' ? big : fits));
       await world.settle(server);
-      const to = { hostId: 'big', taskId: 't' };
+      const to = { hostId: 'big', taskId: 't', sender: 'client' };
       expect(() => client.publish(tell, { hostId: 'h' }, big)).toThrow(/256|262144/);
       expect(await codeOf(client.request(ask, to, big, within))).toBe('ERR_BUS_MESSAGE_TOO_LARGE');
       expect(await codeOf(client.request(ask, to, { text: 'big' }, within))).toBe(
@@ -267,12 +285,17 @@ export function busContract(name: string, makeWorld: () => Promise<BusWorld>): v
       });
       await world.settle(server);
       await world.settle(other);
-      const all = { hostId: 'all', taskId: 't' };
+      const all = { hostId: 'all', taskId: 't', sender: 'client' };
       const answers = await client.gather(ask, all, { text: 'x' }, { waitMs: 100 });
       expect(answers.map((answer) => answer.text).sort()).toEqual(['a', 'b']);
       const started = performance.now();
       expect(
-        await client.gather(ask, { hostId: 'none', taskId: 't' }, { text: 'x' }, { waitMs: 5_000 }),
+        await client.gather(
+          ask,
+          { hostId: 'none', taskId: 't', sender: 'client' },
+          { text: 'x' },
+          { waitMs: 5_000 },
+        ),
       ).toEqual([]);
       expect(performance.now() - started).toBeLessThan(2_000);
       await other.close();
@@ -297,7 +320,7 @@ export function busContract(name: string, makeWorld: () => Promise<BusWorld>): v
         });
       });
       await world.settle(busy);
-      const to = { hostId: 'busy', taskId: 't' };
+      const to = { hostId: 'busy', taskId: 't', sender: 'client' };
       let shed = 0;
       const asked = Array.from({ length: LIMITS.busHandlers + 50 }, async () => {
         const code = await codeOf(client.request(ask, to, { text: 'x' }, { timeoutMs: 15_000 }));
@@ -417,7 +440,7 @@ export function busContract(name: string, makeWorld: () => Promise<BusWorld>): v
       });
       client.onState((state) => states.push(state));
       await world.settle(server);
-      const to = { hostId: 'held', taskId: 't' };
+      const to = { hostId: 'held', taskId: 't', sender: 'client' };
       const started = performance.now();
       const hanging = codeOf(client.request(ask, to, { text: 'x' }, { timeoutMs: 20_000 }));
       await world.settle(client);
@@ -447,7 +470,7 @@ export function busContract(name: string, makeWorld: () => Promise<BusWorld>): v
       await world.restore();
       expect(client.publish(tell, { hostId: 'h' }, { text: 'back' })).toBe(true);
       await vi.waitFor(() => expect(heard).toEqual(['back']));
-      const echo = { hostId: 'late', taskId: 't' };
+      const echo = { hostId: 'late', taskId: 't', sender: 'client' };
       expect(await client.request(ask, echo, { text: 'x' }, within)).toEqual({ text: 'x' });
       await directory.put('cut.1', new Uint8Array([1]), 0);
       await vi.waitFor(() => expect(seen).toEqual(['cut.1']), { timeout: 5_000 });
@@ -467,7 +490,12 @@ export function busContract(name: string, makeWorld: () => Promise<BusWorld>): v
         });
       });
       await world.settle(own);
-      const asked = client.request(ask, { hostId: 'closing', taskId: 't' }, { text: 'x' }, within);
+      const asked = client.request(
+        ask,
+        { hostId: 'closing', taskId: 't', sender: 'client' },
+        { text: 'x' },
+        within,
+      );
       await began;
       const closing = own.close();
       release();

@@ -51,7 +51,7 @@ function world(options: Partial<MemoryHubOptions> = {}) {
   return { clock, hub, a: hub.bus('a'), b: hub.bus('b') };
 }
 
-const to = { hostId: 'h', taskId: 't' };
+const to = { hostId: 'h', taskId: 't', sender: 'a' };
 const within = { timeoutMs: 1_000 };
 
 function hear(bus: Bus): string[] {
@@ -154,7 +154,7 @@ describe('a hub in memory', () => {
       for (let index = 0; index < 50; index += 1) {
         a.publish(tell, { hostId: 'h' }, { text: `${index}` });
         void b
-          .request(ask, to, { text: `${index}` }, { timeoutMs: 20 })
+          .request(ask, { ...to, sender: 'b' }, { text: `${index}` }, { timeoutMs: 20 })
           .then(({ text }) => history.push(text))
           .catch((error) => history.push(String(error)));
         await clock.advance(3);

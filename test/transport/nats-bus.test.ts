@@ -76,13 +76,20 @@ describe('a bus over NATS', () => {
     expect(early.state).toBe('disconnected');
     expect(early.publish(tell, { hostId: 'h' }, { text: 'lost' })).toBe(false);
     expect(
-      await codeOf(early.request(ask, { hostId: 'h', taskId: 't' }, { text: 'x' }, { timeoutMs: 1_000 })),
+      await codeOf(
+        early.request(
+          ask,
+          { hostId: 'h', taskId: 't', sender: 'early' },
+          { text: 'x' },
+          { timeoutMs: 1_000 },
+        ),
+      ),
     ).toBe('ERR_BUS_UNAVAILABLE');
     const nats = await server({ port });
     await reach(early, 'connected');
     const late = bus({ servers: nats.url, name: 'late' });
     await reach(late, 'connected');
-    const to = { hostId: 'h', taskId: 't' };
+    const to = { hostId: 'h', taskId: 't', sender: 'late' };
     expect(await late.request(ask, to, { text: 'x' }, { timeoutMs: 3_000 })).toEqual({ text: 'x' });
     late.publish(tell, { hostId: 'h' }, { text: 'found' });
     await vi.waitFor(() => expect(heard).toEqual(['found']));
@@ -129,7 +136,7 @@ describe('a bus over NATS', () => {
     const config = `authorization { users: [
       { user: "all", password: "x" }
       { user: "few", password: "x", permissions: {
-        publish: { allow: ["test.v1.tell.h1"] }, subscribe: { allow: ["test.v1.tell.h1", "_INBOX_SHOAL.few.>"] } } }
+        publish: { allow: ["test.v1.tell.h1"] }, subscribe: { allow: ["test.v1.tell.h1", "_INBOX_SHOAL.client.few.>"] } } }
     ] }`;
     const nats = await server({ config });
     const all = bus({ servers: nats.url, name: 'all', credentials: { user: 'all', pass: 'x' } });
@@ -143,7 +150,7 @@ describe('a bus over NATS', () => {
     few.subscribe(tell, { hostId: 'h1' }, ({ text }) => heardByFew.push(text));
     await settle(all);
     const started = performance.now();
-    const to = { hostId: 'h', taskId: 't' };
+    const to = { hostId: 'h', taskId: 't', sender: 'few' };
     expect(await codeOf(few.request(ask, to, { text: 'x' }, { timeoutMs: 20_000 }))).toBe('ERR_BUS_DENIED');
     expect(await codeOf(few.gather(ask, to, { text: 'x' }, { waitMs: 20_000 }))).toBe('ERR_BUS_DENIED');
     expect(await codeOf(few.append(SUBJECTS.logRetired, at('t'), ended(1)))).toBe('ERR_BUS_DENIED');
@@ -163,7 +170,7 @@ describe('a bus over NATS', () => {
     const plain = bus({ servers: nats.url });
     await reach(plain, 'connected');
     plain.serve(ask, {}, (message) => message);
-    const to = { hostId: 'h', taskId: 't' };
+    const to = { hostId: 'h', taskId: 't', sender: plain.name };
     expect(await plain.request(ask, to, { text: 'x' }, { timeoutMs: 3_000 })).toEqual({ text: 'x' });
     const refused = await plain.append(SUBJECTS.logRetired, at('t'), ended(1)).catch((error) => error);
     expect(refused).toMatchObject({ code: 'ERR_BUS_UNAVAILABLE', message: /JetStream is not enabled/ });

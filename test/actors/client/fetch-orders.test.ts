@@ -146,7 +146,9 @@ test('a hostile order is dropped and answered as invalid, whatever it is', async
   await fc.assert(
     fc.asyncProperty(fc.anything({ withTypedArray: true, withMap: true }), async (message) => {
       if (SUBJECTS.fetch.message.safeParse(message).success) return;
-      const asked = codeOf(asker.request(loose, { hostId: HOST }, message as never, { timeoutMs: 100 }));
+      const asked = codeOf(
+        asker.request(loose, { hostId: HOST, sender: asker.name }, message as never, { timeoutMs: 100 }),
+      );
       await clock.run(clock.now() + 200);
       expect(['ERR_BUS_MESSAGE_INVALID', 'ERR_BUS_MESSAGE_TOO_LARGE', 'ERR_INTERNAL']).toContain(await asked);
     }),
