@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
@@ -28,5 +28,7 @@ export function replaceFile(path: string, content: string | Uint8Array, mode: nu
   const temporary = `${path}.tmp`;
   rmSync(temporary, { force: true, recursive: true });
   writeFileSync(temporary, content, { mode, flag: 'wx' });
+  // The mode of a new file is less what the umask takes.
+  chmodSync(temporary, mode);
   renameSync(temporary, path);
 }

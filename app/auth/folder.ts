@@ -1,6 +1,7 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ShoalError } from '../../core/errors.ts';
+import { makeDir, replaceFile } from '../../storage/private-files.ts';
 import { senderLine } from '../../transport/nats-credentials.ts';
 import { type Accounts, accountsSchema, type Changed, idOf, type User } from './accounts.ts';
 import type { MadeSecret } from './secrets.ts';
@@ -72,10 +73,6 @@ function loginText({ swarm }: Accounts, user: User, { line }: MadeSecret): strin
 
 /** Whole or not at all. */
 function replace(path: string, text: string, mode: number): void {
-  mkdirSync(dirname(path), { recursive: true });
-  const fresh = `${path}.new`;
-  rmSync(fresh, { force: true });
-  writeFileSync(fresh, text, { mode, flag: 'wx' });
-  chmodSync(fresh, mode);
-  renameSync(fresh, path);
+  makeDir(dirname(path));
+  replaceFile(path, text, mode);
 }
