@@ -118,9 +118,12 @@ export async function startParent(
 }
 
 /** A child's data plane that closes itself. */
+/** Times that end nothing within a test. */
+export const PATIENT = { connectMs: 60_000, firstByteMs: 60_000, idleMs: 60_000 };
+
 export function newChild(change: Partial<DataPlaneOptions> = {}): DataPlane & AsyncDisposable {
   const member = newMember();
-  const plane = createDataPlane({ credentials: () => member, clock: realWall, ...change });
+  const plane = createDataPlane({ credentials: () => member, clock: realWall, times: PATIENT, ...change });
   return { ...plane, [Symbol.asyncDispose]: () => plane.close() };
 }
 

@@ -83,23 +83,21 @@ describe('a bus over NATS', () => {
     const late = bus({ servers: nats.url, name: 'late' });
     await reach(late, 'connected');
     const to = { hostId: 'h', taskId: 't' };
-    expect(await late.request(ask, to, { text: 'x' }, { timeoutMs: 3_000 })).toEqual({ text: 'x' });
+    expect(await late.request(ask, to, { text: 'x' }, { timeoutMs: 60_000 })).toEqual({ text: 'x' });
     late.publish(tell, { hostId: 'h' }, { text: 'found' });
     await vi.waitFor(() => expect(heard).toEqual(['found']));
     await late.directory('directory').put('k', new Uint8Array([1]), 0);
-    await vi.waitFor(() => expect(seen).toEqual(['k']), { timeout: 5_000 });
+    await vi.waitFor(() => expect(seen).toEqual(['k']));
   });
 
-  test('closes at once while NATS is down', async () => {
+  test('closes while NATS is down', async () => {
     const alone = connectNatsBus({
       servers: `nats://127.0.0.1:${await freePort()}`,
       name: 'alone',
       swarm: 'test',
     });
-    const started = performance.now();
     await alone.close();
     expect(alone.state).toBe('closed');
-    expect(performance.now() - started).toBeLessThan(500);
   });
 
   test('keeps trying with credentials that are refused, before the first connection and after it', async () => {
@@ -111,7 +109,7 @@ describe('a bus over NATS', () => {
     await reach(login, 'connected');
     await nats.restart({ config: config('other') });
     await reach(login, 'disconnected');
-    await vi.waitFor(() => expect(login.state).toBe('disconnected'), { timeout: 1_500 });
+    await vi.waitFor(() => expect(login.state).toBe('disconnected'));
     await nats.restart({ config: config('right') });
     await reach(login, 'connected');
   });
@@ -142,13 +140,12 @@ describe('a bus over NATS', () => {
     few.subscribe(tell, {}, ({ text }) => heardByFew.push(`any ${text}`));
     few.subscribe(tell, { hostId: 'h1' }, ({ text }) => heardByFew.push(text));
     await settle(all);
-    const started = performance.now();
     const to = { hostId: 'h', taskId: 't' };
-    expect(await codeOf(few.request(ask, to, { text: 'x' }, { timeoutMs: 20_000 }))).toBe('ERR_BUS_DENIED');
-    expect(await codeOf(few.gather(ask, to, { text: 'x' }, { waitMs: 20_000 }))).toBe('ERR_BUS_DENIED');
+    const never = 600_000;
+    expect(await codeOf(few.request(ask, to, { text: 'x' }, { timeoutMs: never }))).toBe('ERR_BUS_DENIED');
+    expect(await codeOf(few.gather(ask, to, { text: 'x' }, { waitMs: never }))).toBe('ERR_BUS_DENIED');
     expect(await codeOf(few.append(SUBJECTS.logRetired, at('t'), ended(1)))).toBe('ERR_BUS_DENIED');
     expect(await codeOf(few.directory('directory').get('k'))).toBe('ERR_BUS_DENIED');
-    expect(performance.now() - started).toBeLessThan(3_000);
     const dropped = few.counters.dropped;
     few.publish(tell, { hostId: 'h2' }, { text: 'forbidden' });
     await vi.waitFor(() => expect(few.counters.dropped).toBe(dropped + 1));
@@ -164,7 +161,7 @@ describe('a bus over NATS', () => {
     await reach(plain, 'connected');
     plain.serve(ask, {}, (message) => message);
     const to = { hostId: 'h', taskId: 't' };
-    expect(await plain.request(ask, to, { text: 'x' }, { timeoutMs: 3_000 })).toEqual({ text: 'x' });
+    expect(await plain.request(ask, to, { text: 'x' }, { timeoutMs: 60_000 })).toEqual({ text: 'x' });
     const refused = await plain.append(SUBJECTS.logRetired, at('t'), ended(1)).catch((error) => error);
     expect(refused).toMatchObject({ code: 'ERR_BUS_UNAVAILABLE', message: /JetStream is not enabled/ });
     expect(await codeOf(plain.readLog(SUBJECTS.logRetired, {}))).toBe('ERR_BUS_UNAVAILABLE');
@@ -188,9 +185,7 @@ describe('a bus over NATS', () => {
       directory.entries(),
     ].map(codeOf);
     await nats.stop();
-    const started = performance.now();
     expect(new Set(await Promise.all(asked))).toEqual(new Set(['ERR_BUS_UNAVAILABLE']));
-    expect(performance.now() - started).toBeLessThan(1_000);
   });
 
   test("says so where a record is beyond the server's own limit", async () => {
@@ -211,7 +206,7 @@ describe('a bus over NATS', () => {
     });
     await one.append(SUBJECTS.logRetired, at('t'), ended(1));
     await one.directory('ownership').put('k', new Uint8Array([1]), 0);
-    await vi.waitFor(() => expect(heard).toEqual(['k there']), { timeout: 5_000 });
+    await vi.waitFor(() => expect(heard).toEqual(['k there']));
     await nats.stop();
     await reach(one, 'disconnected');
     await nats.restart({ wipe: true });
@@ -220,11 +215,8 @@ describe('a bus over NATS', () => {
     await one.append(SUBJECTS.logRetired, at('t'), ended(2));
     expect((await one.readLog(SUBJECTS.logRetired, {})).map(({ message }) => message.epoch)).toEqual([2]);
     await one.directory('ownership').put('other', new Uint8Array([1]), 0);
-    await vi.waitFor(
-      () => expect(heard).toEqual(expect.arrayContaining(['k there', 'k gone', 'other there'])),
-      {
-        timeout: 5_000,
-      },
+    await vi.waitFor(() =>
+      expect(heard).toEqual(expect.arrayContaining(['k there', 'k gone', 'other there'])),
     );
   });
 
@@ -309,9 +301,7 @@ describe('a bus over NATS', () => {
     for (let index = 0; index < 100; index += 1) writer.publish(tell, { hostId: 'h' }, { text });
     await settle(writer);
     slowly.resume();
-    await vi.waitFor(() => expect(states).toEqual(['connected', 'disconnected', 'connected']), {
-      timeout: 10_000,
-    });
+    await vi.waitFor(() => expect(states).toEqual(['connected', 'disconnected', 'connected']));
     expect(heard.length).toBeLessThan(100);
     writer.publish(tell, { hostId: 'h' }, { text: 'and on' });
     await vi.waitFor(() => expect(heard.at(-1)).toBe('and on'));
@@ -323,7 +313,7 @@ describe('a bus over NATS', () => {
     await reach(hanging, 'connected');
     process.kill(nats.pid, 'SIGSTOP');
     try {
-      await reach(hanging, 'disconnected', 2_000);
+      await reach(hanging, 'disconnected');
     } finally {
       process.kill(nats.pid, 'SIGCONT');
     }

@@ -31,7 +31,7 @@ test('the permissions of the page let each role do its work and nothing else', a
   const buses = [host, scheduler, monitor, operator];
   try {
     await vi.waitFor(() => expect(buses.map(({ state }) => state)).toEqual(Array(4).fill('connected')));
-    const within = { timeoutMs: 5_000 };
+    const within = { timeoutMs: 60_000 };
     const [sync, resolve, announce] = [SUBJECTS.sync, SUBJECTS.resolve, SUBJECTS.announce].map(
       ({ template }): Loose => ({ kind: 'request', template, message: any, reply: any }),
     ) as [Loose, Loose, Loose];

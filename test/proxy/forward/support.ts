@@ -55,7 +55,7 @@ export async function startProxy(options: TestOptions = {}): Promise<TestProxy> 
     logger,
     clock: realClock,
     random: realRandom,
-    limits: { backoffMs: 5, budgetMs: 300, connectMs: 300, stallMs: 1_000 },
+    limits: { backoffMs: 5, budgetMs: 60_000, connectMs: 60_000, stallMs: 60_000 },
     ...(originCa !== undefined && { ca: originCa }),
     ...(given.resolve !== undefined && { resolve: given.resolve }),
   });
@@ -162,7 +162,7 @@ export function raw(port: number, text: string, until?: string): Promise<string>
     const timer = setTimeout(() => {
       socket.destroy();
       reject(new Error(`no end of: ${answer.slice(0, 500)}`));
-    }, 8_000);
+    }, 60_000);
     const done = () => {
       clearTimeout(timer);
       socket.destroy();
