@@ -27,8 +27,8 @@ function bus(options: Partial<NatsBusOptions> & { servers: string }): Bus {
   return made;
 }
 
-const reach = (which: Bus, state: string, timeout = 10_000) =>
-  vi.waitFor(() => expect(which.state).toBe(state), { timeout, interval: 5 });
+const reach = (which: Bus, state: string) =>
+  vi.waitFor(() => expect(which.state).toBe(state), { interval: 5 });
 
 const at = (taskId: string) => ({ partition: '1', taskId });
 const ended = (epoch: number) => ({ epoch, atMs: 0 });
