@@ -9,7 +9,7 @@ export default defineConfig({
     setupFiles: ['test/support/patience.ts'],
     // Generous: on a busy machine all takes its time, and a test that passes waits for events alone.
     testTimeout: 90_000,
-    hookTimeout: 90_000,
+    hookTimeout: 180_000,
     expect: { poll: { timeout: 20_000 } },
     pool: 'forks',
     execArgv: ['--conditions=development'],

@@ -268,8 +268,10 @@ export function busContract(name: string, makeWorld: () => Promise<BusWorld>): v
       await world.settle(server);
       await world.settle(other);
       const all = { hostId: 'all', taskId: 't' };
-      const answers = await client.gather(ask, all, { text: 'x' }, { waitMs: 100 });
-      expect(answers.map((answer) => answer.text).sort()).toEqual(['a', 'b']);
+      await vi.waitFor(async () => {
+        const answers = await client.gather(ask, all, { text: 'x' }, { waitMs: 100 });
+        expect(answers.map((answer) => answer.text).sort()).toEqual(['a', 'b']);
+      });
       const none = { hostId: 'none', taskId: 't' };
       expect(await client.gather(ask, none, { text: 'x' }, { waitMs: 600_000 })).toEqual([]);
       await other.close();

@@ -15,6 +15,8 @@ const PATIENT = { handshakeMs: NEVER_MS, headersMs: NEVER_MS, idleMs: NEVER_MS, 
 const LIMIT_MS = 600;
 /** Longer, since clients that are not idle pause too, where the machine is busy. */
 const IDLE_MS = 2_500;
+/** Longer still: the swarm reads and checks all of it in this time, though no byte moves on to the client. */
+const SWARM_IDLE_MS = 6_000;
 
 /** Bytes that origins could get rid of for `/flood`, and the answers that are not over. */
 let poured = 0;
@@ -216,9 +218,11 @@ describe('in an intercepted tunnel that may not idle for long', () => {
 
   test('and so is one that asks for content of the swarm', async () => {
     poured = FLOOD_BYTES - 64 * MIB;
-    const deaf = await scene.secure();
-    deaf.pause().write(`GET /flood.iso HTTP/1.1\r\nHost: ${scene.host}\r\n\r\n`);
-    await expectCutDeafToSwarm(deaf, scene.proxy.log, inTunnelOf(scene));
+    const limits = { ...PATIENT, idleMs: SWARM_IDLE_MS };
+    await using slower = await openTlsScene(answer, { limits });
+    const deaf = await slower.secure();
+    deaf.pause().write(`GET /flood.iso HTTP/1.1\r\nHost: ${slower.host}\r\n\r\n`);
+    await expectCutDeafToSwarm(deaf, slower.proxy.log, inTunnelOf(slower));
   });
 });
 
@@ -238,8 +242,10 @@ describe('on the port itself', () => {
     await server[Symbol.asyncDispose]();
   });
 
-  const askFor: AskFor = (path) =>
-    raw(proxy.port, `GET http://${server.host}${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+  const askOf =
+    (port: number): AskFor =>
+    (path) =>
+      raw(port, `GET http://${server.host}${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
 
   test.each([
     ['once', 1],
@@ -248,20 +254,25 @@ describe('on the port itself', () => {
     poured = 0;
     const deaf = connect(proxy.port, '127.0.0.1').on('error', () => {});
     deaf.write(`GET http://${server.host}/flood HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(count));
-    await expectCutDeaf(deaf, askFor, count);
+    await expectCutDeaf(deaf, askOf(proxy.port), count);
   });
 
   test('a client of a plain tunnel that asks and never reads costs little, and is cut', async () => {
     poured = 0;
     const deaf = await openTunnel(proxy.port, server.host);
     deaf.pause().write('GET /flood HTTP/1.1\r\nHost: a\r\n\r\n');
-    await expectCutDeaf(deaf, askFor);
+    await expectCutDeaf(deaf, askOf(proxy.port));
   });
 
   test('and so is one that asks for content of the swarm', async () => {
     poured = FLOOD_BYTES - 64 * MIB;
-    const deaf = connect(proxy.port, '127.0.0.1').on('error', () => {});
+    await using slower = await startProxy({
+      connectPorts: [server.port],
+      limits: { ...PATIENT, idleMs: SWARM_IDLE_MS },
+      portLimits: { stuckMs: SWARM_IDLE_MS },
+    });
+    const deaf = connect(slower.port, '127.0.0.1').on('error', () => {});
     deaf.write(`GET http://${server.host}/flood.iso HTTP/1.1\r\nHost: a\r\n\r\n`);
-    await expectCutDeafToSwarm(deaf, proxy.log, askFor);
+    await expectCutDeafToSwarm(deaf, slower.log, askOf(slower.port));
   });
 });
