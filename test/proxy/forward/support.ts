@@ -34,6 +34,9 @@ interface TestOptions extends Partial<Omit<ForwardOptions, 'originCa'>> {
   readonly originCa?: string;
 }
 
+/** Limits that end nothing within a test: on a busy machine good clients pause too. */
+const PATIENT = { connectMs: 60_000, silentClientMs: 60_000, handshakeMs: 60_000, stallMs: 60_000 };
+
 /** Starts a host of its own kind; it may read this machine unless `allow` says otherwise. */
 export async function startProxy(options: TestOptions = {}): Promise<TestProxy> {
   const { allow = ['127.0.0.1', 'localhost', '[::1]'], originCa, portLimits, ...given } = options;
@@ -95,6 +98,7 @@ export async function startProxy(options: TestOptions = {}): Promise<TestProxy> 
     connectPorts: [443],
     prefixOrigins: [],
     ...given,
+    limits: { ...PATIENT, ...given.limits },
     ...(originCa !== undefined && { originCa: [originCa] }),
   });
   const mirror = ({ response }: ProxyRequest) => void response.writeHead(404).end();
