@@ -16,6 +16,10 @@ export interface Verdict {
   readonly tookMs: number;
 }
 
+/** A test that takes this much longer than without a mutant waits for what does not come. */
+const PATIENCE = 4;
+const MIN_TEST_MS = 5_000;
+
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The test that failed, or the file that could not be loaded. */
@@ -39,7 +43,7 @@ async function run(tests: readonly string[]): Promise<void> {
     setupFiles: ['scripts/mutate/setup.ts'],
     execArgv: ['--conditions=development'],
     reporters: [{}],
-    testTimeout: 8_000,
+    testTimeout: 90_000,
     pool: 'forks',
     maxWorkers: 1,
     // One process for the files of a mutant, and a new one for the next.
@@ -56,7 +60,10 @@ async function run(tests: readonly string[]): Promise<void> {
     const failures = testModules.map(failureOf).filter((failure) => failure !== undefined);
     const [loose] = unhandledErrors;
     const uncaught = loose === undefined ? [] : [`an error that nobody caught: ${String(loose)}`];
-    if (order.edits.length === 0) specifications = quickFirst(testModules, specifications);
+    if (order.edits.length === 0) {
+      specifications = quickFirst(testModules, specifications);
+      vitest.getRootProject().config.testTimeout = Math.max(MIN_TEST_MS, PATIENCE * longestMs(testModules));
+    }
     return {
       failed: [...failures, ...uncaught][0],
       tests: testModules.flatMap(({ children }) => [...children.allTests()]).length,
@@ -75,6 +82,12 @@ async function run(tests: readonly string[]): Promise<void> {
   });
   process.on('disconnect', () => process.exit());
   process.send?.('ready');
+}
+
+/** How long the longest test took, ms. */
+function longestMs(modules: readonly TestModule[]): number {
+  const tests = modules.flatMap(({ children }) => [...children.allTests()]);
+  return Math.max(0, ...tests.map((test) => test.diagnostic()?.duration ?? 0));
 }
 
 /** Quick files first: most mutants fail in them. */
