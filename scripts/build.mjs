@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -9,7 +9,7 @@ import { build } from 'esbuild';
  */
 const root = fileURLToPath(new URL('..', import.meta.url));
 const TAKEN_IN = ['zod', 'commander'];
-const BUILT = ['shoal.cjs', 'shoal.cache', '.built'];
+const BUILT = ['shoal.cjs', '.built'];
 
 const { dependencies } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'));
 const external = Object.keys(dependencies).filter((name) => !TAKEN_IN.includes(name));
@@ -23,8 +23,11 @@ const noLocales = {
   },
 };
 
-// First: V8 tells a cache of another script by the script's length alone.
-rmSync(`${root}/dist/shoal.cache`, { force: true });
+const dist = `${root}/dist`;
+// First, caches above all: V8 tells a cache of another script by the script's length alone.
+for (const name of existsSync(dist) ? readdirSync(dist) : []) {
+  if (!BUILT.includes(name)) rmSync(`${dist}/${name}`, { recursive: true });
+}
 
 await build({
   absWorkingDir: root,
@@ -50,12 +53,8 @@ await build({
   logLevel: 'warning',
 });
 
-for (const name of readdirSync(`${root}/dist`)) {
-  if (!BUILT.includes(name)) rmSync(`${root}/dist/${name}`, { recursive: true });
-}
-
 // Runs a command that fails early, so that what every command needs is compiled.
-const warm = ['status', '--dir', `${root}/dist/nowhere`];
+const warm = ['status', '--dir', `${dist}/nowhere`];
 spawnSync(process.execPath, [`${root}/bin/shoal`, ...warm], {
   env: { ...process.env, SHOAL_WRITE_CACHE: '1' },
 });

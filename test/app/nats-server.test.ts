@@ -34,7 +34,7 @@ test('a nats-server of our own has JetStream, comes back when it is killed, and 
   expect(await greeting(server.url)).toContain('"jetstream":true');
   const { pid } = server;
   process.kill(pid, 'SIGKILL');
-  await vi.waitFor(() => expect(server.pid).not.toBe(pid), { timeout: 10_000, interval: 50 });
+  await vi.waitFor(() => expect(server.pid).not.toBe(pid), { interval: 50 });
   expect(await greeting(server.url)).toContain('INFO');
   const last = server.pid;
   await server[Symbol.asyncDispose]();

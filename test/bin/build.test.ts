@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 import { ROOT } from '../support/child.ts';
 import { tempDir } from '../support/temp-dir.ts';
 
+const CACHE = `dist/shoal-${process.version}-${process.arch}.cache`;
 const version = (root: string) => spawnSync(process.execPath, [join(root, 'bin/shoal'), '--version']);
 
 test('what V8 compiled at the build is taken by the Node that built it', () => {
@@ -12,7 +13,7 @@ test('what V8 compiled at the build is taken by the Node that built it', () => {
     const { Script } = require('node:vm');
     const { readFileSync } = require('node:fs');
     const source = readFileSync('dist/shoal.cjs', 'latin1');
-    const script = new Script(source, { filename: 'x', cachedData: readFileSync('dist/shoal.cache') });
+    const script = new Script(source, { filename: 'x', cachedData: readFileSync('${CACHE}') });
     process.exitCode = script.cachedDataRejected ? 1 : 0;`;
   expect(spawnSync(process.execPath, ['-e', probe], { cwd: ROOT }).status).toBe(0);
 });
@@ -28,7 +29,7 @@ test('the command runs the same where that is missing, cut short or of another N
   const expected = version(ROOT).stdout.toString();
   expect(expected).toMatch(/^\d+\.\d+\.\d+\n$/);
   for (const cache of [undefined, Buffer.alloc(0), Buffer.alloc(100), Buffer.alloc(700_000, 0x5a)]) {
-    if (cache !== undefined) writeFileSync(join(copy, 'dist/shoal.cache'), cache);
+    if (cache !== undefined) writeFileSync(join(copy, CACHE), cache);
     const ran = version(copy);
     expect({ out: ran.stdout.toString(), err: ran.stderr.toString() }).toEqual({ out: expected, err: '' });
   }

@@ -22,6 +22,7 @@ beforeAll(async () => {
   writeRandomFile(file, 5 * MIB);
   origin = await startOriginServer({ '/big': file, '/small': file, '/secret': file });
   origin.refusals.set('/secret', 403);
+  origin.silent.add('/silent');
   registry = await startTinyRegistry();
   registry.images.set('team/app:v1', image);
   registry.images.set('secret/app:v1', tinyImage([1_000, 2_000]));
@@ -29,7 +30,7 @@ beforeAll(async () => {
   const allowed = [`127.0.0.1:${origin.port}`, registry.name].flatMap((name) => ['--allow-origin', name]);
   const docker = ['--docker-config', join(temp.path, 'hosts.json')];
   swarm = await startSwarm({ peers: 2, hostFlags: [...allowed, ...docker, '--label', 'disk=ssd'] });
-}, 60_000);
+});
 
 afterAll(async () => {
   await swarm?.[Symbol.asyncDispose]();
@@ -76,7 +77,7 @@ test('a URL is preheated on two hosts, whose clients then have it without the or
   const got = await swarm.get('peer2', origin.url('/big')).done;
   expect(got.result).toMatchObject({ bytes: { origin: 0, local: 5 * MIB } });
   expect(origin.bodyBytes('/big') - before).toBeLessThanOrEqual(1.1 * MIB);
-}, 60_000);
+});
 
 test('what a host may not read is its failure, with the reason, and the exit code says so', async () => {
   const ran = await preheat(origin.url('/secret'), origin.url('/small'), '--on', 'all', '--wait');
@@ -85,7 +86,7 @@ test('what a host may not read is its failure, with the reason, and the exit cod
   expect(ran.stdout.match(/failed +1\/2 .*1 of 2: .*\(ERR_SOURCE_REFUSED\)/g)).toHaveLength(3);
   expect(ran.stderr).toMatch(/^[0-9a-f]{32}: 1\/2 5 MiB of 5 MiB, .*, 1 failed$/m);
   expect(ran.stderr).toContain('error: 3 of 3 hosts failed (ERR_PREHEAT_FAILED)');
-}, 60_000);
+});
 
 test('without --wait it ends once the seeds took it; hosts are chosen by label', async () => {
   const { hostId } = await swarm.status('seed');
@@ -105,20 +106,13 @@ test('without --wait it ends once the seeds took it; hosts are chosen by label',
   expect(JSON.parse(labelled.stdout).hosts).toMatchObject([{ state: 'done' }, { state: 'done' }]);
   const none = await preheat(origin.url('/big'), '--label', 'disk=hdd');
   expect(none).toMatchObject({ code: 3, stdout: '', stderr: expect.stringContaining('ERR_HOST_NOT_FOUND') });
-}, 60_000);
+});
 
 test('what takes longer than its --timeout is told as far as it came', async () => {
-  const ran = await preheat(
-    `sha256:${'0'.repeat(64)}`,
-    origin.url('/big'),
-    '--wait',
-    '--timeout',
-    '1500ms',
-    '--json',
-  );
+  const ran = await preheat(origin.url('/silent'), origin.url('/big'), '--wait', '--timeout', '6s', '--json');
   expect(ran).toMatchObject({ code: 124, stderr: expect.stringContaining('ERR_TIMEOUT') });
   expect(JSON.parse(ran.stdout).hosts).toMatchObject([{ state: 'unfinished', done: 1 }]);
-}, 60_000);
+});
 
 test('an image is preheated on every host, and listed there', async () => {
   const name = `${registry.name}/team/app:v1`;
@@ -142,7 +136,7 @@ test('an image is preheated on every host, and listed there', async () => {
   ]);
   const table = await startCommand([...SHOAL, 'image', 'ls', '--dir', swarm.dirOf('peer1')]).done;
   expect(table.stdout).toMatch(/team\/app .* linux\/amd64 +4(\.\d+)? MiB +4(\.\d+)? MiB +4\/4 /);
-}, 60_000);
+});
 
 test('a private image is preheated by hosts with credentials of their own; those of the asker do not travel', async () => {
   const credentials = { auths: { [registry.name]: { auth: Buffer.from('me:secret').toString('base64') } } };
@@ -173,4 +167,4 @@ test('a private image is preheated by hosts with credentials of their own; those
     return ran.code === 0 || undefined;
   });
   expect(swarm.logs(1_000)).not.toContain(credentials.auths[registry.name]?.auth);
-}, 60_000);
+});

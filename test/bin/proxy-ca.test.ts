@@ -25,7 +25,7 @@ beforeEach(async () => {
 });
 afterEach(() => temp[Symbol.asyncDispose]());
 
-const ca = (...args: string[]) => startCommand([...SHOAL, 'proxy', 'ca', ...args], 20_000).done;
+const ca = (...args: string[]) => startCommand([...SHOAL, 'proxy', 'ca', ...args]).done;
 
 test('a CA is made whose key its owner alone reads, and whoever made it is told what to do next', async () => {
   const { code, stdout, stderr } = await ca('--out', out);

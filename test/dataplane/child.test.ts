@@ -4,12 +4,13 @@ import { describe, expect, test, vi } from 'vitest';
 import type { HostAddress } from '../../core/host.ts';
 import type { TaskId } from '../../core/ids.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
-import { fakeTask, fetchBytes, KIB, newChild, randomHostId, startParent } from './fixture.ts';
+import { fakeTask, fetchBytes, KIB, newChild, PATIENT, randomHostId, startParent } from './fixture.ts';
 
 const signal = new AbortController().signal;
 const taskId = `url-${'0'.repeat(64)}` as TaskId;
 const range = { start: 5, end: 15 };
-const times = { connectMs: 500, firstByteMs: 250, idleMs: 250 };
+/** For a parent that must be seen to stall, and for nothing that must come: a busy machine stalls too. */
+const IMPATIENT = { firstByteMs: 250, idleMs: 250 };
 const HEAD = 'HTTP/1.1 206 Partial Content\r\nContent-Length: 10\r\nContent-Range: bytes 5-14/100\r\n\r\n';
 
 /** A parent that answers each request, the n-th of all, as the script says. */
@@ -49,7 +50,7 @@ async function scripted(answer: (socket: Socket, request: number) => void) {
 }
 
 /** What a child makes of one answer: the bytes, or a code. */
-async function outcomeOf(answer: string | Uint8Array, end = true): Promise<string> {
+async function outcomeOf(answer: string | Uint8Array, end = true, times = PATIENT): Promise<string> {
   await using parent = await scripted((socket) => {
     socket.write(answer);
     if (end) socket.end();
@@ -100,9 +101,10 @@ describe('a parent that answers', () => {
   });
 
   test('nothing, or falls silent, has stalled', async () => {
-    expect(await outcomeOf('', false)).toBe('ERR_PEER_STALLED');
-    expect(await outcomeOf(HEAD.slice(0, -1), false)).toBe('ERR_PEER_STALLED');
-    expect(await outcomeOf(`${HEAD}012345678`, false)).toBe('ERR_PEER_STALLED');
+    const outcome = (answer: string) => outcomeOf(answer, false, { ...PATIENT, ...IMPATIENT });
+    expect(await outcome('')).toBe('ERR_PEER_STALLED');
+    expect(await outcome(HEAD.slice(0, -1))).toBe('ERR_PEER_STALLED');
+    expect(await outcome(`${HEAD}012345678`)).toBe('ERR_PEER_STALLED');
   });
 
   test('an endless head is refused at its bound', async () => {
@@ -155,7 +157,7 @@ describe('a parent that answers', () => {
       };
       next();
     });
-    await using child = newChild({ times: { ...times, firstByteMs: 5_000 } });
+    await using child = newChild();
     const bytes = await fetchBytes(child, parent.address, taskId, range);
     expect(bytes.toString()).toBe('0123456789');
   });
@@ -167,7 +169,7 @@ describe('a parent that answers', () => {
           socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n`);
           socket.write(body);
         });
-        await using child = newChild({ times });
+        await using child = newChild();
         await expect(
           child.have({ parent: parent.address, taskId: taskId, isPublic: true }, signal),
         ).rejects.toMatchObject({
@@ -179,7 +181,7 @@ describe('a parent that answers', () => {
     await using parent = await scripted((socket) => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n');
     });
-    await using child = newChild({ times });
+    await using child = newChild();
     await expect(
       child.have({ parent: parent.address, taskId: taskId, isPublic: true }, signal),
     ).rejects.toMatchObject({
@@ -209,7 +211,7 @@ describe('a kept connection', () => {
       if (request === 1) socket.write(`${HEAD}0123456789`);
       else socket.destroy();
     });
-    await using child = newChild({ times });
+    await using child = newChild();
     await fetchBytes(child, parent.address, taskId, range);
     await expect(fetchBytes(child, parent.address, taskId, range)).rejects.toMatchObject({
       code: 'ERR_PEER_UNAVAILABLE',
@@ -224,7 +226,7 @@ describe('a kept connection', () => {
       sockets.push(socket);
       socket.write(`${HEAD}0123456789`);
     });
-    await using child = newChild({ times });
+    await using child = newChild();
     await fetchBytes(child, parent.address, taskId, range);
     sockets[0]?.write(HEAD);
     await expect.poll(() => sockets[0]?.destroyed).toBe(true);
@@ -236,7 +238,7 @@ describe('a kept connection', () => {
     await using parent = await scripted((socket) => {
       socket.write(`${HEAD.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n')}0123456789`);
     });
-    await using child = newChild({ times });
+    await using child = newChild();
     for (let index = 0; index < 3; index += 1) await fetchBytes(child, parent.address, taskId, range);
     expect(parent.connections).toBe(3);
   });
@@ -257,9 +259,10 @@ describe('a kept connection', () => {
 
 describe('a sink', () => {
   test('that takes its time holds the parent back, and its chunk is not overwritten', async () => {
+    const idleMs = 1_000;
     const task = fakeTask(16 * 1024 * KIB, 1024 * KIB);
     await using parent = await startParent([task]);
-    await using child = newChild({ times });
+    await using child = newChild({ times: { ...PATIENT, idleMs } });
     const got: Buffer[] = [];
     let running = 0;
     await child.fetch(
@@ -274,7 +277,7 @@ describe('a sink', () => {
         expect(running).toBe(1);
         const before = Buffer.from(chunk);
         // Longer than the time without a byte: the parent is not to blame for it.
-        await new Promise((resolve) => setTimeout(resolve, got.length === 0 ? 2 * times.idleMs : 0));
+        await new Promise((resolve) => setTimeout(resolve, got.length === 0 ? 2 * idleMs : 0));
         expect(before.equals(chunk)).toBe(true);
         got.push(before);
         running -= 1;
@@ -336,14 +339,14 @@ describe('a child', () => {
   test('finds a parent that does not listen unavailable', async () => {
     const parent = await scripted(() => {});
     await parent[Symbol.asyncDispose]();
-    await using child = newChild({ times });
+    await using child = newChild();
     await expect(fetchBytes(child, parent.address, taskId, range)).rejects.toMatchObject({
       code: 'ERR_PEER_UNAVAILABLE',
     });
   });
 
   test('gives up a parent that does not accept in time', async () => {
-    await using child = newChild({ times: { ...times, connectMs: 100 } });
+    await using child = newChild({ times: { ...PATIENT, connectMs: 100 } });
     const nowhere = { hostId: randomHostId(), ip: '192.0.2.1', port: 9 };
     await expect(fetchBytes(child, nowhere, taskId, range)).rejects.toMatchObject({
       code: 'ERR_PEER_UNAVAILABLE',
@@ -396,7 +399,7 @@ describe('a child', () => {
 
   test('is told that it is too busy where no connection comes free', async () => {
     await using parent = await scripted(() => {});
-    await using child = newChild({ maxConnections: 1, times: { ...times, idleMs: 5_000, firstByteMs: 200 } });
+    await using child = newChild({ maxConnections: 1, times: { ...PATIENT, firstByteMs: 200 } });
     const stuck = fetchBytes(child, parent.address, taskId, range).catch(
       (error: { code: string }) => error.code,
     );
@@ -442,7 +445,7 @@ describe('on a bad network', () => {
       [{ delayMs: 1_000 }, 'ERR_PEER_STALLED'],
     ] as const) {
       await using proxy = await startFaultProxy({ ip: '127.0.0.1', port: parent.server.port }, faults);
-      await using child = newChild({ times });
+      await using child = newChild({ times: code === 'ERR_PEER_STALLED' ? IMPATIENT : PATIENT });
       const address = { ...parent.address, port: proxy.port };
       const outcome = await fetchBytes(child, address, task.taskId, whole).then(
         () => undefined,
@@ -457,7 +460,7 @@ describe('on a bad network', () => {
     await using parent = await startParent([task]);
     const faults = { corruptAtByte: 400_000 };
     await using proxy = await startFaultProxy({ ip: '127.0.0.1', port: parent.server.port }, faults);
-    await using child = newChild({ times });
+    await using child = newChild();
     const bytes = await fetchBytes(child, { ...parent.address, port: proxy.port }, task.taskId, whole);
     const differing = bytes.reduce((count, byte, at) => count + (byte === task.content[at] ? 0 : 1), 0);
     expect(differing).toBe(1);

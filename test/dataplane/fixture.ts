@@ -124,6 +124,9 @@ export async function startParent(
   };
 }
 
+/** Times that end nothing within a test. */
+export const PATIENT = { connectMs: 60_000, firstByteMs: 60_000, idleMs: 60_000 };
+
 /** A child's data plane that closes itself. */
 export function newChild(change: Partial<DataPlaneOptions> = {}): DataPlane & AsyncDisposable {
   const member = newMember();
@@ -131,6 +134,7 @@ export function newChild(change: Partial<DataPlaneOptions> = {}): DataPlane & As
     credentials: () => member,
     members: membersOf(),
     tls: 'private',
+    times: PATIENT,
     ...change,
   });
   return { ...plane, [Symbol.asyncDispose]: () => plane.close() };

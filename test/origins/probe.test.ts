@@ -5,6 +5,8 @@ import { ask, failure, file, gather, never, serve, type TestServer, testOrigin }
 const content = randomBytes(300_000);
 const PREFIX = 128 * 1024;
 const origin = testOrigin();
+/** Takes an origin that pauses for stalled. */
+const impatient = testOrigin({ limits: { stallMs: 1_000 } });
 const servers: TestServer[] = [];
 
 async function started(...args: Parameters<typeof serve>): Promise<TestServer> {
@@ -17,8 +19,9 @@ async function probed(
   url: string,
   headers: Record<string, string> = {},
   known?: { etag?: string; lastModified?: string },
+  reader = origin,
 ) {
-  const answer = await origin.probe({ ...ask(url, headers), prefixBytes: PREFIX, known }, never);
+  const answer = await reader.probe({ ...ask(url, headers), prefixBytes: PREFIX, known }, never);
   if (answer.kind !== 'content') return { kind: answer.kind, bytes: Buffer.alloc(0) } as const;
   const { sink, ...gathered } = gather();
   const body = gather();
@@ -237,7 +240,9 @@ describe('a probe', () => {
     const server = await started((_request, response, seen) => {
       if (seen > 1) response.writeHead(404).end();
     });
-    expect(await failure(probed(server.url))).toMatchObject({ code: 'ERR_SOURCE_NOT_FOUND' });
+    expect(await failure(probed(server.url, {}, undefined, impatient))).toMatchObject({
+      code: 'ERR_SOURCE_NOT_FOUND',
+    });
     expect(server.requests).toHaveLength(2);
   });
 

@@ -27,7 +27,7 @@ export function testOrigin(options: Partial<HttpOriginOptions> = {}) {
     clock: realClock,
     random: { next: () => 0, bytes: (count) => new Uint8Array(count) },
     ...options,
-    limits: { backoffMs: 5, budgetMs: 5_000, connectMs: 1_000, stallMs: 300, ...options.limits },
+    limits: { backoffMs: 5, budgetMs: 60_000, connectMs: 60_000, stallMs: 60_000, ...options.limits },
   });
 }
 

@@ -20,7 +20,8 @@ export function steppingClock() {
 
 export function temporaryDir(parent = tmpdir()): string {
   const dir = mkdtempSync(join(parent, 'shoal-store-'));
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  // Ten thousand files take their time on a busy disk.
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }), 600_000);
   return dir;
 }
 

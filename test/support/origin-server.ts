@@ -11,6 +11,8 @@ export interface OriginServer extends AsyncDisposable {
   readonly files: Map<string, string>;
   /** A status to answer with instead of content, by URL path. */
   readonly refusals: Map<string, number>;
+  /** URL paths that are never answered. */
+  readonly silent: Set<string>;
   url(path: string): string;
   /** Body bytes handed to sockets so far, of one path. */
   bodyBytes(path: string): number;
@@ -46,12 +48,14 @@ export async function startOriginServer(
 ): Promise<OriginServer> {
   const served = new Map(Object.entries(files));
   const refusals = new Map<string, number>();
+  const silent = new Set<string>();
   const sent = new Map<string, number>();
   const asked = new Map<string, number>();
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = (request.url ?? '/').split('?')[0] ?? '/';
     asked.set(path, (asked.get(path) ?? 0) + 1);
+    if (silent.has(path)) return;
     const file = served.get(path);
     const status = refusals.get(path) ?? (file === undefined ? 404 : undefined);
     if (status !== undefined || file === undefined) {
@@ -101,6 +105,7 @@ export async function startOriginServer(
     port,
     files: served,
     refusals,
+    silent,
     url: (path) => `http://${listen === '0.0.0.0' ? '127.0.0.1' : listen}:${port}${path}`,
     bodyBytes: (path) => sent.get(path) ?? 0,
     requests: (path) => asked.get(path) ?? 0,

@@ -120,7 +120,7 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
   }
 
   async function status(host: string): Promise<HostStatus> {
-    const ran = await startCommand([...SHOAL, 'status', '--dir', dirOf(host), '--json'], 10_000).done;
+    const ran = await startCommand([...SHOAL, 'status', '--dir', dirOf(host), '--json']).done;
     if (ran.code !== 0) throw new Error(`no status of ${host}: ${ran.stderr}`);
     return hostStatusSchema.parse(lastJson(ran.stdout));
   }

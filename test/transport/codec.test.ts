@@ -77,7 +77,7 @@ describe('the codec', () => {
   });
 
   test('survives lengths that promise more than there is, and deep nesting', () => {
-    const started = performance.now();
+    const started = process.cpuUsage();
     const arrays = new Uint8Array(LIMITS.messageBytes);
     for (let at = 0; at + 5 <= arrays.length; at += 5) arrays.set([0xdd, 0x00, 0xff, 0xff, 0xff], at);
     const maps = new Uint8Array(LIMITS.messageBytes).fill(0x81);
@@ -87,7 +87,8 @@ describe('the codec', () => {
     for (const bytes of [arrays, maps, nested, binary, strings]) {
       expect(decode(anything, bytes).ok).toBe(false);
     }
-    expect(performance.now() - started).toBeLessThan(2_000);
+    // Of the processor, not of the clock: others may hold it meanwhile.
+    expect(process.cpuUsage(started).user / 1_000).toBeLessThan(2_000);
     expect(ok(encode({ still: 'alive' }))).toEqual({ still: 'alive' });
   });
 

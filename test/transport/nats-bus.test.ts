@@ -27,8 +27,8 @@ function bus(options: Partial<NatsBusOptions> & { servers: string }): Bus {
   return made;
 }
 
-const reach = (which: Bus, state: string, timeout = 10_000) =>
-  vi.waitFor(() => expect(which.state).toBe(state), { timeout, interval: 5 });
+const reach = (which: Bus, state: string) =>
+  vi.waitFor(() => expect(which.state).toBe(state), { interval: 5 });
 
 const at = (taskId: string) => ({ partition: '1', taskId });
 const ended = (epoch: number) => ({ epoch, atMs: 0 });
@@ -90,23 +90,21 @@ describe('a bus over NATS', () => {
     const late = bus({ servers: nats.url, name: 'late' });
     await reach(late, 'connected');
     const to = { hostId: 'h', taskId: 't', sender: 'late' };
-    expect(await late.request(ask, to, { text: 'x' }, { timeoutMs: 3_000 })).toEqual({ text: 'x' });
+    expect(await late.request(ask, to, { text: 'x' }, { timeoutMs: 60_000 })).toEqual({ text: 'x' });
     late.publish(tell, { hostId: 'h' }, { text: 'found' });
     await vi.waitFor(() => expect(heard).toEqual(['found']));
     await late.directory('directory').put('k', new Uint8Array([1]), 0);
-    await vi.waitFor(() => expect(seen).toEqual(['k']), { timeout: 5_000 });
+    await vi.waitFor(() => expect(seen).toEqual(['k']));
   });
 
-  test('closes at once while NATS is down', async () => {
+  test('closes while NATS is down', async () => {
     const alone = connectNatsBus({
       servers: `nats://127.0.0.1:${await freePort()}`,
       name: 'alone',
       swarm: 'test',
     });
-    const started = performance.now();
     await alone.close();
     expect(alone.state).toBe('closed');
-    expect(performance.now() - started).toBeLessThan(500);
   });
 
   test('keeps trying with credentials that are refused, before the first connection and after it', async () => {
@@ -118,7 +116,7 @@ describe('a bus over NATS', () => {
     await reach(login, 'connected');
     await nats.restart({ config: config('other') });
     await reach(login, 'disconnected');
-    await vi.waitFor(() => expect(login.state).toBe('disconnected'), { timeout: 1_500 });
+    await vi.waitFor(() => expect(login.state).toBe('disconnected'));
     await nats.restart({ config: config('right') });
     await reach(login, 'connected');
   });
@@ -149,13 +147,12 @@ describe('a bus over NATS', () => {
     few.subscribe(tell, {}, ({ text }) => heardByFew.push(`any ${text}`));
     few.subscribe(tell, { hostId: 'h1' }, ({ text }) => heardByFew.push(text));
     await settle(all);
-    const started = performance.now();
     const to = { hostId: 'h', taskId: 't', sender: 'few' };
-    expect(await codeOf(few.request(ask, to, { text: 'x' }, { timeoutMs: 20_000 }))).toBe('ERR_BUS_DENIED');
-    expect(await codeOf(few.gather(ask, to, { text: 'x' }, { waitMs: 20_000 }))).toBe('ERR_BUS_DENIED');
+    const never = 600_000;
+    expect(await codeOf(few.request(ask, to, { text: 'x' }, { timeoutMs: never }))).toBe('ERR_BUS_DENIED');
+    expect(await codeOf(few.gather(ask, to, { text: 'x' }, { waitMs: never }))).toBe('ERR_BUS_DENIED');
     expect(await codeOf(few.append(SUBJECTS.logRetired, at('t'), ended(1)))).toBe('ERR_BUS_DENIED');
     expect(await codeOf(few.directory('directory').get('k'))).toBe('ERR_BUS_DENIED');
-    expect(performance.now() - started).toBeLessThan(3_000);
     const dropped = few.counters.dropped;
     few.publish(tell, { hostId: 'h2' }, { text: 'forbidden' });
     await vi.waitFor(() => expect(few.counters.dropped).toBe(dropped + 1));
@@ -171,7 +168,7 @@ describe('a bus over NATS', () => {
     await reach(plain, 'connected');
     plain.serve(ask, {}, (message) => message);
     const to = { hostId: 'h', taskId: 't', sender: plain.name };
-    expect(await plain.request(ask, to, { text: 'x' }, { timeoutMs: 3_000 })).toEqual({ text: 'x' });
+    expect(await plain.request(ask, to, { text: 'x' }, { timeoutMs: 60_000 })).toEqual({ text: 'x' });
     const refused = await plain.append(SUBJECTS.logRetired, at('t'), ended(1)).catch((error) => error);
     expect(refused).toMatchObject({ code: 'ERR_BUS_UNAVAILABLE', message: /JetStream is not enabled/ });
     expect(await codeOf(plain.readLog(SUBJECTS.logRetired, {}))).toBe('ERR_BUS_UNAVAILABLE');
@@ -195,9 +192,7 @@ describe('a bus over NATS', () => {
       directory.entries(),
     ].map(codeOf);
     await nats.stop();
-    const started = performance.now();
     expect(new Set(await Promise.all(asked))).toEqual(new Set(['ERR_BUS_UNAVAILABLE']));
-    expect(performance.now() - started).toBeLessThan(1_000);
   });
 
   test("says so where a record is beyond the server's own limit", async () => {
@@ -218,7 +213,7 @@ describe('a bus over NATS', () => {
     });
     await one.append(SUBJECTS.logRetired, at('t'), ended(1));
     await one.directory('ownership').put('k', new Uint8Array([1]), 0);
-    await vi.waitFor(() => expect(heard).toEqual(['k there']), { timeout: 5_000 });
+    await vi.waitFor(() => expect(heard).toEqual(['k there']));
     await nats.stop();
     await reach(one, 'disconnected');
     await nats.restart({ wipe: true });
@@ -227,11 +222,8 @@ describe('a bus over NATS', () => {
     await one.append(SUBJECTS.logRetired, at('t'), ended(2));
     expect((await one.readLog(SUBJECTS.logRetired, {})).map(({ message }) => message.epoch)).toEqual([2]);
     await one.directory('ownership').put('other', new Uint8Array([1]), 0);
-    await vi.waitFor(
-      () => expect(heard).toEqual(expect.arrayContaining(['k there', 'k gone', 'other there'])),
-      {
-        timeout: 5_000,
-      },
+    await vi.waitFor(() =>
+      expect(heard).toEqual(expect.arrayContaining(['k there', 'k gone', 'other there'])),
     );
   });
 
@@ -316,9 +308,7 @@ describe('a bus over NATS', () => {
     for (let index = 0; index < 100; index += 1) writer.publish(tell, { hostId: 'h' }, { text });
     await settle(writer);
     slowly.resume();
-    await vi.waitFor(() => expect(states).toEqual(['connected', 'disconnected', 'connected']), {
-      timeout: 10_000,
-    });
+    await vi.waitFor(() => expect(states).toEqual(['connected', 'disconnected', 'connected']));
     expect(heard.length).toBeLessThan(100);
     writer.publish(tell, { hostId: 'h' }, { text: 'and on' });
     await vi.waitFor(() => expect(heard.at(-1)).toBe('and on'));
@@ -330,7 +320,7 @@ describe('a bus over NATS', () => {
     await reach(hanging, 'connected');
     process.kill(nats.pid, 'SIGSTOP');
     try {
-      await reach(hanging, 'disconnected', 2_000);
+      await reach(hanging, 'disconnected');
     } finally {
       process.kill(nats.pid, 'SIGCONT');
     }

@@ -13,7 +13,7 @@ busContract('over NATS', async () => {
       () => {
         for (const bus of buses) if (bus.state !== 'closed') expect(bus.state).toBe(state);
       },
-      { timeout: 10_000, interval: 5 },
+      { interval: 5 },
     );
   return {
     bus: async (name) => {

@@ -6,7 +6,7 @@ import { ask, codeOf } from './bus-contract.ts';
 export async function settle(bus: Bus): Promise<void> {
   const nobody = { ...ask, template: 'nobody.{hostId}.{taskId}.{sender}' };
   const code = await codeOf(
-    bus.request(nobody, { hostId: 'h', taskId: 't', sender: bus.name }, { text: '' }, { timeoutMs: 5_000 }),
+    bus.request(nobody, { hostId: 'h', taskId: 't', sender: bus.name }, { text: '' }, { timeoutMs: 60_000 }),
   );
   expect(code).toBe('ERR_BUS_NO_RESPONDERS');
 }

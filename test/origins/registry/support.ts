@@ -113,7 +113,7 @@ export function testRegistries(
   const clock = options.clock ?? realClock;
   const random = { next: () => 0, bytes: (count: number) => new Uint8Array(count) };
   const logger = { ...silentLogger, ...(options.warn && { warn: options.warn }) };
-  const limits = { backoffMs: 5, budgetMs: 2_000, connectMs: 1_000, stallMs: 500 };
+  const limits = { backoffMs: 5, budgetMs: 60_000, connectMs: 60_000, stallMs: 60_000 };
   const ca = options.ca === undefined ? {} : { ca: options.ca };
   const common = { policy, clock, random, logger, limits, ...ca };
   const dockerConfig = options.dockerConfig ?? '/nonexistent/config.json';

@@ -51,6 +51,9 @@ function sockets(): number {
   }).length;
 }
 
+/** Longer than a pause that a busy machine makes. */
+const IDLE_MS = 2_000;
+
 const connectTo = (authority: string) => `CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`;
 const echoed = async (socket: Socket, text: string) => {
   socket.write(text);
@@ -201,17 +204,17 @@ describe('tunnels are bounded', () => {
   });
 
   test('one on which nothing moves ends after the idle time, and one that is used does not', async () => {
-    await using quick = await startProxy({ connectPorts: [echo.port], limits: { idleMs: 400 } });
+    await using quick = await startProxy({ connectPorts: [echo.port], limits: { idleMs: IDLE_MS } });
     const [idle, used] = await Promise.all([1, 2].map(() => openTunnel(quick.port, echo.host)));
     if (idle === undefined || used === undefined) throw new Error('no tunnels');
-    const startedMs = performance.now();
-    const timer = setInterval(() => used.write('x'), 100);
+    const timer = setInterval(() => used.write('x'), 50);
     used.resume();
     await once(idle.resume(), 'close');
-    expect(performance.now() - startedMs).toBeGreaterThan(350);
-    await expect.poll(() => performance.now() - startedMs).toBeGreaterThan(900);
+    // The next one that is idle ends too, long after the used one would have.
+    const later = await openTunnel(quick.port, echo.host);
+    await once(later.resume(), 'close');
     expect(used.destroyed).toBe(false);
-    expect(echo.open.size).toBe(1);
+    await expect.poll(() => echo.open.size).toBe(1);
     clearInterval(timer);
     used.destroy();
   });
@@ -282,9 +285,7 @@ describe('a client that vanishes leaves no socket behind on either side', () => 
       socket.on('error', () => {});
       socket.write(text);
       const timer = setInterval(() => socket.write('more'), 50);
-      const startedMs = performance.now();
       await new Promise((resolve) => socket.resume().once('close', resolve));
-      expect(performance.now() - startedMs).toBeLessThan(5_000);
       clearInterval(timer);
       await expect.poll(sockets).toBe(sockets0);
     }
@@ -299,7 +300,7 @@ describe('with a CA', () => {
       (request, response) => {
         if (request.url !== '/hang') response.end('the answer');
       },
-      { limits: { tunnels: 3, silentClientMs: 200 } },
+      { limits: { tunnels: 3, silentClientMs: 600_000 } },
     );
   });
   afterAll(() => scene[Symbol.asyncDispose]());
@@ -342,13 +343,14 @@ describe('with a CA', () => {
   });
 
   test('a client that ends its side without a word is gone, and no origin hears of it', async () => {
-    await using patient = await openTlsScene(() => {}, { connectPorts: [echo.port] });
+    await using patient = await openTlsScene(() => {}, {
+      connectPorts: [echo.port],
+      limits: { silentClientMs: 600_000 },
+    });
     const accepted = echo.accepted();
     const socket = await openTunnel(patient.proxy.port, `localhost:${echo.port}`);
-    const startedMs = performance.now();
     socket.resume().end();
     await once(socket, 'close');
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
     expect(echo.accepted()).toBe(accepted);
   });
 

@@ -190,17 +190,22 @@ describe('when content does not come', () => {
   });
 
   test('while the host is busy with other contents it is waited for, and no longer', async () => {
-    await using scene = await withBlob({ limits: { firstByteMs: 30, stallMs: 30, busyMs: 90 } });
-    let received = 0;
-    scene.received = () => {
-      received += 1;
-      return received;
+    const busy = () => {
+      let received = 0;
+      return () => {
+        received += 1;
+        return received;
+      };
     };
-    scene.deliver = async function* (content) {
-      await new Promise((resolve) => setTimeout(resolve, 60));
+    await using waiting = await withBlob({ limits: { firstByteMs: 30, busyMs: 600_000 } });
+    waiting.received = busy();
+    waiting.deliver = async function* (content) {
+      await new Promise((resolve) => setTimeout(resolve, 90));
       yield content;
     };
-    expect(await scene.ask(BLOB)).toMatchObject({ status: 200, whole: true });
+    expect(await waiting.ask(BLOB)).toMatchObject({ status: 200, whole: true });
+    await using scene = await withBlob({ limits: { firstByteMs: 30, busyMs: 90 } });
+    scene.received = busy();
     scene.deliver = slow(0);
     expect(await scene.ask(BLOB)).toMatchObject({ status: 503, whole: true });
   });
@@ -211,8 +216,8 @@ describe('when content does not come', () => {
     const answer = await scene.ask(BLOB);
     expect(answer).toMatchObject({ status: 200, whole: false });
     expect(answer.body).toEqual(CONTENT.subarray(0, 10));
-    scene.deliver = undefined;
-    const rest = await scene.ask(BLOB, { range: 'bytes=10-' });
+    await using other = await withBlob();
+    const rest = await other.ask(BLOB, { range: 'bytes=10-' });
     expect(Buffer.concat([answer.body, rest.body])).toEqual(CONTENT);
   });
 
