@@ -57,7 +57,7 @@ async function hostScene(options: { connected?: boolean; role?: HostWorld['role'
   });
   await stored.writer(0, 1, (piece, hash, length) => stored.commit(piece, hash, length)).write(BYTES);
   await stored.seal();
-  const bus = hub.bus('host', { connected: options.connected ?? true });
+  const bus = hub.bus(HOST, { connected: options.connected ?? true });
   const events: { readonly type: string; readonly data: unknown }[] = [];
   const logs: string[] = [];
   const write = (_: unknown, message: string) => void logs.push(message);

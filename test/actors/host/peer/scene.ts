@@ -171,7 +171,7 @@ export function peerScene(options: { alone?: boolean } = {}) {
   const world: HostWorld = {
     clock,
     random,
-    bus: hub.bus('peer'),
+    bus: hub.bus(PEER),
     emit: (type) => void events.push(type),
     log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
     hostId: PEER,
