@@ -98,7 +98,6 @@ export const resourceMachine = setup({
           },
         },
         broken: {
-          exit: assign({ brokenOff: undefined }),
           on: {
             'origin.answered': [{ guard: 'isBroken' }, { target: 'known', actions: 'keep' }],
           },
