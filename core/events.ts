@@ -67,6 +67,11 @@ export const EVENTS = {
       'Bytes from a parent did not have the hash they should; they were not kept, and the parent is avoided.',
     data: z.object({ taskId, hostId, parent: z.string(), piece: z.int() }),
   },
+  'piece.damaged': {
+    about:
+      'A piece on the disk of a host is not what was recorded. It was given to nobody, and is fetched anew.',
+    data: z.object({ taskId, hostId, piece: z.int() }),
+  },
   'piece.failed': {
     about: 'A transfer of pieces failed and is tried elsewhere. Off unless piece events are asked for.',
     data: z.object({ taskId, hostId, parent: z.string(), piece: z.int(), reason: failureReasonSchema }),

@@ -48,6 +48,7 @@ export const EXAMPLES: { readonly [T in EventType]: { by: 'host' | 'scheduler'; 
   'peer.adrift': { by: 'host', data: { taskId: TASK, hostId: HOST } },
   'peer.recovered': { by: 'host', data: { taskId: TASK, hostId: HOST } },
   'piece.rejected': { by: 'host', data: { taskId: TASK, hostId: HOST, parent: PARENT, piece: 17 } },
+  'piece.damaged': { by: 'host', data: { taskId: TASK, hostId: HOST, piece: 17 } },
   'piece.failed': {
     by: 'host',
     data: { taskId: TASK, hostId: HOST, parent: PARENT, piece: 17, reason: 'stalled' },

@@ -135,7 +135,20 @@ export class BackedTask implements StoredTask {
     return this.#read(buffer, position);
   }
 
+  async recheck(): Promise<number[]> {
+    const reader = this.#checkedRead();
+    const wrong: number[] = [];
+    for (const piece of [...this.have.ones()]) {
+      if (this.have.has(piece) && !(await reader.isRight(piece))) wrong.push(piece);
+    }
+    return wrong;
+  }
+
   checked(): CheckedReader {
+    return this.#checkedRead();
+  }
+
+  #checkedRead(): CheckedRead {
     return new CheckedRead(this.#loaded.table, async (buffer, position) => {
       this.#used(this.#entry);
       await this.#fill(buffer, position);

@@ -59,6 +59,17 @@ export class CheckedRead {
     return done;
   }
 
+  /** Whether a stored piece is on disk as it was recorded. @throws ERR_STORE_IO */
+  async isRight(piece: number): Promise<boolean> {
+    try {
+      await this.#prove(piece, piece * this.#table.pieceLength);
+      return true;
+    } catch (error) {
+      if (error instanceof ShoalError && error.code === 'ERR_STORE_CORRUPT') return false;
+      throw error;
+    }
+  }
+
   async #whole(piece: number, into: Uint8Array, start: number): Promise<void> {
     const hash = this.#hashOf(piece);
     await this.#readPiece(piece, into, start);
@@ -97,7 +108,7 @@ export class CheckedRead {
     try {
       await this.#readAll(buffer, position);
     } catch (error) {
-      if (error instanceof ShoalError && error.code === 'ERR_STORE_CORRUPT') throw corrupt(piece, error);
+      if (isGone(error)) throw corrupt(piece, error);
       throw error;
     }
   }
@@ -112,6 +123,16 @@ export class CheckedRead {
     if (this.#block.length === 0) this.#block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
     return this.#block.subarray(0, bytes);
   }
+}
+
+/** Whether the file ends before what was recorded, or is not there at all. */
+function isGone(error: unknown): boolean {
+  if (!(error instanceof ShoalError)) return false;
+  const { cause } = error;
+  return (
+    error.code === 'ERR_STORE_CORRUPT' ||
+    (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT')
+  );
 }
 
 function corrupt(piece: number, cause?: unknown): ShoalError {

@@ -18,7 +18,7 @@ import { untilComplete } from './completion.ts';
 import { localResult, peerResult } from './download-facts.ts';
 import { endedBy } from './ended-by.ts';
 import { Gate } from './gate.ts';
-import { actualRange, readInOrder } from './reader.ts';
+import { actualRange, damagedPiece, readInOrder } from './reader.ts';
 import { targetOf } from './target.ts';
 import { Tries } from './tries.ts';
 
@@ -146,17 +146,40 @@ export class Downloads {
       const { length = 0 } = cached.record;
       const range = actualRange(request.range, length);
       start('cache')(cached, range);
-      yield* cached.stream({ start: range.start, end: range.end ?? length }, gate.signal, hooks.buffers);
-      return hooks.onResult(localResult(cached, clock.now() - startedMs));
+      const rest = { start: range.start, end: range.end ?? length };
+      let damage: number | undefined;
+      try {
+        for await (const chunk of cached.stream(rest, gate.signal, hooks.buffers)) {
+          rest.start += chunk.length;
+          yield chunk;
+        }
+      } catch (error) {
+        damage = damagedPiece(error);
+        if (damage === undefined) throw error;
+      }
+      if (damage === undefined) return hooks.onResult(localResult(cached, clock.now() - startedMs));
+      const peer = await this.#peers.open(input);
+      await peer.damaged();
+      return yield* this.#arriving({ peer, gate, startedMs }, { ...request, range: rest }, hooks, () => {});
     }
     const peer = await this.#peers.open(input);
+    yield* this.#arriving({ peer, gate, startedMs }, request, hooks, start('swarm'));
+  }
+
+  /** Content in order while its pieces arrive, or come again. */
+  async *#arriving(
+    { peer, gate, startedMs }: { peer: PeerActor; gate: Gate; startedMs: number },
+    { range }: DownloadRequest,
+    hooks: StreamHooks,
+    onStart: (stored: StoredTask, range: ActualRange) => void,
+  ): AsyncGenerator<Uint8Array> {
+    const { clock } = this.#world;
     const unlisten = peer.listen(() => {});
     let leave = unlisten;
     try {
-      const { range } = request;
       const whole = () => untilComplete(peer, { clock, signal: gate.signal });
       const { buffers } = hooks;
-      yield* readInOrder({ peer, gate, range, onStart: start('swarm'), whole, buffers });
+      yield* readInOrder({ peer, gate, range, onStart, whole, buffers });
       if (range === undefined) await whole();
       const stored = contentOf(peer);
       this.#note(peer, stored);

@@ -53,6 +53,7 @@ export async function* readInOrder(reading: Reading): AsyncGenerator<Uint8Array>
   let position: number | undefined;
   let isStarted = false;
   let source: Source | undefined;
+  const mended = new Map<number, number>();
   for (;;) {
     gate.signal.throwIfAborted();
     const { stored, length, pieceLength } = peer.content;
@@ -81,7 +82,14 @@ export async function* readInOrder(reading: Reading): AsyncGenerator<Uint8Array>
     if (isWhole) await whole();
     if (peer.content.stored !== stored || !stored.have.has(Math.floor(position / pieceLength))) continue;
     if (source?.stored !== stored) source = { stored, reader: stored.checked() };
-    const chunk = await readChunk(source, { start: position, end: ready }, buffers);
+    let chunk: Uint8Array | undefined;
+    try {
+      chunk = await readChunk(source, { start: position, end: ready }, buffers);
+    } catch (error) {
+      await mend(peer, mended, error);
+      source = undefined;
+      continue;
+    }
     if (chunk === undefined) {
       if (stored.record.length === undefined) await changed(peer, gate.signal);
       continue;
@@ -89,6 +97,25 @@ export async function* readInOrder(reading: Reading): AsyncGenerator<Uint8Array>
     position += chunk.length;
     yield chunk;
   }
+}
+
+/** A disk that damages the same piece again and again is not read for ever. */
+const MOST_MENDED = 3;
+
+/** Has a damaged piece fetched anew. @throws the error, where it is another one or mending does not help */
+async function mend(peer: PeerActor, mended: Map<number, number>, error: unknown): Promise<void> {
+  const piece = damagedPiece(error);
+  const times = piece === undefined ? MOST_MENDED : (mended.get(piece) ?? 0);
+  if (piece === undefined || times >= MOST_MENDED) throw error;
+  mended.set(piece, times + 1);
+  await peer.damaged();
+}
+
+/** The piece whose bytes on disk are not what was recorded, where an error tells of one. */
+export function damagedPiece(error: unknown): number | undefined {
+  const { code, details } = toShoalError(error);
+  const { piece } = details;
+  return code === 'ERR_STORE_CORRUPT' && typeof piece === 'number' ? piece : undefined;
 }
 
 /** Where a reader's bytes are. */

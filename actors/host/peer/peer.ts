@@ -106,6 +106,11 @@ export class PeerActor implements PeerChart {
     sync.schedule('soon');
   }
 
+  /** Something on disk is not what was recorded: all that is so is fetched anew, and given to nobody until then. */
+  async damaged(): Promise<void> {
+    await this.#work.dropDamaged();
+  }
+
   /** A set that the scheduler pushed. */
   push(set: LeaseSet): void {
     this.#send({ type: 'set.pushed', set });

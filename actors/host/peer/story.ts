@@ -8,6 +8,9 @@ import type { HostWorld } from '../world.ts';
 import type { PeerContent } from './content.ts';
 import type { PeerStats } from './stats.ts';
 
+/** Events for damaged pieces at once. */
+const MOST_TOLD = 64;
+
 /** What is told of a peer: as events, in the log and in metrics. */
 export class PeerStory {
   readonly #world: HostWorld;
@@ -59,6 +62,18 @@ export class PeerStory {
     const piece = typeof error.details['piece'] === 'number' ? error.details['piece'] : run.first;
     emit('piece.rejected', taskId, { ...this.#of, parent, piece });
     log.warn({ taskId, parent, piece }, 'a parent served wrong bytes; they were not kept');
+  }
+
+  /** Its bytes changed on this host's disk after they were verified. */
+  damaged(pieces: readonly number[]): void {
+    const { emit, log } = this.#world;
+    const { taskId } = this.#of;
+    for (const piece of pieces.slice(0, MOST_TOLD)) emit('piece.damaged', taskId, { ...this.#of, piece });
+    const [piece] = pieces;
+    log.warn(
+      { taskId, piece, pieces: pieces.length },
+      'pieces on disk are not what was recorded; fetching them anew',
+    );
   }
 
   contradicted(): void {

@@ -13,6 +13,7 @@ const PROBE: Run = { first: 0, count: 0, from: 'origin', hedge: false };
 /** What the chart of a peer does with the peer's parts. */
 export class PeerWork implements PeerEffects {
   readonly #parts: PeerParts;
+  #rechecking: Promise<number> | undefined;
 
   constructor(parts: PeerParts) {
     this.#parts = parts;
@@ -111,8 +112,35 @@ export class PeerWork implements PeerEffects {
     this.#parts.whole.reset();
   }
 
-  compare(): Promise<boolean> {
-    return this.#parts.whole.agrees();
+  /** A whole that is wrong may be so on this disk alone: that is nobody's fault, and is mended first. */
+  async compare(): Promise<boolean> {
+    const agrees = await this.#parts.whole.agrees().catch((error: unknown) => {
+      if (toShoalError(error).code === 'ERR_STORE_CORRUPT') return false;
+      throw error;
+    });
+    // What was dropped is fetched anew, and then compared anew.
+    return agrees || (await this.dropDamaged()) > 0;
+  }
+
+  /** Drops every piece that is not on disk as it was recorded; returns how many. @throws ERR_STORE_IO */
+  dropDamaged(): Promise<number> {
+    this.#rechecking ??= this.#recheck().finally(() => {
+      this.#rechecking = undefined;
+    });
+    return this.#rechecking;
+  }
+
+  async #recheck(): Promise<number> {
+    const { content, told, story, chart } = this.#parts;
+    const wrong = (await content.stored?.recheck()) ?? [];
+    if (wrong.length === 0 || chart.ended) return 0;
+    story.damaged(wrong);
+    // Where not even that can be noted, its files are gone: all of it is fetched anew.
+    const dropped = content.drop(wrong).catch(() => content.discard());
+    told.startOver();
+    chart.report({ type: 'content.withdrawn' });
+    await dropped;
+    return wrong.length;
   }
 
   tellContradiction(): void {
