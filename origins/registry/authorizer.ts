@@ -63,7 +63,7 @@ export class Authorizer {
     tried: RegistryGrant | undefined,
     signal: AbortSignal,
   ): Promise<RegistryGrant | undefined> {
-    const demand = demandOf(challenge);
+    const demand = demandOf(challenge, target.repository);
     if (demand === undefined) return undefined;
     this.#demands.set(nameOf(target), demand);
     return unlessAborted(this.#grant(target, demand, tried), signal);

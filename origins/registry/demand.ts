@@ -16,12 +16,17 @@ export type RegistryDemand =
 
 const LONGEST_PARAM = 4096;
 
-/** Reads a `WWW-Authenticate` header; a token is preferred to a password. Undefined where nothing in it is known. */
-export function demandOf(header: string): RegistryDemand | undefined {
+/**
+ * Reads a `WWW-Authenticate` header; a token is preferred to a password. Undefined where nothing in it is known.
+ * @param repository What was asked for; empty for what belongs to none. Where the header names no scope, to pull this.
+ * @see distribution, Token Scope Documentation: a scope need not be named
+ */
+export function demandOf(header: string, repository: string): RegistryDemand | undefined {
+  const ownScope = repository === '' ? undefined : `repository:${repository}:pull`;
   const challenges = parseChallenges(header);
   for (const { scheme, params } of challenges) {
     const realm = scheme === 'bearer' ? realmOf(params.get('realm')) : undefined;
-    const [service, scope] = [params.get('service'), params.get('scope')];
+    const [service, scope] = [params.get('service'), params.get('scope')?.trim() || ownScope];
     if (realm === undefined || (service?.length ?? 0) > LONGEST_PARAM) continue;
     if ((scope?.length ?? 0) <= LONGEST_PARAM) return { kind: 'bearer', realm, service, scope };
   }

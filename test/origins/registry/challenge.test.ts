@@ -111,7 +111,7 @@ describe('the challenges of a header', () => {
         ),
         (header) => {
           expect(parseChallenges(header).length).toBeLessThanOrEqual(16);
-          demandOf(header);
+          demandOf(header, 'team/app');
         },
       ),
       { numRuns: 500 },
@@ -131,19 +131,27 @@ describe('the challenges of a header', () => {
 
 describe('a demand', () => {
   test('is for a token where there is one to be had, else for a password', () => {
-    expect(demandOf('Basic realm="x", Bearer realm="https://a/t",service="s",scope="q"')).toEqual({
-      kind: 'bearer',
-      realm: 'https://a/t',
-      service: 's',
-      scope: 'q',
-    });
-    expect(demandOf('Bearer realm="nowhere", Basic realm="x"')).toEqual({ kind: 'basic' });
-    expect(demandOf('Negotiate')).toBeUndefined();
+    expect(demandOf('Basic realm="x", Bearer realm="https://a/t",service="s",scope="q"', 'team/app')).toEqual(
+      {
+        kind: 'bearer',
+        realm: 'https://a/t',
+        service: 's',
+        scope: 'q',
+      },
+    );
+    expect(demandOf('Bearer realm="nowhere", Basic realm="x"', 'team/app')).toEqual({ kind: 'basic' });
+    expect(demandOf('Negotiate', 'team/app')).toBeUndefined();
+  });
+
+  test.each(['', ',scope=""', ',scope=" "'])('with %j for a scope is to pull what was asked for', (scope) => {
+    const header = `Bearer realm="https://a/t"${scope}`;
+    expect(demandOf(header, 'team/app')).toMatchObject({ scope: 'repository:team/app:pull' });
+    expect(demandOf(header, '')).toMatchObject({ scope: undefined });
   });
 
   test('names no realm but an http one, and no user in it', () => {
     for (const realm of ['file:///etc/passwd', 'ftp://a/', '/token', 'a', '', 'https://'])
-      expect(demandOf(`Bearer realm="${realm}"`)).toBeUndefined();
-    expect(demandOf('Bearer realm="https://me:pw@a/t#x"')).toMatchObject({ realm: 'https://a/t' });
+      expect(demandOf(`Bearer realm="${realm}"`, '')).toBeUndefined();
+    expect(demandOf('Bearer realm="https://me:pw@a/t#x"', '')).toMatchObject({ realm: 'https://a/t' });
   });
 });

@@ -38,6 +38,21 @@ describe('a question to a registry', () => {
     expect(registry.asked).toHaveLength(2);
   });
 
+  test('that is challenged without a scope asks for a token to pull from its repository', async () => {
+    const registry = await fake({ scopeless: true });
+    const clients = [
+      opened(testRegistries()).client,
+      clientFor(registry.server, login(USER, PASSWORD)),
+      clientFor(registry.server, { identitytoken: IDENTITY }),
+    ];
+    for (const client of clients) {
+      expect(await client.ask(get(registry.server.url), never)).toMatchObject({ status: 200 });
+      expect(registry.asked.at(-1)?.getAll('scope')).toEqual(['repository:team/app:pull']);
+    }
+    await clients[0]?.ask(get(registry.server.url, { path: '/v2/' }), never);
+    expect(registry.asked.at(-1)?.has('scope')).toBe(false);
+  });
+
   test('uses what is configured, and says so', async () => {
     const registry = await fake();
     registry.readers.clear();

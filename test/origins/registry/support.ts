@@ -37,6 +37,8 @@ export async function startFakeRegistry(
     /** Answers in place of the registry where it returns true. */
     readonly instead?: (request: IncomingMessage, response: ServerResponse) => boolean;
     readonly knowsPost?: boolean;
+    /** Its challenges say nothing of what a token is for. */
+    readonly scopeless?: boolean;
   } = {},
 ): Promise<FakeRegistry> {
   const given = new Map<string, Given>();
@@ -80,7 +82,8 @@ export async function startFakeRegistry(
     const valid = holder !== undefined && holder.untilMs > performance.now();
     if (valid && (readers.has('') || readers.has(holder.user))) return content200(request, response, seen);
     const [, repository] = /^\/v2\/(.+)\/(?:blobs|manifests)\//.exec(request.url ?? '') ?? [];
-    const scope = repository === undefined ? '' : `,scope="repository:${repository}:pull"`;
+    const scope =
+      repository === undefined || options.scopeless ? '' : `,scope="repository:${repository}:pull"`;
     response
       .writeHead(401, { 'www-authenticate': `Bearer realm="${tokens.url}/token",service="fake"${scope}` })
       .end(request.method === 'HEAD' ? undefined : '{"errors":[{"code":"UNAUTHORIZED"}]}');
