@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { ImageRow } from '../admin/control.ts';
-import { type Digest, digestOfTask, type TaskId, taskIdOfDigest } from '../core/ids.ts';
-import { MANIFEST_BYTES, type Manifest, parseManifest } from '../core/oci-manifest.ts';
+import { type Digest, digestOfTask, isDigest, taskIdOfDigest } from '../core/ids.ts';
+import { blobsOf, MANIFEST_BYTES, type Manifest, parseManifest } from '../core/oci-manifest.ts';
 import { formatPlatform, type Platform } from '../core/oci-platform.ts';
 import type { Source } from '../core/source.ts';
 import type { Store, StoredRow } from '../storage/store.ts';
@@ -39,7 +39,7 @@ export async function listImages(store: Shelf, nameOf: RegistryNamer): Promise<I
     const found = await manifestHere(store, row, digest, nameOf);
     if (found !== undefined) known.push(found);
   }
-  const platforms = new Map<Digest, Platform>();
+  const platforms = new Map<string, Platform>();
   for (const { manifest } of known) {
     if (manifest.kind !== 'index') continue;
     for (const { digest, platform } of manifest.manifests) if (platform) platforms.set(digest, platform);
@@ -98,7 +98,8 @@ function placesOf(sources: readonly Source[], nameOf: RegistryNamer): Place[] {
 
 /** Where no index here says it, the configuration of the image does. */
 async function platformOf(store: Shelf, manifest: Manifest): Promise<Platform | undefined> {
-  if (manifest.kind === 'index' || manifest.config.size > MANIFEST_BYTES) return undefined;
+  if (manifest.kind === 'index' || manifest.config === undefined) return undefined;
+  if (manifest.config.size > MANIFEST_BYTES) return undefined;
   const taskId = taskIdOfDigest(manifest.config.digest);
   try {
     if (!store.row(taskId)?.complete) return undefined;
@@ -116,10 +117,9 @@ function partsOf(
   platform: Platform | undefined,
 ): Omit<ImageRow, keyof Place> {
   const isIndex = manifest.kind === 'index';
-  const parts = isIndex ? manifest.manifests : [manifest.config, ...manifest.layers];
-  const here = [...new Set(parts.map((part) => taskIdOfDigest(part.digest)))].flatMap(
-    (taskId: TaskId) => store.row(taskId) ?? [],
-  );
+  const blobs = blobsOf(manifest);
+  const parts = new Set<string>((isIndex ? manifest.manifests : blobs).map((part) => part.digest));
+  const here = [...parts].filter(isDigest).flatMap((part) => store.row(taskIdOfDigest(part)) ?? []);
   const own = row.length ?? 0;
   const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, own);
   return {
@@ -127,9 +127,9 @@ function partsOf(
     kind: manifest.kind,
     ...(platform !== undefined && { platform: formatPlatform(platform) }),
     // The parts of an index are images of their own, each with its row.
-    size: isIndex ? own : sum(distinctSizes(parts)),
+    size: sum(distinctSizes(blobs)),
     here: isIndex ? own : sum(here.map(({ storedBytes }) => storedBytes)),
-    parts: new Set(parts.map((part) => part.digest)).size,
+    parts: parts.size,
     partsHere: here.filter(({ complete }) => complete).length,
     lastUsedMs: Math.max(row.lastUsedMs, ...(isIndex ? [] : here.map(({ lastUsedMs }) => lastUsedMs))),
   };

@@ -5,7 +5,6 @@ import type { Platform } from './oci-platform.ts';
 
 /** What a manifest says of content it names. */
 export interface Descriptor {
-  readonly mediaType: string;
   readonly digest: Digest;
   /** Bytes as the manifest says; nothing has proved it. */
   readonly size: number;
@@ -13,20 +12,23 @@ export interface Descriptor {
   readonly foreign: boolean;
 }
 
-/** One manifest of an index. */
-export interface ManifestDescriptor extends Descriptor {
+/** One manifest of an index; it is not judged, for most are for machines that nobody here has. */
+export interface ListedManifest {
+  /** As the index has it. @see listedDigest */
+  readonly digest: string;
   readonly platform?: Platform | undefined;
 }
 
-/** An image of one platform, or an index of such. */
+/** An image of one platform (or an artifact, whose parts are taken for layers), or an index of such. */
 export type Manifest =
   | {
       readonly kind: 'image';
       readonly mediaType: string;
-      readonly config: Descriptor;
+      /** Absent in the artifacts that had a manifest of their own. */
+      readonly config: Descriptor | undefined;
       readonly layers: readonly Descriptor[];
     }
-  | { readonly kind: 'index'; readonly mediaType: string; readonly manifests: readonly ManifestDescriptor[] };
+  | { readonly kind: 'index'; readonly mediaType: string; readonly manifests: readonly ListedManifest[] };
 
 /** What registries must take at least; a longer one is refused. @see OCI distribution spec, Pushing Manifests */
 export const MANIFEST_BYTES = 4 * 1024 * 1024;
@@ -40,22 +42,27 @@ const IMAGE_TYPES = [
   'application/vnd.oci.image.manifest.v1+json',
   'application/vnd.docker.distribution.manifest.v2+json',
 ];
+const ARTIFACT_TYPE = 'application/vnd.oci.artifact.manifest.v1+json';
 
 /** What Accept says when any manifest will do. */
 export const MANIFEST_ACCEPT = [...INDEX_TYPES, ...IMAGE_TYPES, '*/*'].join(', ');
 
 const descriptor = z.object({
-  mediaType: z.string().min(1).max(256),
   digest: z.string().max(256),
   size: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
   urls: z.array(z.string().max(4096)).max(64).nullish(),
 });
 const word = z.string().max(64);
-const listed = descriptor.extend({
-  platform: z.object({ os: word, architecture: word, variant: word.nullish() }).nullish(),
+const nowhere = { os: 'unknown', architecture: 'unknown' };
+const listed = z.object({
+  digest: z.string().catch(''),
+  platform: z.object({ os: word, architecture: word, variant: word.nullish() }).nullish().catch(nowhere),
 });
-const indexBody = z.object({ manifests: z.array(listed).max(MOST_PARTS) });
-const imageBody = z.object({ config: descriptor, layers: z.array(descriptor).max(MOST_PARTS) });
+const parts = z.array(descriptor).max(MOST_PARTS);
+// Go writes null for a list of none.
+const indexBody = z.object({ manifests: z.array(listed).max(MOST_PARTS).nullable() });
+const imageBody = z.object({ config: descriptor, layers: parts.nullish() });
+const artifactBody = z.object({ blobs: parts.nullish() });
 const anyBody = z.record(z.string(), z.unknown());
 
 /**
@@ -71,39 +78,55 @@ export function parseManifest(bytes: Uint8Array, contentType?: string): Manifest
   if (told !== undefined && within !== undefined && told.mediaType !== within.mediaType) {
     throw refused(`it came as ${told.mediaType} and says it is ${within.mediaType}`);
   }
-  if (body['manifests'] != null && (body['layers'] ?? body['config']) != null) {
-    // CVE-2021-41190: one digest must not be two things.
-    throw refused('it is an index and an image at once');
+  const hasManifests = body['manifests'] != null;
+  const hasLayers = (body['layers'] ?? body['config']) != null;
+  const { kind, mediaType } = told ?? within ?? bySight(hasManifests);
+  // CVE-2021-41190: one digest must not be two things.
+  if ((hasManifests && kind !== 'index') || (hasLayers && kind !== 'image')) {
+    throw refused(`as ${mediaType} it has parts of another kind of manifest`);
   }
-  const isIndex = body['manifests'] != null;
-  const { kind, mediaType } = told ?? within ?? bySight(isIndex);
   if (kind === 'index') {
     const { manifests } = checked(indexBody, body);
-    return { kind, mediaType, manifests: manifests.map(manifestOf) };
+    return { kind, mediaType, manifests: (manifests ?? []).map(listedOf) };
+  }
+  if (kind === 'artifact') {
+    const { blobs } = checked(artifactBody, body);
+    return { kind: 'image', mediaType, config: undefined, layers: (blobs ?? []).map(partOf) };
   }
   const { config, layers } = checked(imageBody, body);
-  return { kind, mediaType, config: partOf(config), layers: layers.map(partOf) };
+  return { kind, mediaType, config: partOf(config), layers: (layers ?? []).map(partOf) };
+}
+
+/** The digest of one manifest of an index, which was chosen. @throws ERR_IMAGE_MANIFEST */
+export function listedDigest({ digest }: ListedManifest): Digest {
+  return digestOf(digest);
+}
+
+/** The blobs that a manifest names, the configuration first; an index names none. */
+export function blobsOf(manifest: Manifest): readonly Descriptor[] {
+  if (manifest.kind === 'index') return [];
+  const { config, layers } = manifest;
+  return config === undefined ? layers : [config, ...layers];
 }
 
 /** Larger documents are not looked into for what they name: they list thousands of layers, or are no manifests. */
 const MOST_NAMING_BYTES = 256 * 1024;
-const MOST_NAMED = 512;
+const MOST_NAMED = 513;
 
-/** Digests of the config and the layers that a manifest names; none where it is not one of an image. */
+/** Digests of the blobs that a manifest names; none where it is not one of an image. */
 export function blobsNamedIn(document: Uint8Array): Digest[] {
   if (document.length > MOST_NAMING_BYTES) return [];
-  let manifest: Manifest;
   try {
-    manifest = parseManifest(document);
+    return blobsOf(parseManifest(document))
+      .slice(0, MOST_NAMED)
+      .map(({ digest }) => digest);
   } catch {
     return [];
   }
-  if (manifest.kind === 'index') return [];
-  return [manifest.config, ...manifest.layers.slice(0, MOST_NAMED)].map(({ digest }) => digest);
 }
 
 interface Kind {
-  readonly kind: Manifest['kind'];
+  readonly kind: Manifest['kind'] | 'artifact';
   readonly mediaType: string;
 }
 
@@ -111,6 +134,7 @@ function kindOfType(text: string): Kind | undefined {
   const mediaType = (text.split(';')[0] ?? '').trim().toLowerCase();
   if (INDEX_TYPES.includes(mediaType)) return { kind: 'index', mediaType };
   if (IMAGE_TYPES.includes(mediaType)) return { kind: 'image', mediaType };
+  if (mediaType === ARTIFACT_TYPE) return { kind: 'artifact', mediaType };
   if (/^application\/vnd\.docker\.distribution\.manifest\.v1\b/.test(mediaType)) {
     throw refused('the first schema of Docker is not understood');
   }
@@ -122,14 +146,14 @@ function bySight(isIndex: boolean): Kind {
   return { kind: isIndex ? 'index' : 'image', mediaType };
 }
 
-function partOf({ mediaType, digest, size, urls }: z.infer<typeof descriptor>): Descriptor {
-  return { mediaType, digest: digestOf(digest), size, foreign: (urls?.length ?? 0) > 0 };
+function partOf({ digest, size, urls }: z.infer<typeof descriptor>): Descriptor {
+  return { digest: digestOf(digest), size, foreign: (urls?.length ?? 0) > 0 };
 }
 
-function manifestOf(part: z.infer<typeof listed>): ManifestDescriptor {
-  if (part.platform == null) return partOf(part);
-  const { os, architecture, variant } = part.platform;
-  return { ...partOf(part), platform: { os, architecture, ...(variant != null && { variant }) } };
+function listedOf({ digest, platform }: z.infer<typeof listed>): ListedManifest {
+  if (platform == null) return { digest };
+  const { os, architecture, variant } = platform;
+  return { digest, platform: { os, architecture, ...(variant != null && { variant }) } };
 }
 
 function digestOf(text: string): Digest {

@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto';
 import { ShoalError } from '../../core/errors.ts';
 import { type Digest, digestAlgorithm, parseDigest } from '../../core/ids.ts';
 import {
+  blobsOf,
   type Descriptor,
+  type ListedManifest,
+  listedDigest,
   MANIFEST_ACCEPT,
   type Manifest,
-  type ManifestDescriptor,
   parseManifest,
 } from '../../core/oci-manifest.ts';
 import { choosePlatform, formatPlatform, type Platform } from '../../core/oci-platform.ts';
@@ -59,7 +61,8 @@ export async function resolveImage(
   async function* below({ manifest }: Found, depth: number): AsyncGenerator<Found> {
     if (manifest.kind === 'image') return;
     if (depth === DEPTH) throw new ShoalError('ERR_IMAGE_MANIFEST', `${name}: indexes within indexes`);
-    for (const { digest } of wanted(manifest.manifests, resolver.platform, name)) {
+    for (const listed of wanted(manifest.manifests, resolver.platform, name)) {
+      const digest = listedDigest(listed);
       const found = await manifestOf(digest, digest);
       yield found;
       yield* below(found, depth + 1);
@@ -73,9 +76,7 @@ export async function resolveImage(
     if (manifests.length > MOST_MANIFESTS)
       throw new ShoalError('ERR_IMAGE_MANIFEST', `${name} has more than ${MOST_MANIFESTS} manifests`);
   }
-  const blobs = manifests.flatMap(({ manifest }) =>
-    manifest.kind === 'image' ? [manifest.config, ...manifest.layers] : [],
-  );
+  const blobs = manifests.flatMap(({ manifest }) => blobsOf(manifest));
   return [
     ...manifests.map(({ item }) => item),
     ...blobs.filter(({ foreign }) => !foreign).map((blob) => blobItem(place, blob)),
@@ -88,10 +89,10 @@ function blobItem(place: string, { digest, size }: Descriptor): PreheatItem {
 
 /** @throws ERR_IMAGE_PLATFORM */
 function wanted(
-  manifests: readonly ManifestDescriptor[],
+  manifests: readonly ListedManifest[],
   platform: Platform | 'all',
   name: string,
-): readonly ManifestDescriptor[] {
+): readonly ListedManifest[] {
   if (platform === 'all') return manifests;
   const chosen = choosePlatform(manifests, platform);
   if (chosen !== undefined) return [chosen];

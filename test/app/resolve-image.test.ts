@@ -76,6 +76,32 @@ test('a platform that is not there is refused with those that are', async () => 
   });
 });
 
+test('a digest of an algorithm that nobody chose hinders nobody, and one that was chosen is refused', async () => {
+  const { bytes = Buffer.alloc(0) } = image.contents.get(image.index) ?? {};
+  const { manifests } = JSON.parse(bytes.toString()) as { manifests: object[] };
+  const strange = {
+    digest: `blake3:${'2'.repeat(64)}`,
+    size: 3,
+    platform: { os: 'linux', architecture: 's390x' },
+  };
+  const index = Buffer.from(JSON.stringify({ manifests: [...manifests, strange] }));
+  const from = (platform: ImageResolver['platform']): ImageResolver => ({
+    ...resolver(platform),
+    registry: {
+      ask: async (request, signal) =>
+        request.path.endsWith('/odd')
+          ? { status: 200, headers: {}, body: index, as: 'anonymous' }
+          : plainClient.ask(request, signal),
+    },
+  });
+  const odd = parseImageReference('r.example/team/app:odd');
+  const items = await resolveImage(from(amd64), odd, NEVER);
+  const { amd64: manifest } = image.manifests;
+  expect(digests(items).slice(1)).toEqual([manifest, image.configs.amd64, ...image.layers.amd64]);
+  for (const platform of ['all', strange.platform] as const)
+    expect(await codeOf(resolveImage(from(platform), odd, NEVER))).toBe('ERR_IMAGE_MANIFEST');
+});
+
 test('what the registry does not have is not found', async () => {
   expect(await codeOf(resolve('r.example/team/app:v2'))).toBe('ERR_SOURCE_NOT_FOUND');
 });
@@ -123,6 +149,16 @@ test('a manifest that has not the digest it is given with is refused', async () 
     NEVER,
   );
   expect(first?.digest).toBe(longer);
+});
+
+test('an artifact is its manifest and its blobs', async () => {
+  const digest = `sha256:${'1'.repeat(64)}`;
+  const body = JSON.stringify({
+    mediaType: 'application/vnd.oci.artifact.manifest.v1+json',
+    blobs: [{ mediaType: '', digest, size: 7 }],
+  });
+  const items = await resolveImage(answering(body), reference, NEVER);
+  expect(items).toMatchObject([{ size: body.length }, { digest, size: 7 }]);
 });
 
 test('an index that leads to itself, or to a thousand, ends', async () => {

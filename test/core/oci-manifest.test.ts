@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ShoalError } from '../../core/errors.ts';
-import { MANIFEST_BYTES, parseManifest } from '../../core/oci-manifest.ts';
+import {
+  blobsNamedIn,
+  blobsOf,
+  listedDigest,
+  MANIFEST_BYTES,
+  parseManifest,
+} from '../../core/oci-manifest.ts';
 
 const bytes = (value: unknown) => Buffer.from(JSON.stringify(value));
 const digest = (digit: string) => `sha256:${digit.repeat(64)}`;
@@ -14,6 +20,7 @@ const OCI_IMAGE = 'application/vnd.oci.image.manifest.v1+json';
 const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
 const DOCKER_IMAGE = 'application/vnd.docker.distribution.manifest.v2+json';
 const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
+const ARTIFACT = 'application/vnd.oci.artifact.manifest.v1+json';
 const image = { schemaVersion: 2, config: part('c'), layers: [part('1'), part('2', 7)] };
 const index = {
   schemaVersion: 2,
@@ -54,9 +61,60 @@ describe('a manifest', () => {
     expect(read.kind === 'image' && read.layers.map((layer) => layer.foreign)).toEqual([true, false]);
   });
 
+  test('whose list is null has none of it, as Go writes it', () => {
+    for (const layers of [null, undefined])
+      expect(parseManifest(bytes({ ...image, layers }))).toMatchObject({ kind: 'image', layers: [] });
+    const none = { schemaVersion: 2, manifests: null };
+    expect(parseManifest(bytes(none), OCI_INDEX)).toMatchObject({ kind: 'index', manifests: [] });
+    expect(blobsNamedIn(bytes({ ...image, layers: null }))).toEqual([digest('c')]);
+  });
+
+  test('may say nothing of types', () => {
+    const untyped = { ...part('1'), mediaType: '' };
+    const { mediaType: _none, ...typeless } = part('2');
+    const read = parseManifest(bytes({ mediaType: '', config: untyped, layers: [untyped, typeless] }), '');
+    expect(read).toMatchObject({ kind: 'image', mediaType: OCI_IMAGE, config: { digest: digest('1') } });
+    expect(blobsOf(read)).toHaveLength(3);
+  });
+
+  test('of an artifact names its blobs', () => {
+    const artifact = { mediaType: ARTIFACT, artifactType: 'x/y', blobs: [part('1'), part('2')] };
+    for (const type of [ARTIFACT, 'application/octet-stream', undefined]) {
+      const read = parseManifest(bytes(artifact), type);
+      expect(read).toMatchObject({ kind: 'image', mediaType: ARTIFACT, config: undefined });
+      expect(blobsOf(read).map((blob) => blob.digest)).toEqual([digest('1'), digest('2')]);
+    }
+    expect(blobsNamedIn(bytes(artifact))).toEqual([digest('1'), digest('2')]);
+    expect(blobsOf(parseManifest(bytes({ mediaType: ARTIFACT, blobs: null })))).toEqual([]);
+  });
+
+  test('of an index is not judged by what nobody chose of it', () => {
+    const linux = { os: 'linux', architecture: 'amd64' };
+    const manifests = [
+      { ...part('a'), platform: linux },
+      { ...part('b'), digest: `blake3:${'2'.repeat(64)}`, platform: { os: 'linux', architecture: 's390x' } },
+      { ...part('c', -1), mediaType: '' },
+      { platform: { os: 5 } },
+    ];
+    const read = parseManifest(bytes({ manifests }), OCI_INDEX);
+    const listed = read.kind === 'index' ? read.manifests : [];
+    expect(listed.map(({ platform }) => platform?.os)).toEqual(['linux', 'linux', undefined, 'unknown']);
+    const judged = listed.map((one) => {
+      try {
+        return listedDigest(one);
+      } catch (error) {
+        return error instanceof ShoalError ? error.code : error;
+      }
+    });
+    expect(judged).toEqual([digest('a'), 'ERR_IMAGE_MANIFEST', digest('c'), 'ERR_IMAGE_MANIFEST']);
+  });
+
   test.each([
     ['an image and an index at once', { ...image, ...index }, OCI_IMAGE],
     ['an index by its header and an image by its content', image, OCI_INDEX],
+    ['an index by its header and of a null list in an image', { ...image, manifests: null }, OCI_INDEX],
+    ['an artifact by its type and an image by its content', { ...image, blobs: [] }, ARTIFACT],
+    ['an artifact and an index at once', { ...index, mediaType: ARTIFACT }, undefined],
     ['another type than its header says', { ...image, mediaType: DOCKER_IMAGE }, OCI_IMAGE],
     [
       'of the first schema',
