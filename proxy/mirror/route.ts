@@ -28,28 +28,44 @@ const NAME_CHARACTERS = 255;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const DIGEST_SHAPE = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[A-Za-z0-9=_-]+$/;
 const REGISTRY = /^(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?$/;
+/** A tag or a digest at the end of a path; it is read by its own grammar. */
+const REFERENCE = /\/(?:manifests|blobs)\/[^/]+$/;
 /** Query parameters that registries know; a client cannot say anything else to an upstream. */
 const PASSED_ON = ['n', 'last', 'artifactType'];
 
-/** Whether a path segment names a registry: as in image references, by a dot, a port, or as localhost. */
-function namesRegistry(segment: string): boolean {
-  return /[.:]/.test(segment) || segment === 'localhost' || /_\d{1,5}$/.test(segment);
+/**
+ * The registry that a path segment names: as in image references, by a dot, a port, or as localhost. `user_1` may be
+ * the port of a host or part of a repository, and is the latter where a default registry can be meant.
+ */
+function registryIn(
+  segment: string,
+  defaultRegistry: string | undefined,
+  configured: Readonly<Record<string, string>>,
+): string | undefined {
+  const registry = registryOfSegment(segment);
+  if (/[.:]/.test(segment) || segment === 'localhost') return registry;
+  if (registry === segment) return undefined;
+  return defaultRegistry === undefined || Object.hasOwn(configured, registry) ? registry : undefined;
 }
 
 /**
  * Reads the target of a request that begins with `/v2`. The registry is the one of the header, else of `ns`, else of
- * the path, else the default one. @throws OciRefusal for whatever the OCI grammar does not allow
+ * the path, else the default one.
+ * @param configured Registries by name: one of these is meant by its segment.
+ * @throws OciRefusal for whatever the OCI grammar does not allow
  */
 export function parseMirrorRoute(
   target: string,
   header: string | undefined,
   defaultRegistry: string | undefined,
+  configured: Readonly<Record<string, string>> = {},
 ): MirrorRoute {
   const mark = target.indexOf('?');
   const path = mark === -1 ? target : target.slice(0, mark);
   const query = new URLSearchParams(mark === -1 ? '' : target.slice(mark + 1));
   // Nothing that the grammar allows needs an escape; what is escaped means to be read differently further on.
-  if (/[^A-Za-z0-9/._:@+=[\]~-]/.test(path)) throw nameInvalid('the path has characters that no name has');
+  if (/[^A-Za-z0-9/._:@+=[\]~-]/.test(path.replace(REFERENCE, '')))
+    throw nameInvalid('the path has characters that no name has');
   const rest = /^\/v2(?:\/|$)(.*)$/.exec(path)?.[1];
   if (rest === undefined) throw new OciRefusal(404, 'UNSUPPORTED', 'there is nothing at this path');
   const spaces = query.getAll('ns');
@@ -58,8 +74,9 @@ export function parseMirrorRoute(
   if (header !== undefined) return { resource: resourceOf(rest, query), ...named('header', header) };
   if (space !== undefined) return { resource: resourceOf(rest, query), ...named('ns', space) };
   const [, first, behind] = /^([^/]+)\/(.+)$/.exec(rest) ?? [];
-  if (first !== undefined && behind !== undefined && namesRegistry(first)) {
-    return { resource: resourceOf(behind, query), ...named('path', registryOfSegment(first)) };
+  const inPath = first === undefined ? undefined : registryIn(first, defaultRegistry, configured);
+  if (inPath !== undefined && behind !== undefined) {
+    return { resource: resourceOf(behind, query), ...named('path', inPath) };
   }
   const resource = resourceOf(rest, query);
   if (defaultRegistry === undefined) return { resource, registry: undefined, namedBy: 'nobody' };
@@ -83,10 +100,8 @@ function resourceOf(rest: string, query: URLSearchParams): RegistryResource {
     const [, name = '', kind, last = ''] = match;
     checkName(name);
     if (kind === 'manifests') return manifestOf(name, last);
-    const digest = digestOf(last);
-    return kind === 'blobs'
-      ? { kind: 'blob', name, digest }
-      : { kind: 'referrers', name, digest, query: passedOn(query) };
+    if (kind === 'blobs') return { kind: 'blob', name, digest: digestOf(last, 'BLOB_UNKNOWN') };
+    return { kind: 'referrers', name, digest: digestOf(last, 'DIGEST_INVALID'), query: passedOn(query) };
   }
   const name = /^(.+)\/tags\/list$/.exec(rest)?.[1];
   if (name === undefined)
@@ -95,9 +110,14 @@ function resourceOf(rest: string, query: URLSearchParams): RegistryResource {
   return { kind: 'tags', name, query: passedOn(query) };
 }
 
+/** How it is told that a text is no digest. */
+type Unnamed = 'BLOB_UNKNOWN' | 'DIGEST_INVALID' | 'MANIFEST_UNKNOWN';
+
 function manifestOf(name: string, reference: string): RegistryResource {
-  if (reference.includes(':')) return { kind: 'manifest', name, reference, digest: digestOf(reference) };
-  if (!TAG.test(reference)) throw new OciRefusal(400, 'TAG_INVALID', 'not a tag');
+  if (reference.includes(':')) {
+    return { kind: 'manifest', name, reference, digest: digestOf(reference, 'MANIFEST_UNKNOWN') };
+  }
+  if (!TAG.test(reference)) throw nothingNamed('MANIFEST_UNKNOWN', 'not a tag');
   return { kind: 'manifest', name, reference, digest: undefined };
 }
 
@@ -105,18 +125,26 @@ function checkName(name: string): void {
   if (name.length > NAME_CHARACTERS || !NAME.test(name)) throw nameInvalid('not a repository name');
 }
 
-function digestOf(text: string): Digest {
-  if (!DIGEST_SHAPE.test(text)) throw new OciRefusal(400, 'DIGEST_INVALID', 'not a digest');
+/**
+ * What the grammar does not allow names nothing that a registry could have, and it says so.
+ * @see OCI distribution spec, Pulling manifests, Pulling blobs; Listing Referrers: there an invalid digest is a 400
+ */
+function nothingNamed(code: Unnamed, message: string): OciRefusal {
+  return new OciRefusal(code === 'DIGEST_INVALID' ? 400 : 404, code, message);
+}
+
+function digestOf(text: string, code: Unnamed): Digest {
+  if (!DIGEST_SHAPE.test(text)) throw nothingNamed(code, 'not a digest');
   const algorithm = text.slice(0, text.indexOf(':'));
   if (algorithm !== 'sha256' && algorithm !== 'sha512') {
     throw new OciRefusal(400, 'DIGEST_INVALID', 'only sha256 and sha512 can be verified here');
   }
   // The grammar has no upper-case hex digits: another spelling would be another name of the same content.
-  if (text !== text.toLowerCase()) throw new OciRefusal(400, 'DIGEST_INVALID', 'hex digits are lower case');
+  if (text !== text.toLowerCase()) throw nothingNamed(code, 'hex digits are lower case');
   try {
     return parseDigest(text);
   } catch {
-    throw new OciRefusal(400, 'DIGEST_INVALID', `not a digest of ${algorithm}`);
+    throw nothingNamed(code, `not a digest of ${algorithm}`);
   }
 }
 

@@ -59,6 +59,22 @@ describe('which registry is meant', () => {
   });
 
   test.each([
+    ['user_1', 'docker.io', 'user_1/app'],
+    ['localhost_5000', 'docker.io', 'localhost_5000/app'],
+    ['registry_5000', 'registry:5000', 'app'],
+    ['registry.lab_5000', 'registry.lab:5000', 'app'],
+    ['registry:6000', 'registry:6000', 'app'],
+    ['constructor_1', 'docker.io', 'constructor_1/app'],
+  ])('with a default registry %s/app is of %s', (segment, registry, name) => {
+    const configured = { 'registry:5000': 'http://registry:5000' };
+    const target = `/v2/${segment}/app/tags/list`;
+    expect(parseMirrorRoute(target, undefined, 'docker.io', configured)).toMatchObject({
+      registry,
+      resource: { name },
+    });
+  });
+
+  test.each([
     'a/b',
     'user@host',
     '..',
@@ -107,17 +123,29 @@ describe('what of it is asked for', () => {
     [`/v2/-a/blobs/${SHA256}`, 'NAME_INVALID'],
     [`/v2/a\\b/blobs/${SHA256}`, 'NAME_INVALID'],
     [`/v2/${'a'.repeat(256)}/blobs/${SHA256}`, 'NAME_INVALID'],
-    ['/v2/a/manifests/.hidden', 'TAG_INVALID'],
-    [`/v2/a/manifests/${'t'.repeat(129)}`, 'TAG_INVALID'],
-    ['/v2/a/blobs/latest', 'DIGEST_INVALID'],
-    ['/v2/a/blobs/sha256:abc', 'DIGEST_INVALID'],
-    [`/v2/a/blobs/sha256:${HEX.toUpperCase()}`, 'DIGEST_INVALID'],
     [`/v2/a/blobs/md5:${HEX.slice(32)}`, 'DIGEST_INVALID'],
     [`/v2/a/blobs/sha384:${HEX}`, 'DIGEST_INVALID'],
-    [`/v2/a/blobs/SHA256:${HEX}`, 'DIGEST_INVALID'],
     [`/v2/a/manifests/blake3:${HEX}`, 'DIGEST_INVALID'],
+    ['/v2/a/referrers/sha256:abc', 'DIGEST_INVALID'],
+    ['/v2/a/referrers/latest', 'DIGEST_INVALID'],
   ])('%s is refused as %s', (target, code) => {
     expect(refused(target)).toMatchObject({ status: 400, code });
+  });
+
+  test.each([
+    ['/v2/a/manifests/.hidden', 'MANIFEST_UNKNOWN'],
+    ['/v2/a/manifests/.INVALID_MANIFEST_NAME', 'MANIFEST_UNKNOWN'],
+    ['/v2/a/manifests/%2e%2e', 'MANIFEST_UNKNOWN'],
+    ['/v2/a/manifests/a!b', 'MANIFEST_UNKNOWN'],
+    [`/v2/a/manifests/${'t'.repeat(129)}`, 'MANIFEST_UNKNOWN'],
+    ['/v2/a/manifests/sha256:abc', 'MANIFEST_UNKNOWN'],
+    [`/v2/a/manifests/sha256:${HEX.toUpperCase()}`, 'MANIFEST_UNKNOWN'],
+    ['/v2/a/blobs/latest', 'BLOB_UNKNOWN'],
+    ['/v2/a/blobs/sha256:abc', 'BLOB_UNKNOWN'],
+    [`/v2/a/blobs/sha256:${HEX.toUpperCase()}`, 'BLOB_UNKNOWN'],
+    [`/v2/a/blobs/SHA256:${HEX}`, 'BLOB_UNKNOWN'],
+  ])('%s names what no registry can have: %s', (target, code) => {
+    expect(refused(target)).toMatchObject({ status: 404, code });
   });
 
   test.each(['/v2/a', '/v2/_catalog', '/v2/a/tags', '/v2/a/blobs', `/v2/a/blobs/uploads/`, '/v2x/'])(
