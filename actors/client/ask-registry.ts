@@ -7,17 +7,21 @@ import type { RegistryAnswer, RegistryClient } from '../../origins/registry/regi
 /** A refusal's own words are kept only where they are short. */
 const MOST_WORDS = 64 * 1024;
 
-/** A registry let a client not in, in its own words. */
+/** A registry let a client not in, or not now, in its own words. */
 export class RefusedByRegistry extends ShoalError {
   readonly answer: Pick<RegistryAnswer, 'status' | 'headers' | 'body'>;
 
   constructor({ status, headers, body }: RegistryAnswer) {
-    super('ERR_SOURCE_REFUSED', `the registry answers ${status}`, { details: { status } });
+    super(
+      status === 429 ? 'ERR_SOURCE_UNAVAILABLE' : 'ERR_SOURCE_REFUSED',
+      `the registry answers ${status}`,
+      { details: { status } },
+    );
     this.answer = { status, headers, body: body.length > MOST_WORDS ? new Uint8Array() : body };
   }
 }
 
-/** HEAD, or the first byte where a registry gives no HEAD. @throws ERR_SOURCE_* */
+/** HEAD, or the first byte where a registry gives no HEAD, or has words that HEAD lacks. @throws ERR_SOURCE_* */
 export async function headOf(
   registry: RegistryClient,
   { base, path, authorization, headers }: RegistryQuestion,
@@ -25,7 +29,8 @@ export async function headOf(
 ): Promise<RegistryAnswer> {
   const request = { base, path, authorization, headers };
   const answer = await registry.ask({ ...request, method: 'HEAD' }, signal);
-  if (answer.status !== 405 && answer.status !== 501) return answer;
+  // 429: how many are too many, and until when, stands in the body.
+  if (![405, 429, 501].includes(answer.status)) return answer;
   const range = /\/blobs\/[^/]+$/.test(path) ? { range: 'bytes=0-0' } : {};
   return registry.ask({ ...request, headers: { ...headers, ...range }, method: 'GET' }, signal);
 }
@@ -36,7 +41,8 @@ export function verdictOf(answer: RegistryAnswer): ClaimVerdict {
   if (status >= 200 && status < 300) {
     return { kind: 'allowed', open: answer.as === 'anonymous', facts: factsOf(answer) };
   }
-  if (status === 429 || status >= 500 || status < 400) {
+  if (status === 429) return { kind: 'unreachable', error: new RefusedByRegistry(answer) };
+  if (status >= 500 || status < 400) {
     const message = `the registry answers ${status}`;
     return {
       kind: 'unreachable',

@@ -1,6 +1,6 @@
 import type { ProxyRoute } from '../../core/metrics.ts';
 import { MANIFEST_ACCEPT } from '../../core/oci-manifest.ts';
-import { registryBase, segmentOfRegistry } from '../../core/registry-names.ts';
+import { registryBase } from '../../core/registry-names.ts';
 import { hasBody } from '../framing.ts';
 import { headerOf, type ProxyRequest } from '../request.ts';
 import { giveBlob } from './blob.ts';
@@ -24,14 +24,15 @@ export class Mirror {
   /** Answers a request; never throws. */
   handle(asked: ProxyRequest): void {
     const { request, response, isHead } = asked;
-    const { metrics, defaultRegistry } = this.#world;
+    const { metrics, defaultRegistry, registries } = this.#world;
     let kind: ProxyRoute = 'invalid';
     response.on('close', () => metrics.proxyAnswered(kind, response.headersSent ? response.statusCode : 0));
     response.setHeader('docker-distribution-api-version', 'registry/2.0');
     response.setHeader('x-content-type-options', 'nosniff');
     try {
       refuseMethod(asked);
-      const route = parseMirrorRoute(request.url ?? '', headerOf(asked, 'x-shoal-registry'), defaultRegistry);
+      const named = headerOf(asked, 'x-shoal-registry');
+      const route = parseMirrorRoute(request.url ?? '', named, defaultRegistry, registries);
       kind = route.resource.kind;
       void this.#answer(asked, route);
     } catch (error) {
@@ -108,7 +109,7 @@ export class Mirror {
     const code = isGone ? 'CANCELLED' : refusal.code;
     pull?.failed(what, { code, message: isGone ? 'the client went away' : refusal.message });
     const fields = { registry, kind: resource.kind, what, status: refusal.status, err: error };
-    if (refusal.status >= 500 && !isGone)
+    if ((refusal.status >= 500 || refusal.status === 429) && !isGone)
       this.#world.logger.warn(fields, 'the mirror could not give what was asked for');
     else this.#world.logger.debug(fields, 'the mirror refused');
     sendRefusal(asked.response, refusal, asked.isHead);
@@ -147,7 +148,8 @@ function passEmpty({ response, isHead }: Ask): void {
 
 /** A registry's path as the client asks this mirror for it. */
 function mirroredTarget(target: string, { registry = '', namedBy }: MirrorRoute): string {
-  if (namedBy === 'path') return target.replace(/^\/v2\//, `/v2/${segmentOfRegistry(registry)}/`);
+  // With its colon a port cannot be taken for part of a repository.
+  if (namedBy === 'path') return target.replace(/^\/v2\//, `/v2/${registry}/`);
   if (namedBy !== 'ns') return target;
   return `${target}${target.includes('?') ? '&' : '?'}ns=${encodeURIComponent(registry)}`;
 }

@@ -10,7 +10,7 @@ export type OciCode =
   | 'MANIFEST_UNKNOWN'
   | 'NAME_INVALID'
   | 'NAME_UNKNOWN'
-  | 'TAG_INVALID'
+  | 'TOOMANYREQUESTS'
   | 'UNAUTHORIZED'
   | 'UNAVAILABLE'
   | 'UNKNOWN'
@@ -51,7 +51,7 @@ const UNKNOWN: Readonly<Record<Wanted, OciCode>> = {
 
 /**
  * Any error as an answer that makes clients do the right thing: what the upstream refused is refused with its status,
- * everything that is nobody's fault is a 503, which containerd answers by going to the next host.
+ * everything that is nobody's fault is a 503, which containerd answers by going to the next host. A limit stays one, so that the client waits as long as it should.
  */
 export function ociRefusalOf(thrown: unknown, wanted: Wanted): OciRefusal {
   if (thrown instanceof OciRefusal) return thrown;
@@ -64,7 +64,10 @@ export function ociRefusalOf(thrown: unknown, wanted: Wanted): OciRefusal {
       return new OciRefusal(404, UNKNOWN[wanted], error.message, { detail });
     case 'ERR_SOURCE_REFUSED':
       return error.details['status'] === 401
-        ? new OciRefusal(401, 'UNAUTHORIZED', error.message, { detail, headers: challengeOf(error) })
+        ? new OciRefusal(401, 'UNAUTHORIZED', error.message, {
+            detail,
+            headers: headersIn(error, ['www-authenticate']),
+          })
         : new OciRefusal(403, 'DENIED', error.message, { detail });
     case 'ERR_SOURCE_ADDRESS_REFUSED':
     case 'ERR_SOURCE_FORBIDDEN':
@@ -78,27 +81,45 @@ export function ociRefusalOf(thrown: unknown, wanted: Wanted): OciRefusal {
     case 'ERR_DIGEST_MISMATCH':
       return new OciRefusal(502, 'DIGEST_INVALID', error.message, { detail });
     default:
+      if (error.details['status'] === 429) {
+        const headers = headersIn(error, ['retry-after']);
+        return new OciRefusal(429, 'TOOMANYREQUESTS', error.message, { detail, headers });
+      }
       return new OciRefusal(503, 'UNAVAILABLE', error.message, { detail });
   }
 }
 
-function challengeOf(error: ShoalError): Record<string, string> {
+function headersIn(error: ShoalError, names: readonly string[]): Record<string, string> {
   const headers = error.details['headers'];
-  if (typeof headers !== 'object' || headers === null) return {};
-  const challenge = (headers as Record<string, unknown>)['www-authenticate'];
-  return typeof challenge === 'string' ? { 'www-authenticate': challenge } : {};
+  return typeof headers === 'object' && headers !== null ? pick({ ...headers }, names) : {};
 }
 
-const CODES: Readonly<Record<number, OciCode>> = { 401: 'UNAUTHORIZED', 403: 'DENIED', 451: 'DENIED' };
+function pick(headers: Readonly<Record<string, unknown>>, names: readonly string[]): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const name of names) {
+    const value = headers[name];
+    if (typeof value === 'string') kept[name] = value;
+  }
+  return kept;
+}
 
-/** What a registry refused, with its challenge and, where it sent one, its own words. */
+const CODES: Readonly<Record<number, OciCode>> = {
+  401: 'UNAUTHORIZED',
+  403: 'DENIED',
+  429: 'TOOMANYREQUESTS',
+  451: 'DENIED',
+};
+
+/** What a registry refused, with its challenge, when to come again and, where it sent some, its own words. */
 function upstreamRefusal({ status, headers, body }: RefusedByRegistry['answer'], wanted: Wanted): OciRefusal {
-  const challenge = headers['www-authenticate'];
   const code = CODES[status] ?? (status === 404 || status === 410 ? UNKNOWN[wanted] : 'UNKNOWN');
   const isJson = headers['content-type']?.includes('json') ?? false;
+  // Clients show what a limit says as it is; what else is no JSON is a page that says less than the code.
+  const isGiven = body.length > 0 && (isJson || status === 429);
+  const kept = ['www-authenticate', 'retry-after', ...(isGiven ? ['content-type'] : [])];
   return new OciRefusal(status, code, `the registry answers ${status}`, {
-    headers: challenge === undefined ? {} : { 'www-authenticate': challenge },
-    ...(isJson && body.length > 0 && { body }),
+    headers: pick(headers, kept),
+    ...(isGiven && { body }),
   });
 }
 

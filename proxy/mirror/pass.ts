@@ -2,17 +2,23 @@ import { verdictOf } from '../../actors/client/ask-registry.ts';
 import type { RegistryAnswer } from '../../origins/registry/registry.ts';
 import type { Ask, MirrorWorld } from './mirror-world.ts';
 
-/** Headers of a registry's answer that its clients read. */
+/** Headers of a registry's answer, a refusal too, that its clients read. */
 const PASSED = [
   'content-type',
   'docker-content-digest',
   'etag',
   'oci-filters-applied',
   'oci-subject',
+  'retry-after',
   'warning',
+  'www-authenticate',
 ];
 
-/** Asks the upstream and answers as it does; nothing is kept. @throws the refusal, ERR_SOURCE_* */
+/**
+ * Asks the upstream and answers as it does; nothing is kept. Its refusals are given as they are: what a 404 of referrers
+ * means (not this one, or none at all here) clients read from its body.
+ * @throws ERR_SOURCE_*
+ */
 export async function passThrough(
   world: MirrorWorld,
   ask: Ask,
@@ -29,7 +35,7 @@ export async function passThrough(
     signal,
   );
   const verdict = verdictOf(answered);
-  if (verdict.kind !== 'allowed') throw verdict.error;
+  if (verdict.kind === 'unreachable') throw verdict.error;
   const next = nextPage(answered.headers['link']);
   if (next !== undefined) ask.response.setHeader('link', `<${mirrored(next)}>; rel="next"`);
   passAnswer(ask, answered);

@@ -135,7 +135,7 @@ describe('what the upstream refuses is refused, cached or not', () => {
     [403, 403, 'DENIED'],
     [404, 404, 'BLOB_UNKNOWN'],
     [400, 400, 'UNKNOWN'],
-    [429, 503, 'UNAVAILABLE'],
+    [429, 429, 'TOOMANYREQUESTS'],
     [500, 503, 'UNAVAILABLE'],
     [503, 503, 'UNAVAILABLE'],
   ])('%i is told as %i %s', async (upstream, status, code) => {

@@ -115,7 +115,7 @@ describe('refusals', () => {
     [401, 401, 'UNAUTHORIZED'],
     [403, 403, 'DENIED'],
     [404, 404, 'MANIFEST_UNKNOWN'],
-    [429, 503, 'UNAVAILABLE'],
+    [429, 429, 'TOOMANYREQUESTS'],
     [502, 503, 'UNAVAILABLE'],
   ])('%i is told as %i %s, by tag and by digest', async (upstream, status, code) => {
     await using scene = await withManifest();
@@ -134,6 +134,31 @@ describe('refusals', () => {
     const headers = { 'content-type': 'application/json' };
     scene.upstream = ({ method }) => (method === 'HEAD' ? { status: 405 } : { status: 403, headers, body });
     expect(errorsOf(await scene.ask(BY_TAG))).toEqual([{ code: 'DENIED', message: 'pay first' }]);
+  });
+
+  test.each([
+    ['application/json', '{"errors":[{"code":"TOOMANYREQUESTS","message":"100 in 6 hours"}]}'],
+    ['text/html', '<p>later</p>'],
+  ])('a limit told as %s keeps its words, and when to come again', async (type, words) => {
+    await using scene = await withManifest();
+    const headers = { 'content-type': type, 'retry-after': '21600' };
+    scene.upstream = () => ({ status: 429, headers, body: Buffer.from(words) });
+    const blob = `/v2/library/app/blobs/${DIGEST}?ns=docker.io`;
+    for (const target of [BY_TAG, BY_DIGEST, blob]) {
+      const answer = await scene.ask(target);
+      expect(answer).toMatchObject({ status: 429, headers });
+      expect(answer.body.toString()).toBe(words);
+    }
+    expect(await scene.ask(BY_TAG, {}, 'HEAD')).toMatchObject({ status: 429, headers });
+  });
+
+  test('a limit that the token server sets is told as one', async () => {
+    await using scene = await withManifest();
+    const details = { status: 429, headers: { 'retry-after': '5' } };
+    scene.upstream = () => new ShoalError('ERR_SOURCE_UNAVAILABLE', 'auth answered 429', { details });
+    const answer = await scene.ask(BY_TAG);
+    expect(answer).toMatchObject({ status: 429, headers: { 'retry-after': '5' } });
+    expect(errorsOf(answer)).toMatchObject([{ code: 'TOOMANYREQUESTS' }]);
   });
 
   test('something far too long to be a manifest is none', async () => {

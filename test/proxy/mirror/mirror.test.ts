@@ -50,6 +50,22 @@ test('a registry is read where it was configured to be', async () => {
   ]);
 });
 
+test('with a default registry a repository called as a host with a port is asked for there alone', async () => {
+  await using scene = await startScene({
+    defaultRegistry: 'docker.io',
+    registries: { 'registry:5000': 'http://10.0.0.5:5000' },
+  });
+  const link = '</v2/a/tags/list?last=x>; rel="next"';
+  scene.upstream = () => ({ headers: { link } });
+  await scene.ask('/v2/user_1/app/tags/list', { authorization: 'Basic x' });
+  const named = await scene.ask('/v2/registry_5000/a/tags/list');
+  expect(scene.asked).toMatchObject([
+    { base: 'https://registry-1.docker.io', path: '/v2/user_1/app/tags/list' },
+    { base: 'http://10.0.0.5:5000', path: '/v2/a/tags/list' },
+  ]);
+  expect(named.headers['link']).toBe('</v2/registry:5000/a/tags/list?last=x>; rel="next"');
+});
+
 describe('lists', () => {
   const body = Buffer.from('{"name":"a","tags":["x"]}');
 
@@ -85,8 +101,22 @@ describe('lists', () => {
     scene.upstream = () => ({ headers, body });
     const target = `/v2/r.example/a/referrers/${DIGEST}?artifactType=x`;
     expect(await scene.ask(target)).toMatchObject({ status: 200, body, headers });
-    scene.upstream = () => ({ status: 404 });
-    expect((await scene.ask(target)).status).toBe(404);
+  });
+
+  test.each([
+    [404, {}, ''],
+    [404, { 'content-type': 'text/plain; charset=utf-8' }, '404 page not found\n'],
+    [404, { 'content-type': 'application/json' }, '{"errors":[{"code":"NOT_FOUND"}]}'],
+    [401, { 'www-authenticate': 'Basic realm="r"', 'content-type': 'application/json' }, '{"errors":[]}'],
+    [429, { 'retry-after': '17', 'content-type': 'text/plain' }, 'slowly'],
+  ])('a %d of %j is passed on as it is', async (status, headers, words) => {
+    await using scene = await startScene();
+    scene.upstream = () => ({ status, headers, body: Buffer.from(words) });
+    for (const target of [`/v2/r.example/a/referrers/${DIGEST}`, '/v2/r.example/a/tags/list']) {
+      const answer = await scene.ask(target);
+      expect(answer).toMatchObject({ status, headers });
+      expect(answer.body.toString()).toBe(words);
+    }
   });
 });
 
@@ -117,7 +147,8 @@ describe('requests that are none of a pull', () => {
   test.each([
     ['/v2/../../etc/passwd', 404],
     [`/v2/a/..%2f..%2fb/blobs/${DIGEST}`, 400],
-    ['/v2/a/manifests/%2e%2e', 400],
+    ['/v2/a/manifests/%2e%2e', 404],
+    ['/v2/a/manifests/.hidden', 404],
     [`/v2/a/blobs/md5:${'a'.repeat(32)}`, 400],
     ['/v2/_catalog', 404],
   ])('%s is refused without asking anybody', async (target, status) => {
