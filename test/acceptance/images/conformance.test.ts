@@ -208,7 +208,8 @@ describe('an open registry', () => {
     // It is here, and that repository does not have it.
     [`team/unknown/blobs/${LAYER}`, 404, 'BLOB_UNKNOWN'],
     ['team/unknown/tags/list', 404, 'NAME_UNKNOWN'],
-    ['team/app/blobs/sha256:0', 400, 'DIGEST_INVALID'],
+    ['team/app/manifests/.INVALID_MANIFEST_NAME', 404, 'MANIFEST_UNKNOWN'],
+    ['team/app/blobs/sha256:0', 404, 'BLOB_UNKNOWN'],
     ['Team/app/manifests/v1', 400, 'NAME_INVALID'],
   ])('%s is answered %i %s, with a body by GET and without one by HEAD', async (path, status, code) => {
     const answer = await mirror.ask(at(path));
