@@ -95,6 +95,8 @@ function interpret(answer: Answer, request: ProbeRequest, ranged: boolean): Prob
     refuseEncoded(answer);
     if (/\/\*\s*$/.test(headers['content-range'] ?? '')) return undefined;
     const range = contentRange(answer, 0, prefixEnd(request));
+    // All was asked for: a part of it, as some give no more at once, is no one stream.
+    if (prefixEnd(request) === undefined && range.end !== range.total) return undefined;
     return {
       kind: 'content',
       probed: probedOf(answer, request, range.total, true),

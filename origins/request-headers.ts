@@ -22,7 +22,6 @@ const OURS = new Set([
 /** Headers that a read says itself. */
 export type OwnHeaders = {
   range?: string;
-  'if-range'?: string;
   'if-none-match'?: string;
   'if-modified-since'?: string;
 };

@@ -110,6 +110,9 @@ export class SimOrigin implements Origin {
       if (other || (expect.length ?? content.bytes.length) !== content.bytes.length) {
         throw new ShoalError('ERR_TASK_CHANGED', 'the origin has other content now');
       }
+      if (at > 0 && content.ranges === false && expect.etag === undefined) {
+        throw new ShoalError('ERR_SOURCE_PROTOCOL', 'the origin gives no ranges');
+      }
       const counted: OriginSink = (chunk) => {
         at += chunk.length;
         return sink(chunk);

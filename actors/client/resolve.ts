@@ -5,7 +5,7 @@ import { LIMITS } from '../../core/limits.ts';
 import type { Probed } from '../../core/probed.ts';
 import type { ResolveReply, ResolveRequest } from '../../core/resolve-messages.ts';
 import { portOf, resourceIdOf, taskIdOfUrl } from '../../core/source.ts';
-import type { OpenBody } from '../../origins/origin.ts';
+import type { OpenBody, ProbeAnswer } from '../../origins/origin.ts';
 import { addressRefused } from '../../origins/origin-error.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import type { HostWorld } from '../host/world.ts';
@@ -28,6 +28,8 @@ interface ResolveInput {
   /** Query parameters that do not name content. */
   readonly filteredQuery?: readonly string[] | undefined;
 }
+
+type Content = Extract<ProbeAnswer, { kind: 'content' }>;
 
 type Known = Extract<ResolveReply, { status: 'ask-origin' }>['known'];
 
@@ -152,8 +154,7 @@ async function askOrigin(
   const { url, headers } = input;
   const answer = await world.origin.probe({ url, headers, known, prefixBytes: LIMITS.resolveBytes }, signal);
   if (answer.kind === 'unchanged') {
-    if (known === undefined)
-      throw new ShoalError('ERR_SOURCE_PROTOCOL', 'the origin answered 304 to a plain GET');
+    if (known === undefined) throw unasked();
     const { taskId, length, etag, lastModified } = known;
     // A scheduler knows ranges and audience of a task it has told about; only the first read sets them.
     return {
@@ -162,11 +163,11 @@ async function askOrigin(
       body: undefined,
     };
   }
-  const { probed, body } = answer;
-  if (known !== undefined && isSameVersion(known, probed)) {
-    body.discard();
-    return { taskId: known.taskId, probed, body: undefined };
+  if (known !== undefined && isSameVersion(known, answer.probed)) {
+    answer.body.discard();
+    return { taskId: known.taskId, probed: answer.probed, body: undefined };
   }
+  const { probed, body } = await asOneRead(world, input, answer, signal);
   const strong = probed.etag !== undefined && probed.length !== undefined;
   const readId = Buffer.from(world.random.bytes(16)).toString('hex');
   const taskId = taskIdOfUrl(
@@ -175,6 +176,27 @@ async function askOrigin(
     input.filteredQuery,
   );
   return { taskId, probed: strong ? probed : { ...probed, ranges: false }, body };
+}
+
+/** Without a strong validator two reads cannot be put together: where only a part came, all of it is asked for. */
+async function asOneRead(
+  world: HostWorld,
+  { url, headers }: ResolveInput,
+  answer: Content,
+  signal: AbortSignal,
+): Promise<Content> {
+  const { probed, body } = answer;
+  const isPart = probed.length !== undefined && body.end !== undefined && body.end < probed.length;
+  if (probed.etag !== undefined || !isPart) return answer;
+  body.discard();
+  const whole = await world.origin.probe({ url, headers, prefixBytes: Number.MAX_SAFE_INTEGER }, signal);
+  if (whole.kind === 'unchanged') throw unasked();
+  // Its one body is all that is read, whatever it may be told by now.
+  return { ...whole, probed: { ...whole.probed, ranges: false } };
+}
+
+function unasked(): ShoalError {
+  return new ShoalError('ERR_SOURCE_PROTOCOL', 'the origin answered 304 to a plain GET');
 }
 
 /** An origin that ignores conditions: the same strong ETag and length are the same content. */

@@ -126,6 +126,9 @@ export const peerMachine = setup({
     isHeard: ({ context }) => context.effects.isHeard(),
     isAttended: ({ context }) => context.effects.isAttended(),
     mayProbe: ({ context }) => context.effects.mayProbe(),
+    /** The origin may be read another time. */
+    isPassing: (_, params: { readonly error: unknown }) =>
+      toShoalError(params.error).code === 'ERR_SOURCE_UNAVAILABLE',
     agrees: (_, params: { readonly output: boolean }) => params.output,
   },
   delays: { idleMs: LIMITS.idleActorMs },
@@ -220,7 +223,14 @@ export const peerMachine = setup({
                   samples: event.type === 'samples.asked' ? event.samples : [],
                 }),
                 onDone: { target: 'waiting', actions: 'sync' },
-                onError: { target: 'waiting', actions: ['tellUnread', 'sync'] },
+                onError: [
+                  {
+                    guard: { type: 'isPassing', params: ({ event }) => event },
+                    target: 'waiting',
+                    actions: ['tellUnread', 'sync'],
+                  },
+                  { target: 'waiting', actions: ['tellUnread', 'refute'] },
+                ],
               },
             },
           },

@@ -154,6 +154,19 @@ describe('a probe', () => {
     expect(await probed(server.url)).toMatchObject({ probed: { length: content.length, ranges: false } });
   });
 
+  test('for all of it takes no part for an answer', async () => {
+    const server = await started((request, response) => {
+      if (request.headers.range !== undefined) {
+        response
+          .writeHead(206, { 'content-range': 'bytes 0-99/300000', 'content-length': 100 })
+          .end(content.subarray(0, 100));
+      } else response.writeHead(200, { 'content-length': content.length }).end(content);
+    });
+    const answer = await origin.probe({ ...ask(server.url), prefixBytes: Number.MAX_SAFE_INTEGER }, never);
+    expect(answer).toMatchObject({ body: { start: 0, end: content.length }, probed: { ranges: false } });
+    if (answer.kind === 'content') answer.body.discard();
+  });
+
   test.each([
     ['another start', { 'content-range': 'bytes 1-100/300000', 'content-length': '100' }],
     ['no range at all', { 'content-length': '100' }],

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { toShoalError } from '../../core/errors.ts';
 import type { SimHost } from '../../sim/host.ts';
 import type { SimContent } from '../../sim/origin.ts';
 import { createSimulation, type Simulation } from '../../sim/world.ts';
@@ -75,3 +76,34 @@ test('a stream whose version is told by an ETag goes on where it is still the sa
     if (!changes) expect(await wrongPieces(host(sim, 0), content)).toEqual([]);
   }
 });
+
+test.each([
+  ['a Last-Modified', { etag: undefined, lastModified: 'Mon, 01 Jan 2024 00:00:00 GMT' }],
+  ['nothing to tell its version by', { etag: undefined }],
+])('ranges without a strong ETag, and %s: four hosts get it whole', async (_, origin) => {
+  const sim = createSimulation({ seed: 7, hosts: 4, linkBytesPerSec: MIB });
+  const content = sim.publish(URL_A, 5 * MIB + 3, origin);
+  sim.start();
+  await sim.run(2_500);
+  const gets = sim.hosts.map((one) => one.get({ resource: URL_A }));
+  await sim.run(60_000, () => gets.every(({ state }) => state !== 'running'));
+  for (const get of gets) expect(await delivered(get, content)).toBe(true);
+  expect(copies(sim, content)).toBeLessThan(2.02);
+});
+
+test.each([undefined, '"1"'])(
+  'a wrong digest at an origin without ranges (ETag %s) ends after one more read',
+  async (etag) => {
+    const sim = createSimulation({ seed: 8, hosts: 4, linkBytesPerSec: 10 * MIB });
+    const content = sim.publish(URL_A, 12 * MIB + 3, { etag, ranges: false });
+    sim.start();
+    await sim.run(2_500);
+    const ask = { resource: URL_A, digest: `sha256:${'0'.repeat(64)}` };
+    const gets = sim.hosts.map((one) => one.get(ask));
+    await sim.run(60_000, () => gets.every(({ state }) => state !== 'running'));
+    expect(gets.map(({ state }) => state)).toEqual(['failed', 'failed', 'failed', 'failed']);
+    expect(gets.map(({ error }) => toShoalError(error).code)).toEqual(Array(4).fill('ERR_DIGEST_MISMATCH'));
+    expect(copies(sim, content)).toBeLessThan(2.02);
+    expect(sim.origin.requests.length).toBeLessThan(8);
+  },
+);

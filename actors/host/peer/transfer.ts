@@ -149,8 +149,8 @@ export class Transfer implements PieceTransfer {
     if (content.digest === undefined && content.etag === undefined) {
       throw new ShoalError('ERR_TASK_CHANGED', 'the one stream of this content broke off');
     }
-    const prefixBytes = content.length ?? Number.MAX_SAFE_INTEGER;
-    const answer = await world.origin.probe({ ...request, prefixBytes }, this.#lease.signal);
+    const whole = { ...request, prefixBytes: Number.MAX_SAFE_INTEGER };
+    const answer = await world.origin.probe(whole, this.#lease.signal);
     if (answer.kind === 'content') {
       const { probed, body } = answer;
       const isSame = content.digest !== undefined || probed.etag === content.etag;

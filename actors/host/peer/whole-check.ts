@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { digestAlgorithm } from '../../../core/ids.ts';
 import { pieceOffset, pieceSize } from '../../../core/piece.ts';
-import type { Origin, OriginRequest } from '../../../origins/origin.ts';
+import type { ByteRange } from '../../../core/ranges.ts';
+import type { Origin, OriginRequest, OriginSink } from '../../../origins/origin.ts';
 import { WholeHasher } from '../../../storage/whole-hash.ts';
 import type { PeerContent } from './content.ts';
 
@@ -15,18 +16,34 @@ export async function readSamples(
 ): Promise<{ agreed: number[]; differed: number[] }> {
   const agreed: number[] = [];
   const differed: number[] = [];
-  const { length, pieceLength, etag, lastModified } = content;
+  const { length, pieceLength, etag, lastModified, ranges } = content;
   if (length === undefined || pieceLength === undefined) return { agreed, differed };
-  for (const piece of samples) {
-    const start = pieceOffset({ pieceLength }, piece);
-    const end = start + pieceSize({ length, pieceLength }, piece);
-    const hash = createHash('sha256');
-    const expect = { etag, lastModified, length };
-    await origin.read(
-      { ...request, range: { start, end }, expect },
-      (chunk) => void hash.update(chunk),
-      signal,
-    );
+  const expect = { etag, lastModified, length };
+  const read = (range: ByteRange, sink: OriginSink) =>
+    origin.read({ ...request, range, expect }, sink, signal);
+  const wanted = [...samples]
+    .sort((a, b) => a - b)
+    .map((piece) => {
+      const start = pieceOffset({ pieceLength }, piece);
+      return {
+        piece,
+        start,
+        end: start + pieceSize({ length, pieceLength }, piece),
+        hash: createHash('sha256'),
+      };
+    });
+  if (ranges) for (const { hash, ...range } of wanted) await read(range, (chunk) => void hash.update(chunk));
+  else {
+    // One stream serves them all, up to the last.
+    let at = 0;
+    await read({ start: 0, end: wanted.at(-1)?.end ?? 0 }, (chunk) => {
+      for (const { start, end, hash } of wanted) {
+        hash.update(chunk.subarray(Math.max(0, start - at), Math.max(0, end - at)));
+      }
+      at += chunk.length;
+    });
+  }
+  for (const { piece, hash } of wanted) {
     const held = content.stored?.hash(piece);
     (held && hash.digest().equals(held) ? agreed : differed).push(piece);
   }
