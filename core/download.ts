@@ -111,6 +111,8 @@ export interface StreamStart {
   /** Bytes of the whole content; undefined where its end alone will tell. */
   readonly length: number | undefined;
   readonly mediaType: string | undefined;
+  /** Content-Encoding of the bytes, which are given as they were sent. */
+  readonly encoding?: string | undefined;
   /** Strong; that of the source which gave it. */
   readonly etag: string | undefined;
   /** What will be given. */

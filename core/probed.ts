@@ -14,5 +14,7 @@ export const probedSchema = z.object({
   ranges: z.boolean(),
   audience: audienceSchema,
   mediaType: z.string().max(256).optional(),
+  /** Content-Encoding of the bytes, which are kept as they were sent. */
+  encoding: z.string().max(64).optional(),
 });
 export type Probed = z.infer<typeof probedSchema>;

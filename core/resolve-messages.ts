@@ -39,6 +39,7 @@ export const resolveReplySchema = z.discriminatedUnion('status', [
         length: uint.optional(),
         etag: z.string().optional(),
         lastModified: z.string().optional(),
+        encoding: z.string().max(64).optional(),
       })
       .optional(),
   }),

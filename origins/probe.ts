@@ -6,7 +6,7 @@ import type { OriginLimits } from './limits.ts';
 import { bodyOf, emptyBody } from './open-body.ts';
 import type { OriginRequest, ProbeAnswer } from './origin.ts';
 import { isPassing, protocolError, statusError } from './origin-error.ts';
-import { contentLength, contentRange, lastModified, refuseEncoded } from './read-headers.ts';
+import { contentEncoding, contentLength, contentRange, lastModified } from './read-headers.ts';
 import { asksWithCredentials, type OwnHeaders } from './request-headers.ts';
 import { RetryBudget } from './retry.ts';
 
@@ -92,7 +92,6 @@ function interpret(answer: Answer, request: ProbeRequest, ranged: boolean): Prob
   if (status >= 400 || isPassing(status)) throw statusError(status, headers, url);
   if (status === 206) {
     if (!ranged) return undefined;
-    refuseEncoded(answer);
     if (/\/\*\s*$/.test(headers['content-range'] ?? '')) return undefined;
     const range = contentRange(answer, 0, prefixEnd(request));
     // All was asked for: a part of it, as some give no more at once, is no one stream.
@@ -103,8 +102,11 @@ function interpret(answer: Answer, request: ProbeRequest, ranged: boolean): Prob
       body: bodyOf(answer, range.start, range.end),
     };
   }
+  if (status === 204) {
+    answer.discard();
+    return { kind: 'content', probed: probedOf(answer, request, 0, false), body: emptyBody() };
+  }
   if (status !== 200 && status !== 203) throw protocolError(url, `answers a GET with ${status}`, status);
-  refuseEncoded(answer);
   const length = contentLength(answer);
   return {
     kind: 'content',
@@ -128,5 +130,6 @@ function probedOf(
     ranges,
     audience: asksWithCredentials(new URL(request.url), request.headers) ? 'source' : 'public',
     mediaType: mediaType !== undefined && mediaType.length <= 256 ? mediaType : undefined,
+    encoding: contentEncoding(answer),
   };
 }

@@ -25,16 +25,23 @@ export function contentRange(answer: Answer, start: number, end: number | undefi
   return range;
 }
 
-/** Only bytes as they are can be cut in ranges and hashed. @throws ERR_SOURCE_PROTOCOL */
+/**
+ * How the bytes are encoded although they were asked for as they are: so an object store sends what was put with an
+ * encoding. @throws ERR_SOURCE_PROTOCOL
+ */
+export function contentEncoding({ url, headers, status }: Answer): string | undefined {
+  const encoding = headers['content-encoding']?.trim() ?? '';
+  if (encoding === '' || encoding.toLowerCase() === 'identity') return undefined;
+  if (encoding.length > 64) throw protocolError(url, 'sends a content-encoding that is none', status);
+  return encoding;
+}
+
+/** Of what is to be understood here, not kept. @throws ERR_SOURCE_PROTOCOL */
 export function refuseEncoded(answer: Answer): void {
-  const encoding = answer.headers['content-encoding'];
-  if (encoding === undefined || encoding.trim().toLowerCase() === 'identity' || encoding.trim() === '')
-    return;
-  throw protocolError(
-    answer.url,
-    `sends content-encoding ${encoding.slice(0, 40)} though asked not to`,
-    answer.status,
-  );
+  const encoding = contentEncoding(answer);
+  if (encoding === undefined) return;
+  const what = `sends content-encoding ${encoding} though asked not to`;
+  throw protocolError(answer.url, what, answer.status);
 }
 
 /** Last-Modified as it was sent, where it can be one. */

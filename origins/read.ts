@@ -7,7 +7,7 @@ import { pumpBody } from './open-body.ts';
 import type { OriginRequest, OriginSink } from './origin.ts';
 import { protocolError, statusError } from './origin-error.ts';
 import type { OriginReader } from './probe.ts';
-import { contentLength, contentRange, lastModified, refuseEncoded } from './read-headers.ts';
+import { contentLength, contentRange, lastModified } from './read-headers.ts';
 import type { OwnHeaders } from './request-headers.ts';
 import { RetryBudget } from './retry.ts';
 
@@ -66,7 +66,6 @@ async function attempt(
   const answer = await follow(reader, request, own, signal);
   try {
     if (answer.status === 206 && own.range !== undefined) {
-      refuseEncoded(answer);
       const got = contentRange(answer, at, end);
       checkSame(answer, expect, got.total);
       await pumpBody(answer, got.end - got.start, sink, signal);
@@ -74,7 +73,6 @@ async function attempt(
     }
     if (answer.status === 416) throw changed(answer, 'no longer has these bytes');
     if (answer.status !== 200 && answer.status !== 203) throw refusal(answer);
-    refuseEncoded(answer);
     const length = contentLength(answer);
     checkSame(answer, expect, length ?? expect.length);
     await pumpWhole(answer, { at, start: range.start, end, length, etag: expect.etag }, sink, signal);

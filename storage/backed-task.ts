@@ -86,6 +86,7 @@ export class BackedTask implements StoredTask {
       audience: change.audience ?? this.#meta.audience,
       etag: change.etag ?? this.#meta.etag,
       mediaType: change.mediaType ?? this.#meta.mediaType,
+      encoding: change.encoding ?? this.#meta.encoding,
     });
   }
 

@@ -15,6 +15,8 @@ export interface TaskRecord {
   readonly sources: readonly Source[];
   readonly etag?: string | undefined;
   readonly mediaType?: string | undefined;
+  /** Content-Encoding of the bytes as they are kept. */
+  readonly encoding?: string | undefined;
 }
 
 /** One line of a listing: cheap, made without opening the task. */
@@ -76,7 +78,8 @@ export interface StoredTask {
     sources?: readonly Source[];
     audience?: TaskAudience;
     etag?: string;
-    mediaType?: string;
+    mediaType?: string | undefined;
+    encoding?: string | undefined;
   }): Promise<void>;
   /**
    * A writer for `count` pieces from `first`. `onPiece` is called as each piece's last byte is written, with its

@@ -15,6 +15,7 @@ const metaSchema = z.object({
   sources: z.array(z.object({ url: z.string().max(8192), credentials: z.boolean() })),
   etag: z.string().optional(),
   mediaType: z.string().optional(),
+  encoding: z.string().optional(),
   /** Every piece is there and the whole agreed with its digest. */
   sealed: z.boolean(),
   /** The boot of the machine since which every recorded piece is known to be on disk. */

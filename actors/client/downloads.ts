@@ -137,8 +137,8 @@ export class Downloads {
     const startedMs = clock.now();
     const { input, gate } = await this.#open(request, tries, signal);
     const start = (from: StreamStart['from']) => (stored: StoredTask, range: ActualRange) => {
-      const { taskId, length, mediaType, etag } = stored.record;
-      hooks.onStart?.({ taskId, length, mediaType, etag, range, from });
+      const { taskId, length, mediaType, encoding, etag } = stored.record;
+      hooks.onStart?.({ taskId, length, mediaType, encoding, etag, range, from });
     };
     const cached = await this.#cached(input);
     if (cached) {

@@ -155,11 +155,11 @@ async function askOrigin(
   const answer = await world.origin.probe({ url, headers, known, prefixBytes: LIMITS.resolveBytes }, signal);
   if (answer.kind === 'unchanged') {
     if (known === undefined) throw unasked();
-    const { taskId, length, etag, lastModified } = known;
+    const { taskId, length, etag, lastModified, encoding } = known;
     // A scheduler knows ranges and audience of a task it has told about; only the first read sets them.
     return {
       taskId,
-      probed: { length, etag, lastModified, ranges: etag !== undefined, audience: 'public' },
+      probed: { length, etag, lastModified, encoding, ranges: etag !== undefined, audience: 'public' },
       body: undefined,
     };
   }

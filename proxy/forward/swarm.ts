@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { credentialOf } from '../../core/claim.ts';
 import type { DownloadRequest, DownloadResult, StreamStart } from '../../core/download.ts';
-import { type ShoalError, toShoalError } from '../../core/errors.ts';
+import { ShoalError, toShoalError } from '../../core/errors.ts';
 import { formatContentRange } from '../../core/ranges.ts';
 import { canonicalUrl } from '../../core/source.ts';
 import { daemonsOf, withHop } from '../../core/via.ts';
@@ -85,6 +85,8 @@ export async function giveFromSwarm(
     const first = await nextWithin(chunks, swarmFirstByteMs);
     if (start === undefined) throw new Error('a stream that did not say what it gives');
     signal.throwIfAborted();
+    // Nothing to share, and the origin may say so in another way: by a 204.
+    if (start.length === 0) return { declined: new ShoalError('ERR_SOURCE_STATUS', 'there are no bytes') };
     status = writeHead(ask, start, world.via);
     if (isHead) {
       response.end();
@@ -136,13 +138,14 @@ function wantedBy(
 }
 
 function writeHead({ request, response, isHead }: ForwardAsk, start: StreamStart, via: string): number {
-  const { length, range, taskId, from, mediaType, etag } = start;
+  const { length, range, taskId, from, mediaType, encoding, etag } = start;
   const isRanged = request.headers.range !== undefined && !isHead;
   const partial = isRanged && length !== undefined && range.end !== undefined;
   const bytes = isHead ? length : range.end === undefined ? undefined : range.end - range.start;
   const status = partial ? 206 : 200;
   response.writeHead(status, {
     'content-type': mediaType ?? 'application/octet-stream',
+    ...(encoding !== undefined && { 'content-encoding': encoding }),
     ...(bytes !== undefined && { 'content-length': bytes }),
     ...(length !== undefined && { 'accept-ranges': 'bytes' }),
     ...(partial && {

@@ -19,7 +19,7 @@ test('a restart finds every task, its pieces and when it was used', async () => 
   const first = await openIn(dir);
   const { task, content } = await stored(first, 3 * PIECE);
   const { record, content: half } = sample(4 * PIECE);
-  fill(await first.create({ ...record, etag: '"e"', mediaType: 'text/plain' }), half, 1, 2);
+  fill(await first.create({ ...record, etag: '"e"', mediaType: 'text/plain', encoding: 'gzip' }), half, 1, 2);
   const rows = [...first.rows()];
   await first.close();
   const second = await openIn(dir);
@@ -29,7 +29,7 @@ test('a restart finds every task, its pieces and when it was used', async () => 
   expect(again?.complete).toBe(true);
   expect(again && (await contentOf(again)).equals(content)).toBe(true);
   const partial = await second.open(record.taskId);
-  expect(partial?.record).toEqual({ ...record, etag: '"e"', mediaType: 'text/plain' });
+  expect(partial?.record).toEqual({ ...record, etag: '"e"', mediaType: 'text/plain', encoding: 'gzip' });
   expect([...(partial?.have.ones() ?? [])]).toEqual([1, 2]);
   expect(
     partial && (await contentOf(partial, PIECE, 3 * PIECE)).equals(half.subarray(PIECE, 3 * PIECE)),

@@ -15,6 +15,7 @@ export class PeerContent {
   etag: string | undefined;
   lastModified: string | undefined;
   mediaType: string | undefined;
+  encoding: string | undefined;
   /** Whether origins give ranges with a strong validator. */
   ranges = true;
   length: number | undefined;
@@ -42,6 +43,7 @@ export class PeerContent {
     this.audience = stored.record.audience;
     this.etag ??= stored.record.etag;
     this.mediaType ??= stored.record.mediaType;
+    this.encoding ??= stored.record.encoding;
     for (const source of stored.record.sources) this.addSource(source);
   }
 
@@ -56,6 +58,7 @@ export class PeerContent {
     this.lastModified = probed.lastModified;
     this.ranges = probed.ranges;
     this.mediaType = probed.mediaType;
+    this.encoding = probed.encoding;
     await this.learn(probed.length, pieceLengthFor(probed.length));
   }
 
@@ -66,18 +69,20 @@ export class PeerContent {
   }
 
   /** What an origin says of content that is known already, beside what was known. */
-  async amendProbed({ ranges, mediaType }: Probed): Promise<void> {
+  async amendProbed({ ranges, mediaType, encoding }: Probed): Promise<void> {
     this.ranges = ranges;
-    if (mediaType === undefined || this.mediaType !== undefined) return;
-    this.mediaType = mediaType;
-    await this.stored?.amend({ mediaType });
+    const isNew = this.mediaType === undefined && mediaType !== undefined;
+    if (!isNew && (this.encoding !== undefined || encoding === undefined)) return;
+    this.mediaType ??= mediaType;
+    this.encoding ??= encoding;
+    await this.stored?.amend({ mediaType: this.mediaType, encoding: this.encoding });
   }
 
   /** Length and piece length, from the scheduler or an origin. @throws ERR_STORE_FULL, ERR_STORE_IO */
   async learn(length: number | undefined, pieceLength: number): Promise<void> {
     if (this.stored === undefined) {
-      const { taskId, audience, sources, etag, mediaType } = this;
-      const record = { taskId, length, pieceLength, audience, sources, etag, mediaType };
+      const { taskId, audience, sources, etag, mediaType, encoding } = this;
+      const record = { taskId, length, pieceLength, audience, sources, etag, mediaType, encoding };
       this.#adopt(await this.#store.create(record));
     }
     if (length !== undefined && this.length === undefined) {

@@ -119,10 +119,10 @@ function mayNotAsk(): WireError {
 function askOrigin(answer: Answer | undefined): ResolveReply {
   if (answer === undefined) return { status: 'ask-origin' };
   const { taskId, probed, wallMs } = answer;
-  const { length, etag } = probed;
+  const { length, etag, encoding } = probed;
   // A file changed twice within a second keeps its Last-Modified: it proves nothing while it is that young.
   const modifiedMs = Date.parse(probed.lastModified ?? '');
   const lastModified = wallMs - modifiedMs >= 2_000 ? probed.lastModified : undefined;
   if (etag === undefined && lastModified === undefined) return { status: 'ask-origin' };
-  return { status: 'ask-origin', known: { taskId, length, etag, lastModified } };
+  return { status: 'ask-origin', known: { taskId, length, etag, lastModified, encoding } };
 }

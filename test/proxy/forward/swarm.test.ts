@@ -100,6 +100,54 @@ describe('a request that the rules send through the swarm', () => {
     expect(header('x-shoal-from')).toBe('swarm');
   });
 
+  test('gives encoded bytes as they were sent, with their Content-Encoding, and ranges of them', async () => {
+    odd = (_request, response) => {
+      response.setHeader('content-encoding', 'gzip');
+      return false;
+    };
+    for (const from of ['swarm', 'cache']) {
+      const got = await ask(url('/a.tar.gz'), 'Accept-Encoding: gzip\r\n');
+      expect([got.header('x-shoal-from'), got.header('content-encoding')]).toEqual([from, 'gzip']);
+      expect(got.body.equals(CONTENT)).toBe(true);
+    }
+    const part = await ask(url('/a.tar.gz'), 'Range: bytes=5-9\r\n');
+    expect([part.status, part.header('content-encoding')]).toEqual([206, 'gzip']);
+    expect(part.body.equals(CONTENT.subarray(5, 10))).toBe(true);
+  });
+
+  test('without bytes is answered as the origin answers it', async () => {
+    odd = (_request, response) => {
+      response.writeHead(204, { 'x-own': 'yes' }).end();
+      return true;
+    };
+    const got = await ask(url('/none.iso'));
+    expect([got.status, got.header('x-own')]).toEqual([204, 'yes']);
+  });
+
+  test.each([
+    ['a weak ETag', { etag: 'W/"1"' }],
+    ['a Last-Modified', { 'last-modified': 'Mon, 01 Jan 2024 00:00:00 GMT' }],
+    ['no validator', {}],
+  ])('comes whole from an origin that gives ranges and has %s', async (_, validator) => {
+    odd = (request, response) => {
+      const range = parseRange(request.headers.range, CONTENT.length);
+      const { start, end } =
+        typeof range === 'string'
+          ? { start: 0, end: CONTENT.length }
+          : { start: range.start, end: range.end };
+      response.writeHead(range === 'whole' ? 200 : 206, {
+        ...validator,
+        'content-length': end - start,
+        ...(range !== 'whole' && { 'content-range': `bytes ${start}-${end - 1}/${CONTENT.length}` }),
+      });
+      response.end(CONTENT.subarray(start, end));
+      return true;
+    };
+    const got = await ask(url('/a.iso'));
+    expect([got.status, got.header('x-shoal-from')]).toEqual([200, 'swarm']);
+    expect(got.body.equals(CONTENT)).toBe(true);
+  });
+
   test('answers a range beyond the end with 416', async () => {
     const { status, header } = await ask(url('/a.iso'), 'Range: bytes=99999999-\r\n');
     expect(status).toBe(416);

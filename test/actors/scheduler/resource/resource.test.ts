@@ -187,9 +187,10 @@ test.each([
 ])('a Last-Modified %s proves sameness: %s', (_, lastModified, proves) => {
   const { ask, found } = watched();
   ask(A, 1);
-  found(A, 1, version(1), { ...probed, etag: undefined, lastModified });
+  found(A, 1, version(1), { ...probed, etag: undefined, lastModified, encoding: 'gzip' });
   const reply = ask(B, 1);
-  if (proves) expect(reply).toMatchObject({ status: 'ask-origin', known: { lastModified } });
+  if (proves)
+    expect(reply).toMatchObject({ status: 'ask-origin', known: { lastModified, encoding: 'gzip' } });
   else expect(reply).toEqual({ status: 'ask-origin' });
 });
 
