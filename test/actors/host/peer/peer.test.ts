@@ -434,6 +434,21 @@ describe('a peer verifies', () => {
     await until(() => scheduler.syncs.at(-1)?.mismatch?.agreed.length === 0);
   });
 
+  test.each(['ERR_SOURCE_PROTOCOL', 'ERR_TASK_CHANGED', 'ERR_SOURCE_REFUSED'] as const)(
+    'samples that will not be read another time either (%s) end the task, and the origin is left alone',
+    async (code) => {
+      const { scheduler, peer, until, run, origin, store } = await contradicted();
+      origin.at.fault = new ShoalError(code, 'no');
+      origin.read.mockClear();
+      scheduler.says = { ...GEOMETRY, samples: [1] };
+      await until(() => peer.state === 'failed');
+      await run(5_000);
+      expect(origin.read).toHaveBeenCalledOnce();
+      expect(peer.error?.code).toBe('ERR_DIGEST_MISMATCH');
+      expect(store.row(TASK)).toBeUndefined();
+    },
+  );
+
   test('pieces that are to blame are dropped and fetched anew, and the whole is compared from its first byte', async () => {
     const { scheduler, peer, states, until } = await contradicted();
     scheduler.says = FROM_PARENT;
