@@ -74,7 +74,8 @@ export class LeaseSets {
     await this.#learnGeometry(set);
     await this.#learnHashes(set);
     for (const parent of set.parents) this.#parents.set(parent.hostId, parent);
-    if (set.samples) chart.report({ type: 'samples.asked', samples: set.samples });
+    // A set on its way asks once more for what was read already.
+    if (set.samples && !sync.owesSamples) chart.report({ type: 'samples.asked', samples: set.samples });
     if (set.probe) chart.report({ type: 'probe.asked' });
     if (content.complete) return chart.report({ type: 'pieces.completed' });
     if (chart.ended) return;

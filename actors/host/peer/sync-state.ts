@@ -93,6 +93,11 @@ export class SyncState {
     this.#mismatch = { agreed, differed };
   }
 
+  /** Whether samples were read of which no scheduler has heard. */
+  get owesSamples(): boolean {
+    return this.#mismatch !== undefined;
+  }
+
   /** The next sync says everything: pieces were dropped, or the scheduler does not know the base. */
   startOver(): void {
     this.#base = 0;

@@ -46,6 +46,16 @@ function scene() {
   return { content, sync, take, report };
 }
 
+test('samples that were read are not read again before a scheduler has heard of them', async () => {
+  const { sync, take, report } = scene();
+  sync.mismatched([0], []);
+  await take({ samples: [0] });
+  expect(report).not.toHaveBeenCalled();
+  sync.forgetClaim();
+  await take({ samples: [0] });
+  expect(report).toHaveBeenCalledExactlyOnceWith({ type: 'samples.asked', samples: [0] });
+});
+
 test('whether the origin gives ranges is taken from every set that knows it, not only from the first', async () => {
   const { content, take } = scene();
   await content.learn(30, 8);
