@@ -147,7 +147,7 @@ export class SchedulerActor {
     if (String(partitionOf(taskId)) !== tokens.partition) {
       throw new ShoalError('ERR_BUS_MESSAGE_INVALID', 'the partition is not the task’s');
     }
-    if (this.#tasks.open(taskId).actor.revivedBy(request)) this.#tasks.remove(taskId);
+    if (this.#tasks.open(taskId).actor.revivedBy(hostId, request)) this.#tasks.remove(taskId);
     const task = this.#tasks.open(taskId);
     const answer = () => {
       const startedMs = this.#world.clock.now();
@@ -171,12 +171,13 @@ export class SchedulerActor {
       resource = new Resource();
       this.#resources.set(tokens.resourceId, resource);
     }
+    const wasAsked = resource.isAsking(hostId, request.ask);
     const reply = resource.resolve(hostId, request, this.#world.clock.now(), this.#world.clock.wall());
     if (request.outcome?.kind === 'found') {
       const { taskId, probed, readingBytes } = request.outcome;
       const source = { url: request.url, credentials: request.credentials };
       const { actor, ready } = this.#tasks.open(taskId);
-      const tell = () => actor.resolved(hostId, source, probed, readingBytes);
+      const tell = () => actor.resolved(hostId, source, probed, readingBytes, wasAsked);
       if (ready !== undefined) void ready.then(tell);
       else tell();
     }

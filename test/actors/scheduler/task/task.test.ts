@@ -1,68 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { TaskActor } from '../../../../actors/scheduler/task/task.ts';
 import { TaskLog } from '../../../../actors/scheduler/task-log.ts';
-import type { HostId, TaskId } from '../../../../core/ids.ts';
+import type { TaskId } from '../../../../core/ids.ts';
 import { LIMITS } from '../../../../core/limits.ts';
-import type { LeaseSet, SyncRequest } from '../../../../core/sync-messages.ts';
 import { SUBJECTS } from '../../../../transport/subjects.ts';
 import { hostId } from '../../../scheduling/world.ts';
-import { alive, hashes, ONE, PIECE, schedulerScene, syncOf, TASK, TWO } from '../scene.ts';
+import { hashes, ONE, PIECE, syncOf, TASK, TWO } from '../scene.ts';
 
-const FOUR = { length: 4 * PIECE, pieceLength: PIECE };
 const NOTHING = { agreed: [], differed: [] };
-const [PROBE_MS, SAMPLES_MS, SILENT_MS, TICK_MS] = [5_000, 30_000, 5_000, 500];
+const [PROBE_MS, SAMPLES_MS, SILENT_MS] = [5_000, 30_000, 5_000];
 const probed = { length: 4 * PIECE, ranges: true, audience: 'public' as const };
 const refusal = { first: 0, count: 0, parent: 'origin' as const, reason: 'origin-unavailable' as const };
-
-interface Options {
-  readonly taskId?: TaskId;
-  /** Until when nothing is leased from the origin. */
-  readonly recoveredAtMs?: number;
-  /** Whether the log is still to be read. */
-  readonly unread?: boolean;
-}
-
-/** The actor of one task, and hosts that sync with it. */
-function taskScene({ taskId = TASK, recoveredAtMs = 0, unread = false }: Options = {}) {
-  const { world, hub, events, pass: run } = schedulerScene({ recoveredAtMs });
-  const task = new TaskActor(world, new TaskLog(world), taskId);
-  if (!unread) task.recover(undefined, []);
-  const pushed: { readonly hostId: HostId; readonly set: LeaseSet }[] = [];
-  const host = (index: number) => {
-    const id = hostId(index);
-    let seq = 0;
-    world.hosts.hear(id, alive('normal'), world.clock.now());
-    hub
-      .bus(id)
-      .subscribe(SUBJECTS.leases, { hostId: id }, ({ set }) => void pushed.push({ hostId: id, set }));
-    return {
-      id,
-      /** The set that a sync is answered with. */
-      sync(more: Partial<SyncRequest> = {}): LeaseSet {
-        seq += 1;
-        const reply = task.sync(id, syncOf(seq, more));
-        if (reply.status !== 'ok') throw new Error(reply.status);
-        return reply;
-      },
-    };
-  };
-  /** Moves time on, with the ticks of a scheduler. */
-  const pass = async (ms: number) => {
-    const untilMs = world.clock.now() + ms;
-    while (world.clock.now() < untilMs) {
-      await run(Math.min(TICK_MS, untilMs - world.clock.now()));
-      task.tick(world.clock.now());
-    }
-  };
-  /** How many messages were read of the log; takes 1 ms. */
-  const count = async (reading: Promise<readonly unknown[]>) => {
-    await pass(1);
-    return (await reading).length;
-  };
-  return { task, world, events, pushed, host, pass, count, state: () => task.row().state };
-}
-
-type Scene = ReturnType<typeof taskScene>;
 
 describe('a task whose log is being read', () => {
   test('is not put to rest, and does not end', async () => {
@@ -223,7 +171,8 @@ describe('a task of known length', () => {
   test('writes its hashes down at once when its hosts rest, and ends after a while', async () => {
     const { task, world, host, events, pass, count, state } = taskScene();
     const a = host(1);
-    a.sync({ ...FOUR, hashes: hashes([0, 1]) });
+    const [lease] = a.sync(FOUR).leases;
+    a.sync({ ...FOUR, hashes: hashes([lease?.first ?? 0]) });
     a.sync({ ...FOUR, wants: false });
     expect(state()).toBe('distributing');
     task.tick(world.clock.now());
@@ -274,10 +223,11 @@ function doubtedScene() {
     ReturnType<Scene['host']>,
   ];
   const all = { ...FOUR, have: new Uint8Array([0b1111_0000]), sources: [ONE, TWO] };
-  for (const host of hosts) host.sync({ ...all, hashes: hashes([0, 1, 2, 3]) });
+  hosts[0].readAll({ sources: all.sources });
+  for (const host of hosts) host.sync(all);
   /** A host says that the whole contradicts the digest; returns the pieces that it is to read again. */
   const contradict = (host: ReturnType<Scene['host']>, mayReadOrigin = true) =>
-    host.sync({ ...all, mismatch: NOTHING, mayReadOrigin }).samples;
+    host.sync({ ...all, mismatch: NOTHING, mayReadOrigin, seen: host.seen }).samples;
   return { ...scene, all, contradict, hosts };
 }
 
