@@ -48,14 +48,13 @@ export class UnprovenClaims {
     return 'taken';
   }
 
-  /** Takes a piece out that was read; where the read contradicts what hosts said of it, returns these. */
+  /** Takes out a piece that was read; where the read contradicts what hosts said of it, it returns these and is to `fall`. */
   settle(piece: number, hash: Uint8Array): HostId[] {
     const supposed = this.#pieces.get(piece);
     if (supposed === undefined) return [];
+    if (Buffer.compare(supposed.hash, hash) !== 0) return [...supposed.hosts.keys()];
     this.#pieces.delete(piece);
-    if (Buffer.compare(supposed.hash, hash) === 0) return [];
-    this.#pieces.set(piece, supposed);
-    return [...supposed.hosts.keys()];
+    return [];
   }
 
   /** Forgets everything, and takes no more of it. */

@@ -6,6 +6,7 @@ import { LIMITS } from '../../../../core/limits.ts';
 import { SUBJECTS } from '../../../../transport/subjects.ts';
 import { hostId } from '../../../scheduling/world.ts';
 import { hashes, ONE, PIECE, syncOf, TASK, TWO } from '../scene.ts';
+import { FOUR, type Scene, TICK_MS, taskScene } from './scene.ts';
 
 const NOTHING = { agreed: [], differed: [] };
 const [PROBE_MS, SAMPLES_MS, SILENT_MS] = [5_000, 30_000, 5_000];
@@ -241,6 +242,8 @@ describe('a task whose whole contradicts its digest', () => {
     expect(a.sync(all).samples).toEqual(samples);
     expect(a.sync({ ...all, mismatch: { agreed: [], differed: [0] } }).samples).toBeUndefined();
     expect(events).toEqual(['task.created']);
+    a.readAll({ sources: all.sources });
+    expect(contradict(b)).toBeUndefined();
     expect(contradict(b)).not.toBeUndefined();
   });
 
@@ -281,33 +284,45 @@ describe('a task whose whole contradicts its digest', () => {
     expect(contradict(c)).not.toBeUndefined();
   });
 
-  test('bans a source that agrees with them, and begins from nothing with the next', () => {
+  test('is read again where the source agrees with them; the next time it is banned, and the next one begins from nothing', () => {
     const { task, contradict, all, events, hosts, state } = doubtedScene();
     const [a, b] = hosts;
     contradict(a);
-    const set = a.sync({
+    const agreed = {
       ...all,
       mismatch: { agreed: [0], differed: [] },
       pieceLength: undefined,
       length: undefined,
-    });
-    expect(events).toEqual(['task.created', 'source.banned']);
+    };
+    const { claim, samples } = a.sync(agreed);
+    expect([claim, samples, events]).toEqual([2, undefined, ['task.created']]);
+    expect(task.row()).toMatchObject({ sources: [ONE.url, TWO.url], holders: 0, length: undefined });
+    a.readAll({ sources: all.sources });
+    // What the others say of the claim that was dropped is old.
+    expect(contradict(b)).toBeUndefined();
+    expect(contradict(a)).not.toBeUndefined();
+    const set = a.sync({ ...agreed, seen: a.seen });
+    expect(events).toEqual(['task.created', 'task.created', 'source.banned']);
     expect(task.row()).toMatchObject({ sources: [TWO.url], holders: 0, length: undefined });
-    expect(set.claim).toBe(2);
+    expect(set.claim).toBe(3);
     expect(['pending', 'resolving']).toContain(state());
     const other = { sources: [TWO], have: undefined };
-    expect([a.sync(other).probe, b.sync(other).probe]).toContain(true);
+    expect([a.sync({ ...other, seen: a.seen }).probe, b.sync({ ...other, seen: b.seen }).probe]).toContain(
+      true,
+    );
     expect(state()).toBe('resolving');
   });
 
   test('asks for no samples of a source that was banned meanwhile', async () => {
-    const { contradict, events, hosts, pass } = doubtedScene();
+    const { contradict, all, events, hosts, pass } = doubtedScene();
     const [a, b] = hosts;
     expect(contradict(a)).not.toBeUndefined();
     await pass(SAMPLES_MS);
     contradict(b, false);
+    b.readAll({ sources: all.sources });
+    contradict(b, false);
     expect(events).toContain('source.banned');
-    expect(a.sync({ sources: [TWO] }).samples).toBeUndefined();
+    expect(a.sync({ sources: [TWO], seen: a.seen }).samples).toBeUndefined();
   });
 });
 
@@ -342,15 +357,41 @@ describe('a task without a source that agrees', () => {
     expect(task.ended).toBe(true);
   });
 
-  test('fails when its last source contradicts the digest, and is begun anew by another one', () => {
+  test('fails when its last source contradicts the digest twice, and is begun anew by whoever comes after that', () => {
     const { task, host, state } = taskScene();
-    const a = host(1);
+    const [a, b] = [host(1), host(2)];
+    b.sync(FOUR);
     a.sync({ ...FOUR, mayReadOrigin: false });
-    const set = a.sync({ ...FOUR, mayReadOrigin: false, mismatch: NOTHING });
+    const differs = { ...FOUR, mayReadOrigin: false, mismatch: NOTHING };
+    expect(a.sync(differs)).toMatchObject({ claim: 2, error: undefined });
+    // Said of the claim that was dropped.
+    a.sync({ ...differs, seen: { epoch: 1, number: 1 } });
+    expect(state()).not.toBe('failed');
+    a.sync({ ...FOUR, mayReadOrigin: false, seen: a.seen });
+    const set = a.sync({ ...differs, seen: a.seen });
     expect(set).toMatchObject({ state: 'failed', error: { code: 'ERR_DIGEST_MISMATCH' } });
-    expect(task.revivedBy(syncOf(1, {}))).toBe(false);
-    expect(task.revivedBy(syncOf(1, { sources: [TWO] }))).toBe(true);
+    expect(task.revivedBy(a.id, syncOf(9, { base: 8 }))).toBe(false);
+    // It has not heard of it yet, and is no other download.
+    expect(task.revivedBy(b.id, syncOf(9, {}))).toBe(false);
+    expect(task.revivedBy(a.id, syncOf(9, { wants: false }))).toBe(false);
+    expect(task.revivedBy(a.id, syncOf(9, {}))).toBe(true);
+    expect(task.revivedBy(hostId(3), syncOf(9, {}))).toBe(true);
     expect(state()).toBe('failed');
+  });
+
+  test('holds nothing against a source that was banned for a download that is over', async () => {
+    const { task, host, events, pass, state } = taskScene();
+    const a = host(1);
+    const differs = { ...FOUR, sources: [ONE, TWO], mayReadOrigin: false, mismatch: NOTHING };
+    a.sync(differs);
+    a.sync({ ...differs, seen: a.seen });
+    expect(events).toContain('source.banned');
+    a.sync({ sources: [ONE, TWO], wants: false, seen: a.seen });
+    expect(task.row().sources).toEqual([TWO.url]);
+    await pass(TICK_MS);
+    expect(state()).toBe('idle');
+    host(2).sync({ sources: [ONE] });
+    expect(task.row().sources).toEqual([TWO.url, ONE.url]);
   });
 
   test('fails before its length is known too', () => {
