@@ -62,7 +62,8 @@ export class SchedulerActor {
         if (state === 'connected') this.#returned();
       }),
     ];
-    if (bus.state === 'connected') this.#takeCensus();
+    this.#tasks.begin();
+    if (bus.state === 'connected') this.#sayCensus();
     this.#awaitRecovery();
     this.#tick();
   }
@@ -71,7 +72,8 @@ export class SchedulerActor {
   #returned(): void {
     this.#world.recoveredAtMs = this.#world.clock.now() + LIMITS.censusMs;
     this.#awaitRecovery();
-    this.#takeCensus();
+    this.#sayCensus();
+    void this.#tasks.readLog();
   }
 
   /** Hosts that wait for a lease of the origin are not left to ask again. */
@@ -83,12 +85,11 @@ export class SchedulerActor {
     });
   }
 
-  /** Reads the log, and asks every host what it holds. */
-  #takeCensus(): void {
+  /** Asks every host what it holds. */
+  #sayCensus(): void {
     const { bus, epoch, schedulerKeys } = this.#world;
     const partitions = Array.from({ length: PARTITIONS }, (_, index) => index);
     bus.publish(SUBJECTS.census, {}, { epoch, partitions, schedulerKeys: schedulerKeys() });
-    void this.#tasks.readLog();
   }
 
   // --- hosts ---

@@ -24,6 +24,9 @@ import { TaskWord } from './word.ts';
 
 type Mismatch = NonNullable<SyncRequest['mismatch']>;
 
+/** A download is over when nobody has wanted pieces for this long: who compares the whole wants none either. */
+const OVER_MS = 5_000;
+
 /** One task in the scheduler that owns its partition: takes syncs, gives leases. */
 export class TaskActor {
   readonly taskId: TaskId;
@@ -35,6 +38,7 @@ export class TaskActor {
   readonly #resampling: Resampling;
   readonly #leases: TaskLeases;
   readonly #records: TaskRecords;
+  #restsSinceMs = 0;
 
   constructor(world: SchedulerWorld, log: TaskLog, taskId: TaskId) {
     this.#world = world;
@@ -165,7 +169,9 @@ export class TaskActor {
   #take(hostId: HostId, peer: TaskPeer, request: SyncRequest): { synced: Synced; any: boolean } {
     const nowMs = this.#world.clock.now();
     const sameEpoch = request.seen.epoch === this.#world.epoch;
-    const { running, queued, wants, failures, mismatch } = request;
+    const { queued, wants, failures, mismatch } = request;
+    // Who wants nothing keeps nobody from reading what it says to be reading.
+    const running = wants ? request.running : [];
     for (const source of request.sources) this.#content.addSource(source);
     if (request.probed) this.#probed(hostId, request.probed);
     if (request.pieceLength !== undefined) this.#setGeometry(request.length, request.pieceLength);
@@ -255,7 +261,10 @@ export class TaskActor {
   #dropClaim(): void {
     this.#claim.drop();
     this.#records.dropped();
-    for (const peer of this.#peers.values()) peer.claimNumber = peer.setNumber + 1;
+    for (const peer of this.#peers.values()) {
+      peer.claimNumber = peer.setNumber + 1;
+      peer.hashCursor = 0;
+    }
   }
 
   /** The source has other content than the digest says: it is banned, and the next one begins from nothing. */
@@ -284,7 +293,7 @@ export class TaskActor {
       const peer = this.#peers.get(hostId);
       if (peer?.wants) this.#leases.push(hostId, peer);
     }
-    if (this.state === 'idle') return;
+    if (this.state === 'idle') return this.#forgive(nowMs);
     let working = false;
     for (const [hostId, peer] of this.#peers) {
       if (peer.isSilent(nowMs)) {
@@ -295,9 +304,15 @@ export class TaskActor {
     }
     this.#claim.proofs.settle(this.#peers, nowMs);
     if (working) return;
+    this.#restsSinceMs = nowMs;
+    this.#chart.send({ type: 'work.ended' });
+  }
+
+  /** The next is another download: what was found out in this one is not held against anybody in that. */
+  #forgive(nowMs: number): void {
+    if (nowMs - this.#restsSinceMs < OVER_MS) return;
     this.#content.forgive();
     this.#claim.forgive();
-    this.#chart.send({ type: 'work.ended' });
   }
 
   remove(): void {

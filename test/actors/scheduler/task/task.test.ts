@@ -9,7 +9,7 @@ import { hashes, ONE, PIECE, syncOf, TASK, TWO } from '../scene.ts';
 import { FOUR, type Scene, TICK_MS, taskScene } from './scene.ts';
 
 const NOTHING = { agreed: [], differed: [] };
-const [PROBE_MS, SAMPLES_MS, SILENT_MS] = [5_000, 30_000, 5_000];
+const [PROBE_MS, SAMPLES_MS, SILENT_MS, OVER_MS] = [5_000, 30_000, 5_000, 5_000];
 const probed = { length: 4 * PIECE, ranges: true, audience: 'public' as const };
 const refusal = { first: 0, count: 0, parent: 'origin' as const, reason: 'origin-unavailable' as const };
 
@@ -390,6 +390,9 @@ describe('a task without a source that agrees', () => {
     expect(task.row().sources).toEqual([TWO.url]);
     await pass(TICK_MS);
     expect(state()).toBe('idle');
+    a.sync({ sources: [ONE], wants: false, seen: a.seen });
+    expect(task.row().sources).toEqual([TWO.url]);
+    await pass(OVER_MS);
     host(2).sync({ sources: [ONE] });
     expect(task.row().sources).toEqual([TWO.url, ONE.url]);
   });
