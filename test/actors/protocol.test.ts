@@ -131,7 +131,15 @@ test('a hash is not believed of a host that was not to read the piece', async ()
   const { leases } = await puppet.set(TASK, { seq: 6, base: 5, ...reader });
   expect(leases).toMatchObject([{ first: 2, count: 1, parent: 'origin' }, { first: 3 }]);
   await puppet.set(TASK, { seq: 7, base: 6, added: [2], hashes: hashes([2]), ...reader });
-  const set = await liar.set(TASK, { seq: 3, base: 1, added: [2], hashes: wrong, adrift: true, seen, ...FOUR });
+  const set = await liar.set(TASK, {
+    seq: 3,
+    base: 1,
+    added: [2],
+    hashes: wrong,
+    adrift: true,
+    seen,
+    ...FOUR,
+  });
   expect(Buffer.from(set.hashes ?? []).includes(Buffer.alloc(32, 9))).toBe(false);
   // What the holder had not been leased either falls with the lie; what it read stays.
   expect(await puppet.held(TASK)).toBe(1);

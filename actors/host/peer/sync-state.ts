@@ -99,9 +99,6 @@ export class SyncState {
     this.#added = [];
     this.#sourcesTold = 0;
     this.#draft = undefined;
-    // It is said again of what is here then.
-    const { agreed = [], differed = [] } = this.#mismatch ?? {};
-    if (agreed.length + differed.length === 0) this.#mismatch = undefined;
   }
 
   /** Forgets what was read from the origin: the claim was dropped. */
