@@ -76,7 +76,7 @@ const syncRequestFields = z.object({
   failures: z.array(failure).max(256),
   /** Hashes of pieces read from an origin: 36 bytes each, piece as uint32 BE, then SHA-256. */
   hashes: bytes.optional(),
-  /** Says that this host read without a lease, being adrift, and its hashes come from that. */
+  /** Says that this host reads without leases: for those who look on, it proves nothing. */
   adrift: z.boolean(),
   /** How far this host has read the scheduler's log of hashes, under `seen.epoch`. */
   hashCursor: uint,

@@ -1,15 +1,17 @@
 import type { PieceHash } from '../core/hash-page.ts';
 import type { HostId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
+import { type FallenPieces, UnprovenClaims } from './unproven.ts';
 
 const HASH_BYTES = 32;
 const MOST_VERSIONS = 8;
 
 /**
- * What became of a claim. `new`: believed from now on; `same`: as believed; `conflict`: contradicts an earlier one, the
- * piece is unproven until one more read settles it; `refused`: not from a host that was to read the piece.
+ * What became of a claim. `new`: believed from now on; `same`: as believed; `conflict`: contradicts another reader's, and
+ * one more read is to settle it; `unproven`: not from a reader, and nothing better is known; `refused`: not from a reader,
+ * and worth nothing.
  */
-export type Verdict = 'new' | 'same' | 'conflict' | 'refused';
+export type Verdict = 'new' | 'same' | 'conflict' | 'unproven' | 'refused';
 
 /** A page of the log of hashes: `entries` from `from` on, and where the next page begins. */
 export interface ClaimPage {
@@ -30,14 +32,26 @@ interface Claimed {
   readonly versions: Version[];
 }
 
+/** All unproven claims fell at once, because the word of these hosts was false; nobody, where it is not known whose. */
+export interface Fallen extends FallenPieces {
+  readonly liars: readonly HostId[];
+}
+
 /**
  * The hashes of a task's pieces and who read them so: one source's claim, from the hosts that held an origin lease, or
- * from the task log. Its own log is only ever appended to, so that a reader of it needs one cursor.
+ * from the task log. What others say is kept apart, unproven, until a read contradicts any of it: then all of it falls,
+ * and nothing more of the kind is taken. Its own log is only ever appended to, so that a reader of it needs one cursor.
  */
 export class Claims {
+  readonly unproven = new UnprovenClaims();
   readonly #pieces = new Map<number, Claimed>();
   readonly #log: PieceHash[] = [];
+  readonly #onFall: (fallen: Fallen) => void;
   #proven = 0;
+
+  constructor(onFall: (fallen: Fallen) => void = () => {}) {
+    this.#onFall = onFall;
+  }
 
   /** End of the log: the cursor of a reader that knows all. */
   get end(): number {
@@ -49,6 +63,11 @@ export class Claims {
     return this.#proven;
   }
 
+  /** How many pieces have a hash, believed or not. */
+  get known(): number {
+    return this.#proven + this.unproven.size;
+  }
+
   /**
    * Takes a host's word on a piece.
    * @param leased whether the host held an origin lease for the piece
@@ -57,8 +76,9 @@ export class Claims {
     if (!fits(piece, hash)) return 'refused';
     const claimed = this.#pieces.get(piece);
     const same = claimed?.hash !== undefined && equal(claimed.hash, hash);
-    if (!leased) return same ? 'same' : 'refused';
+    if (!leased) return same ? 'same' : claimed === undefined ? this.#suppose(host, piece, hash) : 'refused';
     if (claimed === undefined) {
+      this.#judge(piece, hash);
       this.#pieces.set(piece, { hash: undefined, versions: [{ hash, hosts: new Set([host]) }] });
       this.#believe(piece, hash);
       return 'new';
@@ -69,7 +89,9 @@ export class Claims {
       return 'same';
     }
     if (claimed.hash !== undefined) this.#doubt(piece, claimed);
-    if (version !== undefined && !version.hosts.has(host)) {
+    // What only the log says has nobody who could read it again.
+    const others = claimed.versions.some((other) => other !== version && other.hosts.size > 0);
+    if (version !== undefined && (!version.hosts.has(host) || !others)) {
       version.hosts.add(host);
       this.#believe(piece, hash);
       return 'new';
@@ -80,9 +102,44 @@ export class Claims {
     return 'conflict';
   }
 
-  /** The hash believed of a piece; undefined where none is known or two contradict each other. */
+  /** The word of a host that was not to read the piece, where no reader's is known. */
+  #suppose(host: HostId, piece: number, hash: Uint8Array): Verdict {
+    const supposed = this.unproven.suppose(host, piece, hash);
+    if (supposed === 'contradicted') this.fall([]);
+    return supposed === 'taken' ? 'unproven' : 'refused';
+  }
+
+  /** A piece was read, and what is unproven of it thereby is right or false. */
+  #judge(piece: number, hash: Uint8Array): void {
+    const liars = this.unproven.settle(piece, hash);
+    if (liars.length > 0) this.fall(liars);
+  }
+
+  /** Drops all that is unproven, and takes no more of it. */
+  fall(liars: readonly HostId[]): void {
+    const fallen = this.unproven.fall();
+    for (const piece of fallen.told) this.#log.push({ piece, hash: new Uint8Array(HASH_BYTES) });
+    this.#onFall({ ...fallen, liars });
+  }
+
+  /** An unproven hash is told to others from now on. */
+  use(piece: number): void {
+    const hash = this.unproven.use(piece);
+    if (hash !== undefined) this.#log.push({ piece, hash });
+  }
+
+  /** A host's word was found right: what it said up to that claim is believed from now on. Returns those pieces. */
+  prove(host: HostId, end: number): number[] {
+    return this.unproven.take(host, end).map(({ piece, hash, hosts }) => {
+      this.#pieces.set(piece, { hash: undefined, versions: [{ hash, hosts: new Set(hosts) }] });
+      this.#believe(piece, hash);
+      return piece;
+    });
+  }
+
+  /** The hash told of a piece; undefined where none is known or two contradict each other. */
   hashOf(piece: number): Uint8Array | undefined {
-    return this.#pieces.get(piece)?.hash;
+    return this.#pieces.get(piece)?.hash ?? this.unproven.usedHash(piece);
   }
 
   /** Hosts that read the piece as it is believed. */
@@ -92,13 +149,20 @@ export class Claims {
     return [...(version?.hosts ?? [])];
   }
 
-  /** Forgets all that a host said; returns the pieces whose hash rested on its word alone, now without one. */
-  withdraw(host: HostId): number[] {
+  /**
+   * Forgets all that a host said, or what only the log says; returns the pieces whose hash rested on that alone, now
+   * without one.
+   */
+  withdraw(host: HostId | 'log'): number[] {
     const lost: number[] = [];
     for (const [piece, claimed] of this.#pieces) {
       for (let at = claimed.versions.length - 1; at >= 0; at -= 1) {
         const version = claimed.versions[at];
-        if (version === undefined || !version.hosts.delete(host) || version.hosts.size > 0) continue;
+        if (version === undefined || version.hosts.size > 1) {
+          if (host !== 'log') version?.hosts.delete(host);
+          continue;
+        }
+        if (host === 'log' ? version.hosts.size > 0 : !version.hosts.has(host)) continue;
         claimed.versions.splice(at, 1);
         if (version.hash !== claimed.hash) continue;
         this.#doubt(piece, claimed);
@@ -129,6 +193,7 @@ export class Claims {
   load(hashes: Iterable<PieceHash>): void {
     for (const { piece, hash } of hashes) {
       if (!fits(piece, hash) || this.#pieces.has(piece)) continue;
+      this.#judge(piece, hash);
       this.#pieces.set(piece, { hash: undefined, versions: [{ hash, hosts: new Set() }] });
       this.#believe(piece, hash);
     }

@@ -71,7 +71,8 @@ function starve(state: LedgerState, child: Member, piece: number): void {
   if (state.holdings.order.key(piece) === KEY_LOST) state.starving.add(piece);
 }
 
-function wanted(state: LedgerState, child: Member, piece: number): boolean {
+/** Whether the child neither has the piece nor is being brought it. */
+export function wanted(state: LedgerState, child: Member, piece: number): boolean {
   return piece < state.holdings.pieces && !child.have.has(piece) && !child.flying.has(piece);
 }
 

@@ -56,9 +56,13 @@ export class LedgerHosts {
 
   /** Takes the length once it is known; pieces known so far stay, those beyond the end are forgotten. */
   setGeometry(geometry: Geometry): void {
-    const { members, flights, holdings } = this.#state;
+    const { members, flights, holdings, withheld } = this.#state;
     this.#state.geometry = geometry;
     const pieces = pieceCount(geometry);
+    for (const piece of withheld) {
+      if (piece < pieces || !withheld.delete(piece)) continue;
+      holdings.fly(piece, -1);
+    }
     for (const member of members) {
       for (const flight of member.flights.slice()) {
         for (const piece of piecesOf(flight)) if (piece >= pieces) flights.free(flight, piece);

@@ -27,6 +27,8 @@ export class LedgerState {
   readonly suspended = new Set<Member>();
   /** Pieces that readers starve for and only the origin has. */
   readonly starving = new Set<number>();
+  /** Pieces that somebody holds whose hash is not proven yet: counted as on their way, so that nobody reads them again. */
+  readonly withheld = new Set<number>();
   /** Undefined while the length is unknown. */
   geometry: Geometry | undefined;
   /** Whether the origin gives ranges. */

@@ -3,12 +3,12 @@ import type { HostId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Geometry } from '../core/piece.ts';
 import type { Lease } from '../core/sync-messages.ts';
-import { couldTake, type Demand, grantLeases } from './grants.ts';
+import { couldTake, type Demand, grantLeases, wanted } from './grants.ts';
 import { leasesOf } from './lease-runs.ts';
 import { LedgerHosts } from './ledger-hosts.ts';
 import { LedgerState } from './ledger-state.ts';
 import type { JoinAs, LedgerOptions, LedgerStats, Report, Standing } from './ledger-types.ts';
-import type { Member } from './member.ts';
+import { brings, type Member } from './member.ts';
 import { reconcileFlights } from './reconcile.ts';
 
 /**
@@ -68,6 +68,15 @@ export class Ledger {
     }
   }
 
+  /** Nobody is leased the piece from the origin, though none that can be given it is known: it is held, unproven. */
+  withhold(piece: number, is: boolean): void {
+    const { withheld, holdings } = this.#state;
+    if (is === withheld.has(piece) || (is && piece >= holdings.pieces)) return;
+    if (is) withheld.add(piece);
+    else withheld.delete(piece);
+    holdings.fly(piece, is ? 1 : -1);
+  }
+
   /** Lets nobody fetch this task from the host any more; what it holds stays its own. */
   quarantine(host: HostId): void {
     this.#with(host, (member) => this.#hosts.quarantine(member));
@@ -125,7 +134,15 @@ export class Ledger {
 
   /** Whether the host was ever leased the piece from the origin: its word on the hash counts. */
   readOrigin(host: HostId, piece: number): boolean {
-    return this.#state.members.get(host)?.read.has(piece) ?? false;
+    const member = this.#state.members.get(host);
+    if (member === undefined) return false;
+    return member.read.has(piece) || this.#state.flights.stream?.child === member;
+  }
+
+  /** Whether the host is to read the piece from the origin, or does. */
+  isReading(host: HostId, piece: number): boolean {
+    const flights = this.#state.members.get(host)?.flights ?? [];
+    return flights.some((flight) => flight.from === 'origin' && brings(flight, piece));
   }
 
   /** Whether there is a piece that nobody holds, brings, or may read from the origin. */
@@ -245,6 +262,19 @@ export class Synced {
 
   get host(): HostId {
     return this.#member.id;
+  }
+
+  /** Whether the host wants the piece, and neither has it nor is being brought it. */
+  lacks(piece: number): boolean {
+    return this.#state.children.has(this.#member) && wanted(this.#state, this.#member, piece);
+  }
+
+  /** Leases the host that piece from the origin, whoever holds it; returns whether it may read now. */
+  sample(piece: number, { nowMs, setNumber }: Pick<Demand, 'nowMs' | 'setNumber'>): boolean {
+    const { origin, flights, ranges } = this.#state;
+    if (!ranges || !this.lacks(piece) || !origin.mayTake(this.#member, 1, nowMs)) return false;
+    flights.book(this.#member, 'origin', { first: piece, count: 1, setNumber, nowMs });
+    return true;
   }
 
   /** Adds leases by the policy, under the number of the set about to be sent; returns all that the host has. */

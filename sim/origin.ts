@@ -39,6 +39,8 @@ export class SimOriginServer {
   bodyBytes = 0;
   /** Share of the bodies that break off somewhere. */
   breakShare = 0;
+  /** So many of the next bodies come with a wrong bit in their first chunk. */
+  wrongBodies = 0;
 
   constructor(node: SimNode) {
     this.node = node;
@@ -177,12 +179,16 @@ export class SimOrigin implements Origin {
     const length = range.end - range.start;
     const breaks = random.chance(server.breakShare);
     const end = breaks ? range.start + Math.floor(random.next() * length) : range.end;
+    const isWrong = server.wrongBodies > 0;
+    if (isWrong) server.wrongBodies -= 1;
     const fault = await network.stream({
       from: server.node,
       to: node,
       pull: chunksOf({ start: range.start, end }, async (from, to) => {
         server.bodyBytes += to - from;
-        return content.bytes.slice(from, to);
+        const chunk = content.bytes.slice(from, to);
+        if (isWrong && from === range.start) chunk[0] = (chunk[0] ?? 0) ^ 1;
+        return chunk;
       }),
       sink,
       signal,

@@ -62,7 +62,8 @@ export class SchedulerActor {
         if (state === 'connected') this.#returned();
       }),
     ];
-    if (bus.state === 'connected') this.#takeCensus();
+    this.#tasks.begin();
+    if (bus.state === 'connected') this.#sayCensus();
     this.#awaitRecovery();
     this.#tick();
   }
@@ -71,7 +72,8 @@ export class SchedulerActor {
   #returned(): void {
     this.#world.recoveredAtMs = this.#world.clock.now() + LIMITS.censusMs;
     this.#awaitRecovery();
-    this.#takeCensus();
+    this.#sayCensus();
+    void this.#tasks.readLog();
   }
 
   /** Hosts that wait for a lease of the origin are not left to ask again. */
@@ -83,12 +85,11 @@ export class SchedulerActor {
     });
   }
 
-  /** Reads the log, and asks every host what it holds. */
-  #takeCensus(): void {
+  /** Asks every host what it holds. */
+  #sayCensus(): void {
     const { bus, epoch, schedulerKeys } = this.#world;
     const partitions = Array.from({ length: PARTITIONS }, (_, index) => index);
     bus.publish(SUBJECTS.census, {}, { epoch, partitions, schedulerKeys: schedulerKeys() });
-    void this.#tasks.readLog();
   }
 
   // --- hosts ---
@@ -147,7 +148,7 @@ export class SchedulerActor {
     if (String(partitionOf(taskId)) !== tokens.partition) {
       throw new ShoalError('ERR_BUS_MESSAGE_INVALID', 'the partition is not the task’s');
     }
-    if (this.#tasks.open(taskId).actor.revivedBy(request)) this.#tasks.remove(taskId);
+    if (this.#tasks.open(taskId).actor.revivedBy(hostId, request)) this.#tasks.remove(taskId);
     const task = this.#tasks.open(taskId);
     const answer = () => {
       const startedMs = this.#world.clock.now();
@@ -171,12 +172,13 @@ export class SchedulerActor {
       resource = new Resource();
       this.#resources.set(tokens.resourceId, resource);
     }
+    const wasAsked = resource.isAsking(hostId, request.ask);
     const reply = resource.resolve(hostId, request, this.#world.clock.now(), this.#world.clock.wall());
     if (request.outcome?.kind === 'found') {
       const { taskId, probed, readingBytes } = request.outcome;
       const source = { url: request.url, credentials: request.credentials };
       const { actor, ready } = this.#tasks.open(taskId);
-      const tell = () => actor.resolved(hostId, source, probed, readingBytes);
+      const tell = () => actor.resolved(hostId, source, probed, readingBytes, wasAsked);
       if (ready !== undefined) void ready.then(tell);
       else tell();
     }

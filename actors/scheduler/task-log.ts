@@ -23,7 +23,7 @@ export class TaskLog {
   }
 
   manifest(taskId: TaskId, epoch: number, hashes: readonly PieceHash[]): void {
-    const pages = Math.ceil(hashes.length / LIMITS.hashesPerPage);
+    const pages = Math.max(1, Math.ceil(hashes.length / LIMITS.hashesPerPage));
     for (let page = 0; page < pages; page += 1) {
       const from = page * LIMITS.hashesPerPage;
       const message = { epoch, pages, hashes: packHashes(hashes.slice(from, from + LIMITS.hashesPerPage)) };
@@ -49,10 +49,11 @@ export class TaskLog {
     return (await this.#world.bus.readLog(SUBJECTS.logCreated, {})).map(({ message }) => message);
   }
 
-  /** Pages of hashes of one task. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_TIMEOUT */
+  /** Pages of hashes of one task, without those of a longer list before. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_TIMEOUT */
   async readManifest(taskId: TaskId): Promise<Uint8Array[]> {
     const entries = await this.#world.bus.readLog(SUBJECTS.logManifest, this.#of(taskId));
-    return entries.map(({ message }) => message.hashes);
+    const pages = entries.find(({ tokens }) => tokens.page === '0')?.message.pages ?? 0;
+    return entries.filter(({ tokens }) => Number(tokens.page) < pages).map(({ message }) => message.hashes);
   }
 
   #of(taskId: TaskId): { partition: string; taskId: string } {

@@ -1,5 +1,6 @@
 import { toShoalError } from '../../core/errors.ts';
 import type { HostId, TaskId } from '../../core/ids.ts';
+import { LIMITS } from '../../core/limits.ts';
 import type { LogCreated } from '../../core/log-messages.ts';
 import { TaskActor } from './task/task.ts';
 import { TaskLog } from './task-log.ts';
@@ -17,6 +18,8 @@ export class TaskTable {
   readonly #log: TaskLog;
   readonly #entries = new Map<TaskId, TaskEntry>();
   readonly #created = new Map<TaskId, LogCreated>();
+  /** The first reading of the log, while it lasts. */
+  #reading: Promise<void> | undefined;
 
   constructor(world: SchedulerWorld) {
     this.#world = world;
@@ -25,6 +28,15 @@ export class TaskTable {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** Reads the log of those before, which is waited for before a host is believed anything, but not for long. */
+  begin(): void {
+    const { clock } = this.#world;
+    const late = new Promise<void>((resolve) => clock.after(LIMITS.censusMs, resolve));
+    this.#reading = Promise.race([this.readLog(), late]).finally(() => {
+      this.#reading = undefined;
+    });
   }
 
   /** Learns from the log which tasks there are; goes on without where it cannot be read. */
@@ -66,16 +78,18 @@ export class TaskTable {
     const known = this.#entries.get(taskId);
     if (known && !known.actor.ended) return known;
     const actor = new TaskActor(this.#world, this.#log, taskId);
-    const created = this.#created.get(taskId);
-    const entry = { actor, ready: created ? this.#recover(actor, created) : undefined };
-    if (created === undefined) actor.recover(undefined, []);
+    const isReady = this.#reading === undefined && !this.#created.has(taskId);
+    const entry = { actor, ready: isReady ? undefined : this.#recover(actor) };
+    if (isReady) actor.recover(undefined, []);
     this.#entries.set(taskId, entry);
     return entry;
   }
 
-  /** A task that the log knows waits for its hashes before its first sync is answered. */
-  async #recover(actor: TaskActor, created: LogCreated): Promise<void> {
-    const hashes = await this.#log.readManifest(created.taskId).catch(() => []);
+  /** A task that the log knows, or may know, waits for its hashes before its first sync is answered. */
+  async #recover(actor: TaskActor): Promise<void> {
+    await this.#reading;
+    const created = this.#created.get(actor.taskId);
+    const hashes = created ? await this.#log.readManifest(created.taskId).catch(() => []) : [];
     actor.recover(created, hashes);
     if (this.get(actor.taskId) === actor) this.#entries.set(actor.taskId, { actor, ready: undefined });
   }

@@ -111,6 +111,7 @@ export class SyncState {
     this.startOver();
     this.#originHashes.length = 0;
     this.#hashesTold = 0;
+    this.hashCursor = 0;
     this.#mismatch = undefined;
   }
 

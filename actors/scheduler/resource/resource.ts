@@ -56,6 +56,12 @@ export class Resource {
     return askOrigin(answer);
   }
 
+  /** Whether it is this host, with this request, that asks the origin now. */
+  isAsking(hostId: HostId, ask: number): boolean {
+    const { flight } = this.#chart.context;
+    return flight?.hostId === hostId && flight.ask === ask;
+  }
+
   #send(event: ResourceEvent): void {
     [this.#chart] = transition(resourceMachine, this.#chart, event);
   }

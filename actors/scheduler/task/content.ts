@@ -1,4 +1,4 @@
-import type { TaskId } from '../../../core/ids.ts';
+import { digestOfTask, type TaskId } from '../../../core/ids.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import type { LogCreated } from '../../../core/log-messages.ts';
 import { pieceCount } from '../../../core/piece.ts';
@@ -6,6 +6,8 @@ import type { Probed, TaskAudience } from '../../../core/probed.ts';
 import type { Source } from '../../../core/source.ts';
 
 const MOST_SOURCES = 16;
+/** Content that contradicted its digest so often is not read again, whoever seems to be at fault. */
+const MOST_DOUBTS = 4;
 
 /** What a scheduler knows of a task's content: where it is, who may have it, how long it is and how it is cut. */
 export class TaskContent {
@@ -15,6 +17,9 @@ export class TaskContent {
   #isPrivate = false;
   #sources: Source[] = [];
   readonly #banned = new Set<string>();
+  /** How often the whole contradicted the digest, and whether all of it was read again for that. */
+  #doubts = 0;
+  #wasReadAgain = false;
   #probed: Probed | undefined;
   #length: number | undefined;
   #pieceLength: number | undefined;
@@ -101,18 +106,48 @@ export class TaskContent {
     return 'length';
   }
 
+  /** Whether the whole is to be compared with a digest. */
+  get hasDigest(): boolean {
+    return digestOfTask(this.taskId) !== undefined;
+  }
+
+  /**
+   * The whole contradicts the digest, by the source's fault as it seems or by a host's. Returns what is to be done: one
+   * wrong read is read again, and a source is not asked for ever.
+   */
+  doubt(seemsSource: boolean): 'nothing' | 'read-again' | 'ban' {
+    this.#doubts += 1;
+    if (!seemsSource) return this.#doubts < MOST_DOUBTS ? 'nothing' : 'ban';
+    if (this.#wasReadAgain) return 'ban';
+    this.#wasReadAgain = true;
+    return 'read-again';
+  }
+
+  /** Forgets what was learnt of the first source. */
+  forget(): void {
+    this.#probed = undefined;
+    this.#length = undefined;
+    this.#pieceLength = undefined;
+  }
+
   /** Bans the first source and forgets what was learnt of it; returns it. */
   dropSource(): Source | undefined {
     const [source] = this.#sources.splice(0, 1);
     if (source) this.#banned.add(source.url);
-    this.#probed = undefined;
-    this.#length = undefined;
-    this.#pieceLength = undefined;
+    this.#acquit();
+    this.forget();
     return source;
   }
 
-  isBanned({ url }: Source): boolean {
-    return this.#banned.has(url);
+  /** Another download begins: nothing that a source gave before is held against it. */
+  forgive(): void {
+    this.#banned.clear();
+    this.#acquit();
+  }
+
+  #acquit(): void {
+    this.#doubts = 0;
+    this.#wasReadAgain = false;
   }
 
   /** The task as the log keeps it. */

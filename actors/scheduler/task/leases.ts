@@ -41,11 +41,13 @@ export class TaskLeases {
 
   /** Gives a host as much as it can take; `urgent` is the piece it starves for. */
   grant(synced: Synced, peer: TaskPeer, urgent?: number): readonly Lease[] {
+    const setNumber = peer.setNumber + 1;
+    this.#options.claim.proofs.sample(synced, setNumber);
     return synced.grant({
       nowMs: this.#options.world.clock.now(),
       slots: peer.freeSlots,
       bytesPerSec: peer.transferBytesPerSec,
-      setNumber: peer.setNumber + 1,
+      setNumber,
       ...(urgent === undefined ? {} : { urgent }),
     });
   }
@@ -160,7 +162,7 @@ export class TaskLeases {
   callHolders(): void {
     const { world, content, claim, peers } = this.#options;
     const nowMs = world.clock.now();
-    if (nowMs < this.#calledMs + CALL_MS || claim.claims.proven >= (content.pieces ?? 0)) return;
+    if (nowMs < this.#calledMs + CALL_MS || claim.claims.known >= (content.pieces ?? 0)) return;
     this.#calledMs = nowMs;
     let calls = CALLS;
     for (const [hostId, holding] of world.holdings.hosts(content.taskId)) {

@@ -20,12 +20,12 @@ export class TaskPeer {
   error: WireError | undefined;
   /** Its delivery is in the log. */
   delivered = false;
-  /** It was asked for the origin's first bytes: what it read of them is leased. */
-  probes = false;
-  /** It tells hashes of pieces that another scheduler leased to it. */
-  veteran = false;
-  /** Pieces that ran when it was new here, or adrift: this scheduler did not lease them, but they may come from the origin. */
-  readonly inherited = new Set<number>();
+  /** It was told why the task failed. */
+  knowsError = false;
+  /** Number of the last set before a contradiction was settled: what it says of the whole before it saw the next is old. */
+  settledNumber = 0;
+  /** The same for all that it says: before it saw this set, it spoke of a claim that was dropped. */
+  claimNumber = 0;
   /** It was told whom to ask when adrift. */
   knowsParents = false;
   /** How far it has been told the log of hashes. */
@@ -44,18 +44,11 @@ export class TaskPeer {
   }
 
   /** Whether a sync came late or twice, builds on one that is not known here, or is to be applied. */
-  weigh({ seq, base }: SyncRequest): 'old' | 'baseless' | 'new' {
+  weigh({ seq, base, seen }: SyncRequest, epoch: number): 'old' | 'baseless' | 'new' {
     if (seq <= this.#lastSeq) return 'old';
+    if (this.claimNumber > 0 && (seen.epoch !== epoch || seen.number < this.claimNumber)) return 'old';
     if (base === 0) return 'new';
     return this.#fullSeq === 0 || base < this.#fullSeq || base > this.#lastSeq ? 'baseless' : 'new';
-  }
-
-  /** What it read before this scheduler knew it, it tells in its first syncs, some of which know this epoch already. */
-  inherit({ running, adrift, hashes }: SyncRequest, sameEpoch: boolean): void {
-    if (!sameEpoch || this.#lastSeq === 0 || adrift) {
-      this.veteran = true;
-      for (const piece of running) this.inherited.add(piece);
-    } else if (hashes === undefined) this.veteran = false;
   }
 
   /** A sync was applied. */

@@ -51,8 +51,21 @@ export class TaskRecords {
     const { number: claim, claims } = this.#claim;
     const { end } = claims;
     if (end === 0 || (this.#written.claim === claim && this.#written.end === end)) return;
+    if (claims.proven === 0) return;
     this.#written = { claim, end };
     this.#log.manifest(this.#content.taskId, this.#world.epoch, claims.export());
+  }
+
+  /** Hashes were taken back: the log is not to keep them, where it is left without any neither. */
+  withdrawn(): void {
+    if (this.#claim.claims.proven === 0) this.dropped();
+    else this.manifest();
+  }
+
+  /** The claim was dropped: nothing of it is taken up again. */
+  dropped(): void {
+    this.#written = { claim: this.#claim.number, end: 0 };
+    this.#log.manifest(this.#content.taskId, this.#world.epoch, []);
   }
 
   delivered(hostId: HostId, { received, joinedMs }: TaskPeer): void {

@@ -25,34 +25,44 @@ export class Resampling {
     this.#chart = chart;
   }
 
-  /** Takes a host's word on the whole, or on its samples; returns whether the source is the one to blame. */
-  blamesSource(
+  /**
+   * Takes a host's word on the whole, or on its samples. `settled`: what was false is known and taken back; `source`: the
+   * source seems to be the one to blame; `waits`: nothing is known yet.
+   */
+  take(
     hostId: HostId,
     { agreed, differed }: NonNullable<SyncRequest['mismatch']>,
     mayReadOrigin: boolean,
-  ): boolean {
+  ): 'waits' | 'settled' | 'source' {
     if (agreed.length + differed.length === 0) {
-      if (this.#chart.isSampling) return false;
-      if (!mayReadOrigin) return true;
-      this.#chart.send({ type: 'samples.assigned', hostId, pieces: this.#choose() });
-      return false;
+      if (this.#chart.isSampling) return 'waits';
+      const { claims } = this.#claim;
+      if (claims.unproven.isUsed) {
+        claims.fall([]);
+        return 'settled';
+      }
+      const pieces = this.#choose();
+      if (!mayReadOrigin || pieces.length === 0) return 'source';
+      this.#chart.send({ type: 'samples.assigned', hostId, pieces });
+      return 'waits';
     }
-    if (this.#chart.samplesOf(hostId) === undefined) return false;
+    if (this.#chart.samplesOf(hostId) === undefined) return 'waits';
     this.#chart.send({ type: 'samples.read', hostId });
-    for (const piece of differed) this.#expose(piece);
-    return differed.length === 0;
+    for (const piece of differed) this.#expose(piece, hostId);
+    return differed.length === 0 ? 'source' : 'settled';
   }
 
   /** Whoever read the piece passed on other bytes: nothing it said counts any more. */
-  #expose(piece: number): void {
+  #expose(piece: number, sampler: HostId): void {
     const { claims, ledger } = this.#claim;
-    const [liar] = claims.claimants(piece);
-    if (liar === undefined) return;
+    const [liar = 'log'] = claims.claimants(piece);
+    if (claims.hashOf(piece) === undefined) return;
     this.#world.log.warn(
       { taskId: this.#taskId, hostId: liar },
       'a reader passed on other bytes than the origin gave',
     );
-    ledger.quarantine(liar);
+    // Who says itself that it read wrong before is not one that lies.
+    if (liar !== 'log' && liar !== sampler) ledger.quarantine(liar);
     for (const withdrawn of claims.withdraw(liar)) ledger.disprove(withdrawn);
   }
 

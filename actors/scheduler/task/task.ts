@@ -22,6 +22,11 @@ import { StuckPeers } from './stuck-peers.ts';
 import { originReasons, peerRows, type TaskRow, taskRow } from './view.ts';
 import { TaskWord } from './word.ts';
 
+type Mismatch = NonNullable<SyncRequest['mismatch']>;
+
+/** A download is over when nobody has wanted pieces for this long: who compares the whole wants none either. */
+const OVER_MS = 5_000;
+
 /** One task in the scheduler that owns its partition: takes syncs, gives leases. */
 export class TaskActor {
   readonly taskId: TaskId;
@@ -33,6 +38,7 @@ export class TaskActor {
   readonly #resampling: Resampling;
   readonly #leases: TaskLeases;
   readonly #records: TaskRecords;
+  #restsSinceMs = 0;
 
   constructor(world: SchedulerWorld, log: TaskLog, taskId: TaskId) {
     this.#world = world;
@@ -106,10 +112,11 @@ export class TaskActor {
     this.#chart.send({ type: 'host.lost', hostId });
   }
 
-  /** The host that resolved the URL told what it learnt, and reads the first bytes right now. */
-  resolved(hostId: HostId, source: Source, probed: Probed, readingBytes: number): void {
+  /** A host that resolved the URL, asked by this scheduler or not, told what it learnt, and reads the first bytes now. */
+  resolved(hostId: HostId, source: Source, probed: Probed, readingBytes: number, wasAsked: boolean): void {
     this.#content.addSource(source);
     this.#learn(probed);
+    if (wasAsked) this.#claim.asks(hostId);
     const { pieceLength, pieces = 1 } = this.#content;
     // A host that has synced already says itself what it reads.
     if (readingBytes === 0 || pieceLength === undefined || this.#peers.has(hostId)) return;
@@ -140,7 +147,7 @@ export class TaskActor {
     const known = this.#peers.get(hostId);
     if (known && known.incarnation !== request.incarnation) this.lose(hostId);
     const peer = this.#peers.get(hostId) ?? new TaskPeer(request.incarnation, this.#world.clock.now());
-    const weight = peer.weigh(request);
+    const weight = peer.weigh(request, this.#world.epoch);
     if (weight === 'baseless') return { status: 'full', epoch: this.#world.epoch };
     if (weight === 'new') {
       this.#peers.set(hostId, peer);
@@ -153,6 +160,7 @@ export class TaskActor {
       if (any) this.#leases.pushToIdle(hostId);
     }
     const set = this.#leases.setFor(hostId, peer, request.hashCursor, request.seen.epoch);
+    peer.knowsError ||= set.error !== undefined;
     const intervalMs = Math.max(LIMITS.syncMinIntervalMs, Math.ceil(LIMITS.syncPerHostMs * this.#peers.size));
     return { status: 'ok', seq: request.seq, intervalMs, ...set };
   }
@@ -161,15 +169,16 @@ export class TaskActor {
   #take(hostId: HostId, peer: TaskPeer, request: SyncRequest): { synced: Synced; any: boolean } {
     const nowMs = this.#world.clock.now();
     const sameEpoch = request.seen.epoch === this.#world.epoch;
-    const { running, queued, wants, failures, mismatch } = request;
+    const { queued, wants, failures, mismatch } = request;
+    // Who wants nothing keeps nobody from reading what it says to be reading.
+    const running = wants ? request.running : [];
     for (const source of request.sources) this.#content.addSource(source);
-    if (request.probed) this.#probed(hostId, peer, request.probed);
+    if (request.probed) this.#probed(hostId, request.probed);
     if (request.pieceLength !== undefined) this.#setGeometry(request.length, request.pieceLength);
     peer.mayReadOrigin = this.#mayReadOrigin(hostId, request.mayReadOrigin);
     // A scheduler just born leases nothing from the origin before it has heard what the hosts hold.
     const joined = this.#join(hostId, request.mayReadOrigin && nowMs >= this.#world.recoveredAtMs, wants);
-    peer.inherit(request, sameEpoch);
-    if (this.#claim.takeHashes(hostId, peer, request)) this.#records.hashesCame();
+    if (this.#claim.takeHashes(hostId, request)) this.#records.hashesCame();
     const { any, ...holdings } = this.#claim.holdings(hostId, request);
     const seenNumber = sameEpoch ? request.seen.number : 0;
     const failed = failures.filter(({ count }) => count > 0);
@@ -177,8 +186,7 @@ export class TaskActor {
     for (const failure of failures) {
       if (failure.parent === 'origin') this.#originFailed(hostId, peer, failure);
     }
-    if (mismatch && this.#resampling.blamesSource(hostId, mismatch, request.mayReadOrigin))
-      this.#dropSource();
+    if (mismatch && seenNumber >= peer.settledNumber) this.#contradicted(hostId, request, mismatch);
     peer.synced(request, nowMs);
     return { synced, any };
   }
@@ -186,7 +194,7 @@ export class TaskActor {
   /** A host has all it wanted, or gave up: what it holds stays known while it lives. */
   #rest(hostId: HostId, peer: TaskPeer): void {
     this.#chart.send({ type: 'probe.ended', hostId });
-    const bits = this.#claim.ledger.bits(hostId);
+    const bits = this.#claim.heldBits(hostId);
     if (bits === undefined || bits.count === 0) return;
     if (bits.complete && !peer.delivered && peer.received.origin + peer.received.peers > 0) {
       peer.delivered = true;
@@ -198,8 +206,7 @@ export class TaskActor {
 
   // --- what is known of the content ---
 
-  #probed(hostId: HostId, peer: TaskPeer, probed: Probed): void {
-    peer.probes = true;
+  #probed(hostId: HostId, probed: Probed): void {
     this.#chart.send({ type: 'probe.ended', hostId });
     this.#learn(probed);
   }
@@ -232,20 +239,48 @@ export class TaskActor {
     this.#chart.send({ type: 'content.refuted', error: error.toWire() });
   }
 
+  /** The whole contradicts the digest: whatever comes of it, what hosts say of the whole as it was is old then. */
+  #contradicted(hostId: HostId, { mayReadOrigin }: SyncRequest, mismatch: Mismatch): void {
+    const outcome = this.#resampling.take(hostId, mismatch, mayReadOrigin);
+    if (outcome === 'waits') return;
+    for (const peer of this.#peers.values()) peer.settledNumber = peer.setNumber + 1;
+    const next = this.#content.doubt(outcome === 'source');
+    if (next === 'nothing') this.#records.withdrawn();
+    else if (next === 'read-again') this.#readAgain();
+    else this.#dropSource();
+  }
+
+  /** One read of a source may have been wrong: all of it is read once more. */
+  #readAgain(): void {
+    this.#world.log.warn({ taskId: this.taskId }, 'the content contradicts its digest and is read again');
+    this.#content.forget();
+    this.#dropClaim();
+    this.#chart.send({ type: 'claim.dropped' });
+  }
+
+  #dropClaim(): void {
+    this.#claim.drop();
+    this.#records.dropped();
+    for (const peer of this.#peers.values()) {
+      peer.claimNumber = peer.setNumber + 1;
+      peer.hashCursor = 0;
+    }
+  }
+
   /** The source has other content than the digest says: it is banned, and the next one begins from nothing. */
   #dropSource(): void {
     const source = this.#content.dropSource();
     if (source) this.#records.banned(source);
-    this.#claim.drop();
+    this.#dropClaim();
     if (this.#content.sources.length > 0) return this.#chart.send({ type: 'claim.dropped' });
     const message = `no source gives content of ${digestOfTask(this.taskId) ?? this.taskId}`;
     this.#refute(new ShoalError('ERR_DIGEST_MISMATCH', message));
   }
 
-  /** Whether a failed task can begin anew: somebody came with a source that was not banned. */
-  revivedBy({ sources, base }: SyncRequest): boolean {
-    const isNew = sources.some((source) => !this.#content.isBanned(source));
-    return this.state === 'failed' && isNew && base === 0;
+  /** Whether a failed task begins anew: this is another download than those that failed with it. */
+  revivedBy(hostId: HostId, { sources, base, wants }: SyncRequest): boolean {
+    if (this.state !== 'failed' || base !== 0 || !wants || sources.length === 0) return false;
+    return this.#peers.get(hostId)?.knowsError ?? true;
   }
 
   // --- time ---
@@ -258,7 +293,7 @@ export class TaskActor {
       const peer = this.#peers.get(hostId);
       if (peer?.wants) this.#leases.push(hostId, peer);
     }
-    if (this.state === 'idle') return;
+    if (this.state === 'idle') return this.#forgive(nowMs);
     let working = false;
     for (const [hostId, peer] of this.#peers) {
       if (peer.isSilent(nowMs)) {
@@ -267,7 +302,17 @@ export class TaskActor {
       }
       working ||= peer.wants;
     }
-    if (!working) this.#chart.send({ type: 'work.ended' });
+    this.#claim.proofs.settle(this.#peers, nowMs);
+    if (working) return;
+    this.#restsSinceMs = nowMs;
+    this.#chart.send({ type: 'work.ended' });
+  }
+
+  /** The next is another download: what was found out in this one is not held against anybody in that. */
+  #forgive(nowMs: number): void {
+    if (nowMs - this.#restsSinceMs < OVER_MS) return;
+    this.#content.forgive();
+    this.#claim.forgive();
   }
 
   remove(): void {

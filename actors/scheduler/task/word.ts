@@ -34,6 +34,8 @@ export class TaskWord {
     if (this.#chart.state === 'pending' && this.#claim.reads.mayBegin(hostId, nowMs)) {
       this.#chart.send({ type: 'probe.assigned', hostId });
     }
-    return this.#chart.prober === hostId;
+    const isProber = this.#chart.prober === hostId;
+    if (isProber) this.#claim.asks(hostId);
+    return isProber;
   }
 }

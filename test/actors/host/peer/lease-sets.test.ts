@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { expect, test, vi } from 'vitest';
 import { Membership } from '../../../../actors/host/membership.ts';
 import type { PeerNews } from '../../../../actors/host/peer/chart.ts';
@@ -7,6 +8,7 @@ import { LeaseSets } from '../../../../actors/host/peer/lease-sets.ts';
 import { SyncState } from '../../../../actors/host/peer/sync-state.ts';
 import type { HostWorld } from '../../../../actors/host/world.ts';
 import { createCounter } from '../../../../core/counter.ts';
+import { packHashes } from '../../../../core/hash-page.ts';
 import type { TaskId } from '../../../../core/ids.ts';
 import type { LeaseSet } from '../../../../core/sync-messages.ts';
 import { createMemoryStore } from '../../../../storage/memory-store.ts';
@@ -75,4 +77,50 @@ test('a claim that was dropped takes all that is here with it, but a scheduler j
   await take({ epoch: 2, length: 60, pieceLength: 8, claim: 2 });
   expect(report.mock.calls).toEqual([[{ type: 'content.withdrawn' }]]);
   expect(content.length).toBe(60);
+});
+
+const hash = (fill: number) => new Uint8Array(32).fill(fill);
+const right = createHash('sha256').update(new Uint8Array(8)).digest();
+
+async function store({ stored }: PeerContent, piece: number, bytes = 8) {
+  const writer = stored?.writer(piece, 1, (...came) => stored?.commit(...came));
+  await writer?.write(new Uint8Array(bytes));
+}
+
+/** Pieces 0 and 1 of four are here. */
+async function holder() {
+  const made = scene();
+  await made.content.learn(30, 8);
+  await made.take({ length: 30, pieceLength: 8 });
+  for (const piece of [0, 1]) await store(made.content, piece);
+  return made;
+}
+
+test('of a piece only the last word counts: a lie that was taken back costs nothing', async () => {
+  const { content, take, report } = await holder();
+  const said = [hash(9), hash(0), right].map((word) => ({ piece: 0, hash: word }));
+  await take({ hashes: packHashes(said) });
+  expect(report).not.toHaveBeenCalled();
+  expect([content.has(0), content.expected(0)]).toEqual([true, new Uint8Array(right)]);
+  await take({ hashFrom: 3, hashes: packHashes([{ piece: 1, hash: hash(0) }]) });
+  expect([content.has(0), content.has(1)]).toEqual([true, false]);
+});
+
+test('content that agrees with its digest keeps a piece whose hash is taken back', async () => {
+  const { content, take } = await holder();
+  await store(content, 2);
+  await store(content, 3, 6);
+  await content.stored?.seal();
+  await take({ hashes: packHashes([{ piece: 0, hash: hash(0) }]) });
+  expect(content.has(0)).toBe(true);
+});
+
+test('the hashes of another claim are read from the first on', async () => {
+  const { content, sync, take } = await holder();
+  await take({ hashes: packHashes([0, 1].map((piece) => ({ piece, hash: right }))) });
+  expect(sync.hashCursor).toBe(2);
+  await take({ claim: 2, hashFrom: 2 });
+  expect(sync.hashCursor).toBe(0);
+  await take({ claim: 2, length: 30, pieceLength: 8, hashes: packHashes([{ piece: 3, hash: hash(4) }]) });
+  expect(content.expected(3)).toEqual(hash(4));
 });

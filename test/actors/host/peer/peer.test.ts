@@ -1,6 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
+import type { PeerInput } from '../../../../actors/host/peer/input.ts';
 import { ShoalError } from '../../../../core/errors.ts';
 import { packHashes, unpackHashes } from '../../../../core/hash-page.ts';
+import type { TaskId } from '../../../../core/ids.ts';
 import { LIMITS } from '../../../../core/limits.ts';
 import {
   BYTES,
@@ -28,10 +30,10 @@ function wrongIn(piece: number): Buffer {
 }
 
 /** A scene whose peer has all from the parent, with a client. */
-async function served() {
+async function served(input: Partial<PeerInput> = {}) {
   const scene = peerScene();
   scene.scheduler.says = FROM_PARENT;
-  const opened = await scene.open();
+  const opened = await scene.open(input);
   await scene.until(() => opened.peer.state === 'serving');
   return { ...scene, ...opened };
 }
@@ -539,8 +541,9 @@ describe('a peer serves', () => {
     expect(peer.state).toBe('left');
   });
 
-  test('fetches anew what proves wrong, and serves again', async () => {
-    const { peer, states, push, until, scheduler } = await served();
+  test('fetches anew what proves wrong of content without a digest, and serves again', async () => {
+    const taskId = `url-${'ab'.repeat(32)}` as TaskId;
+    const { peer, states, push, until, scheduler } = await served({ taskId });
     const hash = new Uint8Array(32);
     scheduler.says = {};
     push(peer, { ...GEOMETRY, hashFrom: 3, hashes: packHashes([{ piece: 1, hash }]) });

@@ -1,68 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { TaskActor } from '../../../../actors/scheduler/task/task.ts';
 import { TaskLog } from '../../../../actors/scheduler/task-log.ts';
-import type { HostId, TaskId } from '../../../../core/ids.ts';
+import type { TaskId } from '../../../../core/ids.ts';
 import { LIMITS } from '../../../../core/limits.ts';
-import type { LeaseSet, SyncRequest } from '../../../../core/sync-messages.ts';
 import { SUBJECTS } from '../../../../transport/subjects.ts';
 import { hostId } from '../../../scheduling/world.ts';
-import { alive, hashes, ONE, PIECE, schedulerScene, syncOf, TASK, TWO } from '../scene.ts';
+import { hashes, ONE, PIECE, syncOf, TASK, TWO } from '../scene.ts';
+import { FOUR, type Scene, TICK_MS, taskScene } from './scene.ts';
 
-const FOUR = { length: 4 * PIECE, pieceLength: PIECE };
 const NOTHING = { agreed: [], differed: [] };
-const [PROBE_MS, SAMPLES_MS, SILENT_MS, TICK_MS] = [5_000, 30_000, 5_000, 500];
+const [PROBE_MS, SAMPLES_MS, SILENT_MS, OVER_MS] = [5_000, 30_000, 5_000, 5_000];
 const probed = { length: 4 * PIECE, ranges: true, audience: 'public' as const };
 const refusal = { first: 0, count: 0, parent: 'origin' as const, reason: 'origin-unavailable' as const };
-
-interface Options {
-  readonly taskId?: TaskId;
-  /** Until when nothing is leased from the origin. */
-  readonly recoveredAtMs?: number;
-  /** Whether the log is still to be read. */
-  readonly unread?: boolean;
-}
-
-/** The actor of one task, and hosts that sync with it. */
-function taskScene({ taskId = TASK, recoveredAtMs = 0, unread = false }: Options = {}) {
-  const { world, hub, events, pass: run } = schedulerScene({ recoveredAtMs });
-  const task = new TaskActor(world, new TaskLog(world), taskId);
-  if (!unread) task.recover(undefined, []);
-  const pushed: { readonly hostId: HostId; readonly set: LeaseSet }[] = [];
-  const host = (index: number) => {
-    const id = hostId(index);
-    let seq = 0;
-    world.hosts.hear(id, alive('normal'), world.clock.now());
-    hub
-      .bus(id)
-      .subscribe(SUBJECTS.leases, { hostId: id }, ({ set }) => void pushed.push({ hostId: id, set }));
-    return {
-      id,
-      /** The set that a sync is answered with. */
-      sync(more: Partial<SyncRequest> = {}): LeaseSet {
-        seq += 1;
-        const reply = task.sync(id, syncOf(seq, more));
-        if (reply.status !== 'ok') throw new Error(reply.status);
-        return reply;
-      },
-    };
-  };
-  /** Moves time on, with the ticks of a scheduler. */
-  const pass = async (ms: number) => {
-    const untilMs = world.clock.now() + ms;
-    while (world.clock.now() < untilMs) {
-      await run(Math.min(TICK_MS, untilMs - world.clock.now()));
-      task.tick(world.clock.now());
-    }
-  };
-  /** How many messages were read of the log; takes 1 ms. */
-  const count = async (reading: Promise<readonly unknown[]>) => {
-    await pass(1);
-    return (await reading).length;
-  };
-  return { task, world, events, pushed, host, pass, count, state: () => task.row().state };
-}
-
-type Scene = ReturnType<typeof taskScene>;
 
 describe('a task whose log is being read', () => {
   test('is not put to rest, and does not end', async () => {
@@ -223,7 +172,8 @@ describe('a task of known length', () => {
   test('writes its hashes down at once when its hosts rest, and ends after a while', async () => {
     const { task, world, host, events, pass, count, state } = taskScene();
     const a = host(1);
-    a.sync({ ...FOUR, hashes: hashes([0, 1]) });
+    const [lease] = a.sync(FOUR).leases;
+    a.sync({ ...FOUR, hashes: hashes([lease?.first ?? 0]) });
     a.sync({ ...FOUR, wants: false });
     expect(state()).toBe('distributing');
     task.tick(world.clock.now());
@@ -274,10 +224,11 @@ function doubtedScene() {
     ReturnType<Scene['host']>,
   ];
   const all = { ...FOUR, have: new Uint8Array([0b1111_0000]), sources: [ONE, TWO] };
-  for (const host of hosts) host.sync({ ...all, hashes: hashes([0, 1, 2, 3]) });
+  hosts[0].readAll({ sources: all.sources });
+  for (const host of hosts) host.sync(all);
   /** A host says that the whole contradicts the digest; returns the pieces that it is to read again. */
   const contradict = (host: ReturnType<Scene['host']>, mayReadOrigin = true) =>
-    host.sync({ ...all, mismatch: NOTHING, mayReadOrigin }).samples;
+    host.sync({ ...all, mismatch: NOTHING, mayReadOrigin, seen: host.seen }).samples;
   return { ...scene, all, contradict, hosts };
 }
 
@@ -291,6 +242,8 @@ describe('a task whose whole contradicts its digest', () => {
     expect(a.sync(all).samples).toEqual(samples);
     expect(a.sync({ ...all, mismatch: { agreed: [], differed: [0] } }).samples).toBeUndefined();
     expect(events).toEqual(['task.created']);
+    a.readAll({ sources: all.sources });
+    expect(contradict(b)).toBeUndefined();
     expect(contradict(b)).not.toBeUndefined();
   });
 
@@ -331,33 +284,45 @@ describe('a task whose whole contradicts its digest', () => {
     expect(contradict(c)).not.toBeUndefined();
   });
 
-  test('bans a source that agrees with them, and begins from nothing with the next', () => {
+  test('is read again where the source agrees with them; the next time it is banned, and the next one begins from nothing', () => {
     const { task, contradict, all, events, hosts, state } = doubtedScene();
     const [a, b] = hosts;
     contradict(a);
-    const set = a.sync({
+    const agreed = {
       ...all,
       mismatch: { agreed: [0], differed: [] },
       pieceLength: undefined,
       length: undefined,
-    });
-    expect(events).toEqual(['task.created', 'source.banned']);
+    };
+    const { claim, samples } = a.sync(agreed);
+    expect([claim, samples, events]).toEqual([2, undefined, ['task.created']]);
+    expect(task.row()).toMatchObject({ sources: [ONE.url, TWO.url], holders: 0, length: undefined });
+    a.readAll({ sources: all.sources });
+    // What the others say of the claim that was dropped is old.
+    expect(contradict(b)).toBeUndefined();
+    expect(contradict(a)).not.toBeUndefined();
+    const set = a.sync({ ...agreed, seen: a.seen });
+    expect(events).toEqual(['task.created', 'task.created', 'source.banned']);
     expect(task.row()).toMatchObject({ sources: [TWO.url], holders: 0, length: undefined });
-    expect(set.claim).toBe(2);
+    expect(set.claim).toBe(3);
     expect(['pending', 'resolving']).toContain(state());
     const other = { sources: [TWO], have: undefined };
-    expect([a.sync(other).probe, b.sync(other).probe]).toContain(true);
+    expect([a.sync({ ...other, seen: a.seen }).probe, b.sync({ ...other, seen: b.seen }).probe]).toContain(
+      true,
+    );
     expect(state()).toBe('resolving');
   });
 
   test('asks for no samples of a source that was banned meanwhile', async () => {
-    const { contradict, events, hosts, pass } = doubtedScene();
+    const { contradict, all, events, hosts, pass } = doubtedScene();
     const [a, b] = hosts;
     expect(contradict(a)).not.toBeUndefined();
     await pass(SAMPLES_MS);
     contradict(b, false);
+    b.readAll({ sources: all.sources });
+    contradict(b, false);
     expect(events).toContain('source.banned');
-    expect(a.sync({ sources: [TWO] }).samples).toBeUndefined();
+    expect(a.sync({ sources: [TWO], seen: a.seen }).samples).toBeUndefined();
   });
 });
 
@@ -392,15 +357,44 @@ describe('a task without a source that agrees', () => {
     expect(task.ended).toBe(true);
   });
 
-  test('fails when its last source contradicts the digest, and is begun anew by another one', () => {
+  test('fails when its last source contradicts the digest twice, and is begun anew by whoever comes after that', () => {
     const { task, host, state } = taskScene();
-    const a = host(1);
+    const [a, b] = [host(1), host(2)];
+    b.sync(FOUR);
     a.sync({ ...FOUR, mayReadOrigin: false });
-    const set = a.sync({ ...FOUR, mayReadOrigin: false, mismatch: NOTHING });
+    const differs = { ...FOUR, mayReadOrigin: false, mismatch: NOTHING };
+    expect(a.sync(differs)).toMatchObject({ claim: 2, error: undefined });
+    // Said of the claim that was dropped.
+    a.sync({ ...differs, seen: { epoch: 1, number: 1 } });
+    expect(state()).not.toBe('failed');
+    a.sync({ ...FOUR, mayReadOrigin: false, seen: a.seen });
+    const set = a.sync({ ...differs, seen: a.seen });
     expect(set).toMatchObject({ state: 'failed', error: { code: 'ERR_DIGEST_MISMATCH' } });
-    expect(task.revivedBy(syncOf(1, {}))).toBe(false);
-    expect(task.revivedBy(syncOf(1, { sources: [TWO] }))).toBe(true);
+    expect(task.revivedBy(a.id, syncOf(9, { base: 8 }))).toBe(false);
+    // It has not heard of it yet, and is no other download.
+    expect(task.revivedBy(b.id, syncOf(9, {}))).toBe(false);
+    expect(task.revivedBy(a.id, syncOf(9, { wants: false }))).toBe(false);
+    expect(task.revivedBy(a.id, syncOf(9, {}))).toBe(true);
+    expect(task.revivedBy(hostId(3), syncOf(9, {}))).toBe(true);
     expect(state()).toBe('failed');
+  });
+
+  test('holds nothing against a source that was banned for a download that is over', async () => {
+    const { task, host, events, pass, state } = taskScene();
+    const a = host(1);
+    const differs = { ...FOUR, sources: [ONE, TWO], mayReadOrigin: false, mismatch: NOTHING };
+    a.sync(differs);
+    a.sync({ ...differs, seen: a.seen });
+    expect(events).toContain('source.banned');
+    a.sync({ sources: [ONE, TWO], wants: false, seen: a.seen });
+    expect(task.row().sources).toEqual([TWO.url]);
+    await pass(TICK_MS);
+    expect(state()).toBe('idle');
+    a.sync({ sources: [ONE], wants: false, seen: a.seen });
+    expect(task.row().sources).toEqual([TWO.url]);
+    await pass(OVER_MS);
+    host(2).sync({ sources: [ONE] });
+    expect(task.row().sources).toEqual([TWO.url, ONE.url]);
   });
 
   test('fails before its length is known too', () => {
