@@ -241,7 +241,9 @@ export class TaskActor {
 
   /** The whole contradicts the digest: whatever comes of it, what hosts say of the whole as it was is old then. */
   #contradicted(hostId: HostId, { mayReadOrigin }: SyncRequest, mismatch: Mismatch): void {
-    const outcome = this.#resampling.take(hostId, mismatch, mayReadOrigin);
+    // A sample of a stream costs as much as all of it: the second read is the better witness.
+    const maySample = mayReadOrigin && this.#content.probed?.ranges !== false;
+    const outcome = this.#resampling.take(hostId, mismatch, maySample);
     if (outcome === 'waits') return;
     for (const peer of this.#peers.values()) peer.settledNumber = peer.setNumber + 1;
     const next = this.#content.doubt(outcome === 'source');
