@@ -92,12 +92,12 @@ export interface Bus {
     message: M,
     options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
   ): Promise<R>;
-  /** Asks everybody who serves the subject, and returns the answers of `waitMs`. @throws ERR_BUS_UNAVAILABLE */
+  /** Asks everybody who serves the subject, and returns the answers of `waitMs`, or the first `most`. @throws ERR_BUS_UNAVAILABLE */
   gather<T extends Tokens, M, R>(
     subject: RequestSubject<T, M, R>,
     tokens: T,
     message: M,
-    options: { readonly waitMs: number },
+    options: { readonly waitMs: number; readonly most?: number },
   ): Promise<R[]>;
   /** Answers requests. Tokens absent from `match` match anything. A thrown ShoalError crosses to the asker. */
   serve<T extends Tokens, M, R>(

@@ -85,10 +85,11 @@ export class TypedBus implements Bus {
     subject: RequestSubject<T, M, R>,
     tokens: T,
     message: M,
-    options: { readonly waitMs: number },
+    options: { readonly waitMs: number; readonly most?: number },
   ): Promise<R[]> {
     const address = this.#address<T>(subject.template);
-    const answers = await this.#wire.gather(address.subject(tokens), encode(message), options.waitMs);
+    const { waitMs, most } = options;
+    const answers = await this.#wire.gather(address.subject(tokens), encode(message), waitMs, most);
     const replies: R[] = [];
     for (const answer of answers) {
       if (answer.fault !== undefined) continue;
