@@ -10,6 +10,7 @@ import type { TaskReads } from '../../../scheduling/origin-reads.ts';
 import type { SchedulerWorld } from '../world.ts';
 import type { TaskContent } from './content.ts';
 import type { TaskPeer } from './peer.ts';
+import { Unvouched } from './unvouched.ts';
 
 /**
  * All that rests on the word of one source: the hashes of its pieces, and who holds them. It falls as a whole where
@@ -26,7 +27,7 @@ export class TaskClaim {
   readonly #world: SchedulerWorld;
   readonly #content: TaskContent;
   /** Who holds pieces whose hash nobody has vouched for: they are not given to others yet. */
-  readonly #unvouched = new Map<number, Set<HostId>>();
+  readonly #unvouched = new Unvouched();
 
   constructor(world: SchedulerWorld, content: TaskContent) {
     this.#world = world;
@@ -52,7 +53,7 @@ export class TaskClaim {
 
   lose(hostId: HostId): void {
     this.ledger.leave(hostId);
-    for (const holders of this.#unvouched.values()) holders.delete(hostId);
+    this.#unvouched.lose(hostId);
   }
 
   /** The task is over: nobody holds a lease or a slot of it, and nobody is told of one that came free. */
@@ -90,11 +91,7 @@ export class TaskClaim {
     const vouched: number[] = [];
     for (const piece of pieces) {
       if (this.claims.hashOf(piece) !== undefined) vouched.push(piece);
-      else if (piece < LIMITS.piecesPerTask) {
-        const holders = this.#unvouched.get(piece);
-        if (holders) holders.add(hostId);
-        else this.#unvouched.set(piece, new Set([hostId]));
-      }
+      else if (piece < LIMITS.piecesPerTask) this.#unvouched.add(piece, hostId);
     }
     return vouched;
   }
@@ -119,7 +116,6 @@ export class TaskClaim {
   }
 
   #vouched(piece: number): void {
-    for (const hostId of this.#unvouched.get(piece) ?? []) this.ledger.add(hostId, [piece]);
-    this.#unvouched.delete(piece);
+    for (const hostId of this.#unvouched.take(piece)) this.ledger.add(hostId, [piece]);
   }
 }
