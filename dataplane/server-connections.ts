@@ -17,17 +17,41 @@ type Entry =
   | { readonly kind: 'refused'; readonly status: 401 | 425; readonly why: string }
   | { readonly kind: 'overlapping' };
 
-/** Remembers, per connection, who proved to be at its other end; one request at a time. */
+/**
+ * Remembers, per connection, who proved to be at its other end; one request at a time. Where there are too many, the one
+ * that has been idle longest makes room; where all are at work, the new one is closed.
+ */
 export class Connections {
   readonly #admit: Admit;
-  readonly #known = new WeakMap<Socket, Connection>();
+  readonly #most: number;
+  readonly #known = new Map<Socket, Connection>();
+  /** The longest idle first. */
+  readonly #idle = new Set<Socket>();
 
-  constructor(admit: Admit) {
+  constructor(admit: Admit, most: number) {
     this.#admit = admit;
+    this.#most = most;
   }
 
   opened(socket: Socket): void {
+    if (this.#known.size >= this.#most && !this.closeIdlest()) return void socket.destroy();
     this.#known.set(socket, { hostId: undefined, busy: false, openedAt: performance.now() });
+    this.#idle.add(socket);
+    socket.once('close', () => this.#closed(socket));
+  }
+
+  /** Closes the connection that has been idle longest; returns whether there was one. */
+  closeIdlest(): boolean {
+    const [socket] = this.#idle;
+    if (socket === undefined) return false;
+    this.#closed(socket);
+    socket.destroy();
+    return true;
+  }
+
+  #closed(socket: Socket): void {
+    this.#known.delete(socket);
+    this.#idle.delete(socket);
   }
 
   /** To be followed by `leave` when the answer is out, unless the request overlaps another. */
@@ -35,6 +59,7 @@ export class Connections {
     const connection = this.#known.get(socket);
     if (connection === undefined || connection.busy) return { kind: 'overlapping' };
     connection.busy = true;
+    this.#idle.delete(socket);
     if (connection.hostId === undefined) {
       const admission =
         socket instanceof TLSSocket
@@ -52,6 +77,8 @@ export class Connections {
 
   leave(socket: Socket): void {
     const connection = this.#known.get(socket);
-    if (connection !== undefined) connection.busy = false;
+    if (connection === undefined) return;
+    connection.busy = false;
+    this.#idle.add(socket);
   }
 }

@@ -14,12 +14,13 @@ interface Row {
   /** Messages it may send at once, and as of when. */
   credit: number;
   atMs: number;
-  /** Its tasks, those it spoke of longest ago first. */
   readonly tasks: Map<TaskId, Part>;
+  /** Those that it wants nothing of any more, the longest first. */
+  readonly resting: Set<TaskId>;
   pieces: number;
 }
 
-/** So many of a host's tasks are looked at for one that can end. */
+/** So many of a host's resting tasks are looked at for one that can end. */
 const LOOKED_AT = 64;
 
 /** What each host has at work at a scheduler: it may ask for as much as a host can need, and for no more. */
@@ -60,7 +61,13 @@ export class HostWork {
       return known;
     }
     if (this.hosts >= LIMITS.hostsKnown) this.#dropLeastHeard();
-    const row = { credit: LIMITS.hostMessagesBurst, atMs: nowMs, tasks: new Map(), pieces: 0 };
+    const row = {
+      credit: LIMITS.hostMessagesBurst,
+      atMs: nowMs,
+      tasks: new Map(),
+      resting: new Set<TaskId>(),
+      pieces: 0,
+    };
     this.#strangers.set(hostId, row);
     return row;
   }
@@ -79,7 +86,7 @@ export class HostWork {
   take(
     hostId: HostId,
     taskId: TaskId,
-    { pieces, known }: { readonly pieces: number; readonly known: number },
+    { pieces, known, wants }: { readonly pieces: number; readonly known: number; readonly wants: boolean },
     end: (taskId: TaskId) => boolean,
   ): void {
     const row = this.#rows.get(hostId) ?? this.#strangers.get(hostId);
@@ -89,31 +96,26 @@ export class HostWork {
     const full = () => !row.tasks.has(taskId) && row.tasks.size >= LIMITS.tasksPerHost;
     const large = () => growth > 0 && row.pieces > part.charged && row.pieces + growth > LIMITS.piecesPerHost;
     if (full() || large()) {
-      const oldest = row.tasks.keys();
-      for (let looked = 0; looked < LOOKED_AT && (full() || large()); looked += 1) {
-        const { value: other } = oldest.next();
-        if (other === undefined) break;
-        if (other !== taskId && !end(other)) this.#touch(row, other);
+      for (const other of [...row.resting].slice(0, LOOKED_AT)) {
+        if (!full() && !large()) break;
+        row.resting.delete(other);
+        // Others work on it: it is looked at again after the rest.
+        if (other === taskId || !end(other)) row.resting.add(other);
       }
     }
     if (full())
       throw new ShoalError('ERR_SCHED_BUSY', `this host works on ${row.tasks.size} tasks: no more are taken`);
     if (large())
       throw new ShoalError('ERR_SCHED_BUSY', `this host works on ${row.pieces} pieces: no more are taken`);
-    row.tasks.delete(taskId);
     row.tasks.set(taskId, part);
+    if (wants) row.resting.delete(taskId);
+    else row.resting.add(taskId);
     part.charged += growth;
     part.most = Math.max(part.most, pieces);
     row.pieces += growth;
     const hosts = this.#hostsOf.get(taskId);
     if (hosts === undefined) this.#hostsOf.set(taskId, new Set([hostId]));
     else hosts.add(hostId);
-  }
-
-  #touch(row: Row, taskId: TaskId): void {
-    const part = row.tasks.get(taskId);
-    if (part === undefined || !row.tasks.delete(taskId)) return;
-    row.tasks.set(taskId, part);
   }
 
   /** Tasks that a host takes part in. */
@@ -127,6 +129,7 @@ export class HostWork {
     if (row !== undefined) {
       row.pieces -= row.tasks.get(taskId)?.charged ?? 0;
       row.tasks.delete(taskId);
+      row.resting.delete(taskId);
     }
     const hosts = this.#hostsOf.get(taskId);
     if (hosts?.delete(hostId) === true && hosts.size === 0) this.#hostsOf.delete(taskId);

@@ -196,7 +196,7 @@ export class SchedulerActor {
       throw new ShoalError('ERR_BUS_MESSAGE_INVALID', 'the partition is not the task’s');
     }
     if (this.#tasks.get(taskId)?.revivedBy(request) === true) this.#tasks.remove(taskId);
-    const task = this.#tasks.open(taskId, hostId, claimedPieces(request));
+    const task = this.#tasks.open(taskId, hostId, claimedPieces(request), request.wants);
     const answer = () => {
       const startedMs = this.#world.clock.now();
       const reply = task.actor.sync(hostId, request);

@@ -69,10 +69,10 @@ export class TaskTable {
   }
 
   /**
-   * The task with its actor, begun where there is none, for a host that brings it to at least that many pieces.
+   * The task with its actor, begun where there is none, for a host that wants of it, and claims that many pieces.
    * @throws ERR_SCHED_BUSY where the host has too many, or all together
    */
-  open(taskId: TaskId, hostId: HostId, pieces: number): TaskEntry {
+  open(taskId: TaskId, hostId: HostId, pieces: number, wants = true): TaskEntry {
     const entry = this.#entries.get(taskId);
     const actorKnown = entry && !entry.actor.ended ? entry.actor : undefined;
     if (actorKnown === undefined && this.#entries.size >= LIMITS.tasksAtWork) {
@@ -80,7 +80,7 @@ export class TaskTable {
     }
     const known = actorKnown?.pieces ?? 0;
     // How content is cut is said once.
-    const claim = { pieces: actorKnown?.isCut === true ? known : pieces, known };
+    const claim = { pieces: actorKnown?.isCut === true ? known : pieces, known, wants };
     this.#work.take(hostId, taskId, claim, (other) => this.#endResting(other));
     if (entry !== undefined && actorKnown !== undefined) return entry;
     const actor = new TaskActor(this.#world, this.#log, taskId);
