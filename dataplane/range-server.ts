@@ -58,7 +58,10 @@ export async function startRangeServer(options: RangeServerOptions): Promise<Ran
     (request, response) => void serving.answer(request, response),
   );
   server.timeout = options.readerStallMs ?? BOUNDS.readerStallMs;
-  serveBoth(server, options.credentials, (socket) => serving.connections.opened(socket));
+  serveBoth(server, options.credentials, {
+    accepted: (socket) => serving.connections.accepted(socket),
+    opened: (socket) => serving.connections.opened(socket),
+  });
   server.on('clientError', (_error, socket) => socket.destroy());
   server.on('checkContinue', (request: IncomingMessage) => request.socket.destroy());
   server.on('upgrade', (_request, socket) => socket.destroy());
@@ -82,7 +85,7 @@ export async function startRangeServer(options: RangeServerOptions): Promise<Ran
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        server.closeAllConnections();
+        serving.connections.closeAll();
       }),
   };
 }

@@ -27,17 +27,43 @@ export class Connections {
   readonly #known = new Map<Socket, Connection>();
   /** The longest idle first. */
   readonly #idle = new Set<Socket>();
+  /** Connections that HTTP is not spoken on yet, by where they come from: TLS makes a socket of its own inside. */
+  readonly #unsaid = new Map<string, Socket>();
 
   constructor(admit: Admit, most: number) {
     this.#admit = admit;
     this.#most = most;
   }
 
+  /** Takes in a connection that has said nothing yet; false where there is no room, and it was closed. */
+  accepted(socket: Socket): boolean {
+    if (this.#known.size >= this.#most && !this.closeIdlest()) {
+      socket.destroy();
+      return false;
+    }
+    this.#unsaid.set(nameOf(socket), socket);
+    this.#add(socket);
+    return true;
+  }
+
+  /** HTTP is about to be spoken on it, or on what is inside of it. */
   opened(socket: Socket): void {
-    if (this.#known.size >= this.#most && !this.closeIdlest()) return void socket.destroy();
+    const name = nameOf(socket);
+    const outer = this.#unsaid.get(name);
+    this.#unsaid.delete(name);
+    if (this.#known.has(socket)) return;
+    if (outer !== undefined) this.#closed(outer);
+    this.#add(socket);
+  }
+
+  #add(socket: Socket): void {
     this.#known.set(socket, { hostId: undefined, busy: false, openedAt: performance.now() });
     this.#idle.add(socket);
-    socket.once('close', () => this.#closed(socket));
+    const name = nameOf(socket);
+    socket.once('close', () => {
+      this.#closed(socket);
+      if (this.#unsaid.get(name) === socket) this.#unsaid.delete(name);
+    });
   }
 
   /** Closes the connection that has been idle longest; returns whether there was one. */
@@ -47,6 +73,10 @@ export class Connections {
     this.#closed(socket);
     socket.destroy();
     return true;
+  }
+
+  closeAll(): void {
+    for (const socket of [...this.#known.keys()]) socket.destroy();
   }
 
   #closed(socket: Socket): void {
@@ -81,4 +111,8 @@ export class Connections {
     connection.busy = false;
     this.#idle.add(socket);
   }
+}
+
+function nameOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }

@@ -123,7 +123,7 @@ function answer(response: ServerResponse, status: number, text: string): void {
 function listening(
   server: Server,
   { listen, port, logger }: ProxyPortOptions,
-  connections: Connections,
+  connections: PortConnections,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const onError = (cause: Error) => {
