@@ -26,7 +26,8 @@ export interface FloodReport {
   readonly flood: unknown;
 }
 
-const QUIET_RUNS = 5;
+/** Before the flood, and after it. */
+const QUIET_RUNS = 4;
 
 /** One host floods a scheduler and another host; two hosts download meanwhile. @throws Error where a download is not right */
 export async function measureFlood(seconds: number, bytes: number): Promise<FloodReport> {
@@ -85,6 +86,8 @@ export async function measureFlood(seconds: number, bytes: number): Promise<Floo
     const { code, stdout, stderr } = await ended;
     if (code !== 0) throw new Error(`the flooding host ended with ${code}: ${stderr}`);
     const flooded = usageOf(pid);
+    const linesAfter = logLines();
+    for (let run = 0; run < QUIET_RUNS; run += 1) quietSeconds.push(await download());
     // The last of them ended without the flood.
     const during = floodedSeconds.length > 1 ? floodedSeconds.slice(0, -1) : floodedSeconds;
     return {
@@ -96,7 +99,7 @@ export async function measureFlood(seconds: number, bytes: number): Promise<Floo
       floodedSeconds: during,
       ratio: median(during) / median(quietSeconds),
       schedulerCpuSeconds: flooded.cpuSeconds - quiet.cpuSeconds,
-      logLines: logLines() - linesBefore,
+      logLines: linesAfter - linesBefore,
       flood: JSON.parse(stdout),
     };
   } finally {

@@ -79,14 +79,14 @@ export const LIMITS = {
   /** Pieces that a host makes a scheduler keep account of; one task is always taken. */
   piecesPerHost: 262_144,
   /** What a host may hold, as a scheduler counts it: tasks, and bytes of the bitfields of those held in part. */
-  holdingsPerHost: 65_536,
+  holdingsPerHost: 32_768,
   holdingBytesPerHost: 4 * MIB,
   /** URLs that a host made a scheduler remember, and all. */
   resourcesPerHost: 4_096,
   resources: 32_768,
   /** Messages that a scheduler takes of one host, a second and in a burst; each KiB counts as one. */
   hostMessagesPerSec: 1_000,
-  hostMessagesBurst: 16_384,
+  hostMessagesBurst: 8_192,
   parentsInReply: 8,
   /** A task or peer actor ends this long after its last transfer. */
   idleActorMs: 60_000,

@@ -5,7 +5,7 @@ import type { Logger } from './logger.ts';
 const LINES = 3;
 const EVERY_MS = 60_000;
 /** Kinds told apart in `everyMs`: beyond, all of one message are one kind. */
-const KINDS = 4096;
+const KINDS = 1024;
 /** Whom a line is about, by the first of these fields that it has. */
 const ABOUT = ['hostId', 'child', 'remote', 'taskId'] as const;
 
