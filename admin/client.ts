@@ -51,10 +51,10 @@ export interface DaemonClient {
   ): AsyncIterable<Uint8Array>;
   status(): Promise<HostStatus>;
   images(): Promise<ImageRow[]>;
-  tasks(): Promise<TaskRow[]>;
+  tasks(limit?: number): Promise<TaskRow[]>;
   task(taskId: string): Promise<TaskDetail>;
   removeTask(taskId: string): Promise<{ hosts: number }>;
-  hosts(): Promise<HostRow[]>;
+  hosts(limit?: number): Promise<HostRow[]>;
 }
 
 /** The daemon of a directory, after it answered. @throws ERR_DAEMON_UNAVAILABLE, ERR_CONFIG_INVALID */
@@ -75,11 +75,15 @@ function daemonClient(socketPath: string): DaemonClient {
     stream: (body, onResult, signal) => runStream(socketPath, body, onResult, signal),
     status: () => ask('GET', '/v1/status', hostStatusSchema),
     images: () => ask('GET', '/v1/images', z.array(imageRowSchema)),
-    tasks: () => ask('GET', '/v1/tasks', z.array(taskRowSchema)),
+    tasks: (limit) => ask('GET', `/v1/tasks${upTo(limit)}`, z.array(taskRowSchema)),
     task: (id) => ask('GET', `/v1/tasks/${encodeURIComponent(id)}`, taskDetailSchema),
     removeTask: (id) => ask('DELETE', `/v1/tasks/${encodeURIComponent(id)}`, removedSchema),
-    hosts: () => ask('GET', '/v1/hosts', z.array(hostRowSchema)),
+    hosts: (limit) => ask('GET', `/v1/hosts${upTo(limit)}`, z.array(hostRowSchema)),
   };
+}
+
+function upTo(limit: number | undefined): string {
+  return limit === undefined ? '' : `?limit=${limit}`;
 }
 
 async function runGet(

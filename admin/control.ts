@@ -117,11 +117,12 @@ export interface HostControl {
   status(): HostStatus;
   /** Images whose manifest is in the cache of this host. */
   images(): Promise<ImageRow[]>;
-  /** Asks all schedulers. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_NO_RESPONDERS */
-  tasks(): Promise<TaskRow[]>;
+  /** Asks all schedulers for the first `limit`, or all. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_NO_RESPONDERS */
+  tasks(limit?: number): Promise<TaskRow[]>;
   /** @throws ERR_TASK_NOT_FOUND, ERR_BUS_UNAVAILABLE, ERR_BUS_NO_RESPONDERS */
   task(taskId: string): Promise<TaskDetail>;
   /** Removes a task from every cache of the swarm. @throws as `task` */
   removeTask(taskId: string): Promise<{ hosts: number }>;
-  hosts(): Promise<HostRow[]>;
+  /** As `tasks`. */
+  hosts(limit?: number): Promise<HostRow[]>;
 }

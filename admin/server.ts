@@ -64,14 +64,24 @@ function addRoutes(app: FastifyInstance, control: Promise<HostControl>): void {
   });
   app.get('/v1/status', async () => (await control).status());
   app.get('/v1/images', async () => (await control).images());
-  app.get('/v1/tasks', async () => (await control).tasks());
+  app.get<UpTo>('/v1/tasks', async ({ query }) => (await control).tasks(limitOf(query.limit)));
   app.get<OfTask>('/v1/tasks/:id', async (request) => (await control).task(request.params.id));
   app.delete<OfTask>('/v1/tasks/:id', async (request) => (await control).removeTask(request.params.id));
-  app.get('/v1/hosts', async () => (await control).hosts());
+  app.get<UpTo>('/v1/hosts', async ({ query }) => (await control).hosts(limitOf(query.limit)));
 }
 
 interface OfTask {
   Params: { id: string };
+}
+
+interface UpTo {
+  Querystring: { limit?: string };
+}
+
+function limitOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new ShoalError('ERR_CONFIG_INVALID', `bad request: limit: ${text}`);
 }
 
 /** Aborts when the client goes away. */

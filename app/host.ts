@@ -3,6 +3,7 @@ import type { HostWorld } from '../actors/host/world.ts';
 import type { HostControl } from '../admin/control.ts';
 import type { Health } from '../admin/health.ts';
 import { type HostId, isHostId, type TaskId } from '../core/ids.ts';
+import { sparingLogger } from '../core/sparing-logger.ts';
 import { viaName } from '../core/via.ts';
 import { createAdmission, type MemberRules } from '../dataplane/admission.ts';
 import type { ServedTask } from '../dataplane/data-plane.ts';
@@ -20,6 +21,7 @@ import { createMemoryHub } from '../transport/memory-bus.ts';
 import { Advertised } from './advertised.ts';
 import { type Closing, opening } from './closing.ts';
 import type { HostConfig } from './config.ts';
+import { descriptorLimit, descriptorShares } from './descriptors.ts';
 import { createEmit } from './events.ts';
 import { hostControl } from './host-control.ts';
 import { Identity } from './identity.ts';
@@ -53,7 +55,8 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
   const identity = Identity.open(config.dir, realRandom, hostOfLogin(config));
   const { hostId } = identity;
   const { metrics, text } = openHostMetrics();
-  const store = closable(closing, await openStoreOf(config, logger));
+  const shares = descriptorShares(descriptorLimit());
+  const store = closable(closing, await openStoreOf(config, logger, shares.tasks));
   const bus = closable(closing, openBus(config, hostId, logger));
   const lookUp = schedulerKeyLookup(bus, (keys) => identity.learnKeys(keys));
   const shelf = shelfOf(store);
@@ -72,7 +75,8 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
       host: config.dataListen,
       port: config.dataPort,
       shelf,
-      logger: logger.child({ sub: 'dataplane' }),
+      logger: sparingLogger(logger.child({ sub: 'dataplane' }), realClock),
+      maxConnections: shares.up,
       limiter: limiterOf(config.limitUpBytesPerSec),
       onServed: (bytes) => metrics.sent(bytes),
       admission: createAdmission({ ...members, selfHostId: hostId }),
@@ -88,6 +92,7 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
       members,
       tls: config.dataTls,
       limiter: down,
+      maxConnections: shares.down,
     }),
   );
   const policy = createAddressPolicy({
@@ -155,7 +160,8 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
     ready,
     async openProxy() {
       const registry = registries.client;
-      const parts = { config, world, host, policy, registry, logger };
+      const connections = shares.clients;
+      const parts = { config, world, host, policy, registry, logger, connections };
       proxy = closing.use(await openProxy(parts));
       return proxy;
     },
@@ -175,11 +181,12 @@ function hostOfLogin({ nats }: HostConfig): HostId | undefined {
   return name !== undefined && isHostId(name) ? name : undefined;
 }
 
-function openStoreOf(config: HostConfig, logger: RootLogger): Promise<Store> {
+function openStoreOf(config: HostConfig, logger: RootLogger, openTasks: number): Promise<Store> {
   return openStore({
     dir: config.dir,
     quotaBytes: config.cacheBytes,
     clock: realClock,
+    openTasks,
     logger: logger.child({ sub: 'storage' }),
   });
 }

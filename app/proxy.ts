@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { ComposedHost } from '../actors/client/compose-host.ts';
 import type { HostWorld } from '../actors/host/world.ts';
 import type { TaskId } from '../core/ids.ts';
+import { sparingLogger } from '../core/sparing-logger.ts';
 import type { AddressPolicy } from '../origins/address-policy.ts';
 import type { RegistryClient } from '../origins/registry/registry.ts';
 import { createForward } from '../proxy/forward/forward.ts';
@@ -23,6 +24,8 @@ export interface ProxyParts {
   readonly policy: AddressPolicy;
   readonly registry: RegistryClient;
   readonly logger: RootLogger;
+  /** Connections of clients at most. */
+  readonly connections: number;
 }
 
 /** A pull is over when it was quiet for so long. */
@@ -71,7 +74,8 @@ export function openProxy(parts: ProxyParts): Promise<ProxyPort> {
       port: config.proxyPort,
       mirror: (asked) => mirror.handle(asked),
       forward,
-      logger,
+      logger: sparingLogger(logger, clock),
+      limits: { connections: parts.connections },
     });
     closing.use(port);
     return { ...port, [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose]() };

@@ -5,6 +5,7 @@ import type { SchedulerActor } from '../actors/scheduler/scheduler.ts';
 import type { Health } from '../admin/health.ts';
 import { ShoalError, toShoalError } from '../core/errors.ts';
 import { schedulerIdFrom } from '../core/ids.ts';
+import { sparingLogger } from '../core/sparing-logger.ts';
 import { mintToken } from '../dataplane/membership-token.ts';
 import { importSigningKey, newSigningKey, type SigningKey } from '../dataplane/signing-key.ts';
 import { makeDir, replaceFile } from '../storage/private-files.ts';
@@ -60,7 +61,7 @@ async function compose(
       random: realRandom,
       bus,
       emit: createEmit({ bus, swarm, speaker: schedulerId, pieceEvents: config.pieceEvents }),
-      log: logger.child({ sub: 'scheduler' }),
+      log: sparingLogger(logger.child({ sub: 'scheduler' }), realClock),
       schedulerId,
       epoch,
       originReaders: config.originReaders,

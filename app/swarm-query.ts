@@ -12,30 +12,36 @@ import { parseTaskId } from '../core/ids.ts';
 import type { Query } from '../core/query-messages.ts';
 import type { Bus } from '../transport/bus.ts';
 import { SUBJECTS } from '../transport/subjects.ts';
+import { type Paged, walkPages } from './walk-pages.ts';
 
 const WAIT_MS = 500;
 
-const tasksReply = z.object({ tasks: z.array(taskRowSchema) });
+const next = z.string().optional();
+const tasksReply = z.object({ tasks: z.array(taskRowSchema), next });
 const taskReply = z.object({
   task: taskDetailSchema.extend({ originReasons: z.record(z.string(), z.number()).default({}) }).optional(),
+  next,
 });
-const hostsReply = z.object({ hosts: z.array(hostRowSchema) });
+const hostsReply = z.object({ hosts: z.array(hostRowSchema), next });
 
 /** What can be asked of a swarm as a whole. */
 export interface SwarmQueries {
-  /** @throws ERR_BUS_UNAVAILABLE, ERR_BUS_NO_RESPONDERS */
-  tasks(): Promise<TaskRow[]>;
+  /** The first `limit` by id, or all. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_NO_RESPONDERS */
+  tasks(limit?: number): Promise<TaskRow[]>;
   /** @throws ERR_TASK_NOT_FOUND, ERR_TASK_ID_INVALID, and as `tasks` */
   task(taskId: string): Promise<TaskDetail>;
   /** Removes a task from every cache. @throws ERR_BUS_DENIED where this login is not an operator's, and as `task` */
   removeTask(taskId: string): Promise<{ hosts: number }>;
-  hosts(): Promise<HostRow[]>;
+  /** As `tasks`. */
+  hosts(limit?: number): Promise<HostRow[]>;
 }
 
 /** Asks all schedulers over the bus, and puts their answers together. */
 export function swarmQueries(bus: Bus): SwarmQueries {
-  async function ask<T>(noun: string, query: Query, schema: z.ZodType<T>): Promise<T[]> {
-    const answers = await bus.gather(SUBJECTS.query, { noun, sender: bus.name }, query, { waitMs: WAIT_MS });
+  /** @param most Go on as soon as so many answered. */
+  async function ask<T>(noun: string, query: Query, schema: z.ZodType<T>, most?: number): Promise<T[]> {
+    const options = { waitMs: WAIT_MS, ...(most === undefined ? {} : { most }) };
+    const answers = await bus.gather(SUBJECTS.query, { noun, sender: bus.name }, query, options);
     const valid = answers.flatMap((answer) => {
       const parsed = schema.safeParse(answer);
       return parsed.success ? [parsed.data] : [];
@@ -46,22 +52,34 @@ export function swarmQueries(bus: Bus): SwarmQueries {
 
   async function task(taskId: string): Promise<TaskDetail> {
     const id = parseTaskId(taskId);
-    const answers = await ask('task', { op: 'show', taskId: id }, taskReply);
-    const [known] = answers.flatMap(({ task }) => task ?? []).sort((a, b) => b.peers.length - a.peers.length);
-    if (known !== undefined) return known;
+    let known: TaskDetail | undefined;
+    const peers = await walkPages<TaskDetail['peers'][number]>({
+      idOf: ({ hostId }) => hostId,
+      weightOf: ({ have }) => have,
+      async ask(page, most) {
+        const answers = await ask('task', { op: 'show', taskId: id, ...page }, taskReply, most);
+        const details = answers.flatMap((answer) => answer.task ?? []);
+        const [best] = details.sort((a, b) => b.holders + b.fetching - a.holders - a.fetching);
+        known ??= best;
+        return answers.map((answer) => ({ rows: answer.task?.peers ?? [], next: answer.next }));
+      },
+    });
+    if (known !== undefined) return { ...known, peers };
     throw unknownTask(id);
   }
 
   return {
     task,
-    async tasks() {
-      const answers = await ask('task', { op: 'list' }, tasksReply);
-      const rows = answers.flatMap(({ tasks }) => tasks);
-      return heaviest(
-        rows,
-        ({ taskId }) => taskId,
-        ({ holders, fetching }) => holders + fetching,
-      );
+    tasks(limit) {
+      return walkPages<TaskRow>({
+        idOf: ({ taskId }) => taskId,
+        weightOf: ({ holders, fetching }) => holders + fetching,
+        limit,
+        async ask(page, most): Promise<Paged<TaskRow>[]> {
+          const answers = await ask('task', { op: 'list', ...page }, tasksReply, most);
+          return answers.map((answer) => ({ rows: answer.tasks, next: answer.next }));
+        },
+      });
     },
     async removeTask(taskId) {
       const id = parseTaskId(taskId);
@@ -71,28 +89,20 @@ export function swarmQueries(bus: Bus): SwarmQueries {
       if (!answers.some(({ known }) => known)) throw unknownTask(id);
       return { hosts: Math.max(...answers.map(({ hosts }) => hosts)) };
     },
-    async hosts() {
-      const answers = await ask('host', { op: 'list' }, hostsReply);
-      const rows = answers.flatMap(({ hosts }) => hosts);
-      return heaviest(
-        rows,
-        ({ hostId }) => hostId,
-        ({ aliveAgoMs }) => -aliveAgoMs,
-      );
+    hosts(limit) {
+      return walkPages<HostRow>({
+        idOf: ({ hostId }) => hostId,
+        weightOf: ({ aliveAgoMs }) => -aliveAgoMs,
+        limit,
+        async ask(page, most): Promise<Paged<HostRow>[]> {
+          const answers = await ask('host', { op: 'list', ...page }, hostsReply, most);
+          return answers.map((answer) => ({ rows: answer.hosts, next: answer.next }));
+        },
+      });
     },
   };
 }
 
 function unknownTask(id: string): ShoalError {
   return new ShoalError('ERR_TASK_NOT_FOUND', `no scheduler knows the task ${id}`);
-}
-
-/** One row an id, the one that weighs most, in the order of the ids. */
-function heaviest<T>(rows: readonly T[], idOf: (row: T) => string, weightOf: (row: T) => number): T[] {
-  const best = new Map<string, T>();
-  for (const row of rows) {
-    const known = best.get(idOf(row));
-    if (known === undefined || weightOf(row) > weightOf(known)) best.set(idOf(row), row);
-  }
-  return [...best.values()].sort((a, b) => (idOf(a) < idOf(b) ? -1 : 1));
 }

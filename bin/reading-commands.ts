@@ -27,7 +27,7 @@ export async function runImageLs(options: Options): Promise<void> {
 
 /** Runs `task ls`. */
 export function runTaskLs(options: Options): Promise<void> {
-  return withSwarm(options, async (swarm) => show(options, await swarm.tasks(), tasksText));
+  return withSwarm(options, async (swarm) => show(options, await swarm.tasks(limitOf(options)), tasksText));
 }
 
 /** Runs `task show`. */
@@ -50,7 +50,7 @@ export function runTaskRm(id: string, options: Options): Promise<void> {
 
 /** Runs `host ls`. */
 export function runHostLs(options: Options): Promise<void> {
-  return withSwarm(options, async (swarm) => show(options, await swarm.hosts(), hostsText));
+  return withSwarm(options, async (swarm) => show(options, await swarm.hosts(limitOf(options)), hostsText));
 }
 
 /** @throws ERR_BUS_DENIED, saying what login it takes; any other error as it is */
@@ -104,6 +104,10 @@ function bare(url: string): string {
 function show<T>(options: Options, value: T, text: (value: T) => string): Promise<void> {
   const { json } = options;
   return print(json ? `${JSON.stringify(value, null, 2)}\n` : text(value));
+}
+
+function limitOf({ limit }: Options): number | undefined {
+  return typeof limit === 'number' ? limit : undefined;
 }
 
 /** A digest stands for its task. */

@@ -76,6 +76,11 @@ export const ERRORS = {
     false,
   ),
   ERR_BUS_CONFLICT: system(409, 75, 'Try again; somebody else changed the entry first.'),
+  ERR_SCHED_BUSY: system(
+    503,
+    75,
+    'Try again later: this host has as much under way at the scheduler as one host may.',
+  ),
   ERR_TASK_ID_INVALID: user(
     400,
     2,

@@ -71,6 +71,22 @@ export const LIMITS = {
   /** A host whose `alive` stays away for this long is gone. */
   hostGoneMs: 4_000,
   addressBookHosts: 64,
+  /** Hosts that a scheduler keeps account of; beyond, those heard least are dropped. */
+  hostsKnown: 16_384,
+  /** Tasks with an actor at one scheduler, and of one host: an image has some 40, a preheat hundreds. */
+  tasksAtWork: 16_384,
+  tasksPerHost: 2_048,
+  /** Pieces that a host makes a scheduler keep account of; one task is always taken. */
+  piecesPerHost: 262_144,
+  /** What a host may hold, as a scheduler counts it: tasks, and bytes of the bitfields of those held in part. */
+  holdingsPerHost: 32_768,
+  holdingBytesPerHost: 4 * MIB,
+  /** URLs that a host made a scheduler remember, and all. */
+  resourcesPerHost: 4_096,
+  resources: 32_768,
+  /** Messages that a scheduler takes of one host, a second and in a burst; each KiB counts as one. */
+  hostMessagesPerSec: 1_000,
+  hostMessagesBurst: 8_192,
   parentsInReply: 8,
   /** A task or peer actor ends this long after its last transfer. */
   idleActorMs: 60_000,

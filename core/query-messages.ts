@@ -1,8 +1,14 @@
 import { z } from 'zod';
 import { taskId } from './message-fields.ts';
 
-/** command line → schedulers. */
-export const querySchema = z.object({ taskId: taskId.optional(), op: z.enum(['list', 'show']) });
+/** command line → schedulers. A list is answered by the page: its rows go on behind the id `after`. */
+export const querySchema = z.object({
+  taskId: taskId.optional(),
+  op: z.enum(['list', 'show']),
+  after: z.string().max(256).optional(),
+  /** Rows of a page at most; it ends sooner where a message is full. */
+  limit: z.int().min(1).max(4096).optional(),
+});
 export type Query = z.infer<typeof querySchema>;
 
 /** operator → schedulers; the task is in the subject. */

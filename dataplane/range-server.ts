@@ -37,6 +37,8 @@ export interface RangeServerOptions {
   readonly limiter?: Limiter | undefined;
   /** Called at the end of each upload, whole or not, with the body bytes that went out. */
   readonly onServed?: (bytes: number, child: HostId) => void;
+  /** Connections of children; BOUNDS.connectionsUp unless given. */
+  readonly maxConnections?: number;
   /** A reader that takes no byte for this long is cut off; BOUNDS.readerStallMs unless given. */
   readonly readerStallMs?: number;
 }
@@ -55,14 +57,21 @@ export async function startRangeServer(options: RangeServerOptions): Promise<Ran
     },
     (request, response) => void serving.answer(request, response),
   );
-  server.maxConnections = BOUNDS.connectionsUp;
   server.timeout = options.readerStallMs ?? BOUNDS.readerStallMs;
-  serveBoth(server, options.credentials, (socket) => serving.connections.opened(socket));
+  serveBoth(server, options.credentials, {
+    accepted: (socket) => serving.connections.accepted(socket),
+    opened: (socket) => serving.connections.opened(socket),
+  });
   server.on('clientError', (_error, socket) => socket.destroy());
   server.on('checkContinue', (request: IncomingMessage) => request.socket.destroy());
   server.on('upgrade', (_request, socket) => socket.destroy());
   server.on('connect', (_request, socket) => socket.destroy());
   await listen(server, options.host, options.port);
+  // The system has closed those that waited to be taken.
+  server.on('error', (err) => {
+    serving.connections.closeIdlest();
+    options.logger.warn({ err }, 'a connection of a child cannot be taken');
+  });
   const { port } = server.address() as AddressInfo;
   return {
     port,
@@ -76,7 +85,7 @@ export async function startRangeServer(options: RangeServerOptions): Promise<Ran
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
-        server.closeAllConnections();
+        serving.connections.closeAll();
       }),
   };
 }
@@ -104,7 +113,7 @@ class Serving {
   constructor(options: RangeServerOptions) {
     this.#options = options;
     this.slots = options.slots ?? LIMITS.slotsUp;
-    this.connections = new Connections(options.admission);
+    this.connections = new Connections(options.admission, options.maxConnections ?? BOUNDS.connectionsUp);
     this.#pool = createBufferPool(BOUNDS.sendBufferBytes, this.slots * 2);
   }
 

@@ -12,18 +12,19 @@ const VERSION = 'TLSv1.3';
 /**
  * Lets a server speak HTTP both in clear and inside TLS 1.3 on its one port: the first byte tells. The certificate
  * follows the membership token; without a token there is no TLS.
- * @param opened called with each socket that HTTP is about to be spoken on
+ * @param on `accepted` is called with each connection, false where there is no room for it; `opened` with each socket
+ *   that HTTP is about to be spoken on
  */
 export function serveBoth(
   server: Server,
   credentials: () => Credentials | undefined,
-  opened: (socket: Socket) => void,
+  on: { readonly accepted: (socket: Socket) => boolean; readonly opened: (socket: Socket) => void },
 ): void {
   const [speakHttp] = server.listeners('connection');
   if (speakHttp === undefined) throw new Error('an HTTP server without a listener for connections');
   server.removeAllListeners('connection');
   const serve = (socket: Socket) => {
-    opened(socket);
+    on.opened(socket);
     speakHttp.call(server, socket);
   };
   const secure = createServer(
@@ -39,6 +40,7 @@ export function serveBoth(
   secure.on('tlsClientError', (_error, socket) => socket.destroy());
   let token: string | undefined;
   server.on('connection', (socket: Socket) => {
+    if (!on.accepted(socket)) return;
     const late = setTimeout(() => socket.destroy(), BOUNDS.requestHeadMs);
     socket.once('close', () => clearTimeout(late));
     socket.once('error', () => socket.destroy());

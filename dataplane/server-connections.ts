@@ -17,17 +17,71 @@ type Entry =
   | { readonly kind: 'refused'; readonly status: 401 | 425; readonly why: string }
   | { readonly kind: 'overlapping' };
 
-/** Remembers, per connection, who proved to be at its other end; one request at a time. */
+/**
+ * Remembers, per connection, who proved to be at its other end; one request at a time. Where there are too many, the one
+ * that has been idle longest makes room; where all are at work, the new one is closed.
+ */
 export class Connections {
   readonly #admit: Admit;
-  readonly #known = new WeakMap<Socket, Connection>();
+  readonly #most: number;
+  readonly #known = new Map<Socket, Connection>();
+  /** The longest idle first. */
+  readonly #idle = new Set<Socket>();
+  /** Connections that HTTP is not spoken on yet, by where they come from: TLS makes a socket of its own inside. */
+  readonly #unsaid = new Map<string, Socket>();
 
-  constructor(admit: Admit) {
+  constructor(admit: Admit, most: number) {
     this.#admit = admit;
+    this.#most = most;
   }
 
+  /** Takes in a connection that has said nothing yet; false where there is no room, and it was closed. */
+  accepted(socket: Socket): boolean {
+    if (this.#known.size >= this.#most && !this.closeIdlest()) {
+      socket.destroy();
+      return false;
+    }
+    this.#unsaid.set(nameOf(socket), socket);
+    this.#add(socket);
+    return true;
+  }
+
+  /** HTTP is about to be spoken on it, or on what is inside of it. */
   opened(socket: Socket): void {
+    const name = nameOf(socket);
+    const outer = this.#unsaid.get(name);
+    this.#unsaid.delete(name);
+    if (this.#known.has(socket)) return;
+    if (outer !== undefined) this.#closed(outer);
+    this.#add(socket);
+  }
+
+  #add(socket: Socket): void {
     this.#known.set(socket, { hostId: undefined, busy: false, openedAt: performance.now() });
+    this.#idle.add(socket);
+    const name = nameOf(socket);
+    socket.once('close', () => {
+      this.#closed(socket);
+      if (this.#unsaid.get(name) === socket) this.#unsaid.delete(name);
+    });
+  }
+
+  /** Closes the connection that has been idle longest; returns whether there was one. */
+  closeIdlest(): boolean {
+    const [socket] = this.#idle;
+    if (socket === undefined) return false;
+    this.#closed(socket);
+    socket.destroy();
+    return true;
+  }
+
+  closeAll(): void {
+    for (const socket of [...this.#known.keys()]) socket.destroy();
+  }
+
+  #closed(socket: Socket): void {
+    this.#known.delete(socket);
+    this.#idle.delete(socket);
   }
 
   /** To be followed by `leave` when the answer is out, unless the request overlaps another. */
@@ -35,6 +89,7 @@ export class Connections {
     const connection = this.#known.get(socket);
     if (connection === undefined || connection.busy) return { kind: 'overlapping' };
     connection.busy = true;
+    this.#idle.delete(socket);
     if (connection.hostId === undefined) {
       const admission =
         socket instanceof TLSSocket
@@ -52,6 +107,12 @@ export class Connections {
 
   leave(socket: Socket): void {
     const connection = this.#known.get(socket);
-    if (connection !== undefined) connection.busy = false;
+    if (connection === undefined) return;
+    connection.busy = false;
+    this.#idle.add(socket);
   }
+}
+
+function nameOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }

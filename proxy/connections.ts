@@ -79,6 +79,14 @@ export class PortConnections {
     if (row.requests === 0) this.#rest(row);
   }
 
+  /** Closes the one that has been idle longest, where there is any. */
+  closeIdlest(): void {
+    const [oldest] = this.#idle;
+    if (oldest === undefined) return;
+    this.#drop(oldest);
+    oldest.socket.destroy();
+  }
+
   /** Closes those without a request under way. */
   closeIdle(): void {
     for (const row of [...this.#idle]) row.socket.destroy();

@@ -87,7 +87,7 @@ export async function startProxyPort(options: ProxyPortOptions): Promise<ProxyPo
     if (connections.isAtWork(socket)) return void socket.destroySoon();
     refuseUnread(error, socket);
   });
-  await listening(server, options);
+  await listening(server, options, connections);
   const { port } = server.address() as AddressInfo;
   const { listen } = options;
   return {
@@ -120,7 +120,11 @@ function answer(response: ServerResponse, status: number, text: string): void {
   response.end(`${text}\n`);
 }
 
-function listening(server: Server, { listen, port, logger }: ProxyPortOptions): Promise<void> {
+function listening(
+  server: Server,
+  { listen, port, logger }: ProxyPortOptions,
+  connections: PortConnections,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const onError = (cause: Error) => {
       const message = `cannot listen on the proxy port: ${cause.message}`;
@@ -129,7 +133,11 @@ function listening(server: Server, { listen, port, logger }: ProxyPortOptions): 
     server.once('error', onError);
     server.listen({ host: listen, port, backlog: 1024 }, () => {
       server.off('error', onError);
-      server.on('error', (err) => logger.warn({ err }, 'proxy port'));
+      // The system has closed those that waited to be taken: the next ones find room.
+      server.on('error', (err) => {
+        connections.closeIdlest();
+        logger.warn({ err }, 'a connection to the proxy port cannot be taken');
+      });
       resolve();
     });
   });

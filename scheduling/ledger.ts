@@ -177,6 +177,11 @@ export class Ledger {
     return this.#state.members.ids();
   }
 
+  /** Whether no host takes part. */
+  get isEmpty(): boolean {
+    return this.#state.members.size === 0;
+  }
+
   /** How many hosts have no lease. */
   get idleCount(): number {
     return this.#state.flights.idle.size;

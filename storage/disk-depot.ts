@@ -29,10 +29,12 @@ export class DiskDepot implements Depot {
   readonly #removed: string;
   readonly #bootId: string;
   readonly #logger: Logger;
-  readonly #cache = new FdCache();
+  readonly #cache: FdCache;
   #removals = 0;
 
-  constructor(dir: string, bootId: string, logger: Logger) {
+  /** @param openTasks Tasks whose files are kept open. */
+  constructor(dir: string, bootId: string, logger: Logger, openTasks: number) {
+    this.#cache = new FdCache(openTasks);
     this.#tasks = join(dir, 'tasks');
     this.#removed = join(dir, 'removed');
     this.#bootId = bootId;

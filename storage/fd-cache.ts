@@ -1,8 +1,5 @@
 import { closeSync, openSync } from 'node:fs';
 
-/** Tasks whose files are open at once, at most, but for those in use at this moment. */
-const OPEN_TASKS = 64;
-
 interface Fds {
   readonly data: number;
   readonly pieces: number;
@@ -75,15 +72,21 @@ export class TaskFds {
 /** Which tasks have their files open, least recently used first. */
 export class FdCache {
   readonly #open = new Set<TaskFds>();
+  readonly #most: number;
+
+  /** @param most Tasks whose files are open at once, but for those in use at this moment. */
+  constructor(most: number) {
+    this.#most = most;
+  }
 
   used(files: TaskFds): void {
     this.#open.delete(files);
     this.#open.add(files);
-    if (this.#open.size <= OPEN_TASKS) return;
+    if (this.#open.size <= this.#most) return;
     for (const oldest of this.#open) {
       if (oldest.busy) continue;
       oldest.close();
-      if (this.#open.size <= OPEN_TASKS) break;
+      if (this.#open.size <= this.#most) break;
     }
   }
 

@@ -14,6 +14,7 @@ import type { Store } from './store.ts';
 
 /** Version of the layout on disk; a newer one is refused. */
 const VERSION = 1;
+const OPEN_TASKS = 64;
 
 /** Where and how much a store may keep. */
 export interface StoreOptions {
@@ -22,6 +23,8 @@ export interface StoreOptions {
   readonly quotaBytes: number;
   readonly clock: Pick<Clock, 'wall'>;
   readonly logger: Logger;
+  /** Tasks whose two files are kept open; 64 unless given. */
+  readonly openTasks?: number;
   /** Names the boot of this machine; for tests. */
   readonly bootId?: string;
 }
@@ -31,7 +34,7 @@ export interface StoreOptions {
  * @throws ERR_CONFIG_INVALID where a newer Shoal wrote it, ERR_STORE_IO
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { dir, logger, quotaBytes, clock } = options;
+  const { dir, logger, quotaBytes, clock, openTasks = OPEN_TASKS } = options;
   const bootId = options.bootId ?? bootIdOfMachine();
   try {
     makeDir(join(dir, 'tasks'), 0o750);
@@ -39,7 +42,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     rmSync(join(dir, 'removed'), { recursive: true, force: true });
     mkdirSync(join(dir, 'removed'), { mode: 0o750 });
     const found = await findTasks(join(dir, 'tasks'), logger);
-    return new ShelfStore(new DiskDepot(dir, bootId, logger), clock, quotaBytes, bootId, found);
+    return new ShelfStore(new DiskDepot(dir, bootId, logger, openTasks), clock, quotaBytes, bootId, found);
   } catch (error) {
     throw storeError(error, `opening the store in ${dir}`);
   }

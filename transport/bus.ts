@@ -34,6 +34,9 @@ export interface LogSubject<T extends Tokens, M> extends SubjectBase<M> {
   readonly tokens?: T;
 }
 
+/** Whether a message of that many bytes is looked at; else it costs nothing more, and a request is answered ERR_SCHED_BUSY. */
+export type Admit<T extends Tokens> = (tokens: T, bytes: number) => boolean;
+
 /** Ends a subscription. */
 export interface Subscription {
   close(): void;
@@ -92,19 +95,19 @@ export interface Bus {
     message: M,
     options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
   ): Promise<R>;
-  /** Asks everybody who serves the subject, and returns the answers of `waitMs`. @throws ERR_BUS_UNAVAILABLE */
+  /** Asks everybody who serves the subject, and returns the answers of `waitMs`, or the first `most`. @throws ERR_BUS_UNAVAILABLE */
   gather<T extends Tokens, M, R>(
     subject: RequestSubject<T, M, R>,
     tokens: T,
     message: M,
-    options: { readonly waitMs: number },
+    options: { readonly waitMs: number; readonly most?: number },
   ): Promise<R[]>;
   /** Answers requests. Tokens absent from `match` match anything. A thrown ShoalError crosses to the asker. */
   serve<T extends Tokens, M, R>(
     subject: RequestSubject<T, M, R>,
     match: Partial<T>,
     handler: (message: M, tokens: T) => R | Promise<R>,
-    options?: { readonly queue?: string },
+    options?: { readonly queue?: string; readonly admit?: Admit<T> },
   ): Subscription;
   /** Returns false, and drops the message, while disconnected. @throws ERR_BUS_MESSAGE_TOO_LARGE */
   publish<T extends Tokens, M>(subject: PublishSubject<T, M>, tokens: T, message: M): boolean;
@@ -112,6 +115,7 @@ export interface Bus {
     subject: PublishSubject<T, M>,
     match: Partial<T>,
     handler: (message: M, tokens: T) => void,
+    options?: { readonly admit?: Admit<T> },
   ): Subscription;
   /** Publishes an event; false while disconnected. @throws ERR_BUS_MESSAGE_TOO_LARGE, ERR_BUS_MESSAGE_INVALID (a subject that is not tokens) */
   emit(event: EventMessage): boolean;

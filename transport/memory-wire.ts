@@ -64,10 +64,17 @@ export class MemoryWire implements Wire {
     });
   }
 
-  gather(subject: string, bytes: Uint8Array, waitMs: number): Promise<WireAnswer[]> {
+  gather(
+    subject: string,
+    bytes: Uint8Array,
+    waitMs: number,
+    most = Number.POSITIVE_INFINITY,
+  ): Promise<WireAnswer[]> {
     const answers: WireAnswer[] = [];
     return this.#operation<WireAnswer[]>(undefined, (settle) => {
-      const heard = this.#ask(subject, bytes, (answer) => answers.push(answer));
+      const heard = this.#ask(subject, bytes, (answer) => {
+        if (answers.push(answer) >= most) settle(undefined, answers);
+      });
       return this.#hub.clock.after(heard ? waitMs : 0, () => settle(undefined, answers));
     });
   }

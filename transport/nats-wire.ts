@@ -59,7 +59,12 @@ export class NatsWire implements Wire {
     return answerOf(await this.#client.request(subject, bytes, options));
   }
 
-  async gather(subject: string, bytes: Uint8Array, waitMs: number): Promise<WireAnswer[]> {
+  async gather(
+    subject: string,
+    bytes: Uint8Array,
+    waitMs: number,
+    most = Number.POSITIVE_INFINITY,
+  ): Promise<WireAnswer[]> {
     const answers: WireAnswer[] = [];
     return this.#client.replies.wait<WireAnswer[]>({
       subject,
@@ -67,8 +72,7 @@ export class NatsWire implements Wire {
       send: (reply) => this.#client.ask(subject, bytes, reply),
       take: (message) => {
         if (nobody(message)) return answers;
-        answers.push(answerOf(message));
-        return undefined;
+        return answers.push(answerOf(message)) >= most ? answers : undefined;
       },
       late: () => answers,
     });

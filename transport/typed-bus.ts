@@ -6,6 +6,7 @@ import { LIMITS } from '../core/limits.ts';
 import type { Logger } from '../core/logger.ts';
 import { Address, checkToken, swarmPrefix } from './address.ts';
 import type {
+  Admit,
   Bus,
   BusState,
   Directory,
@@ -85,10 +86,11 @@ export class TypedBus implements Bus {
     subject: RequestSubject<T, M, R>,
     tokens: T,
     message: M,
-    options: { readonly waitMs: number },
+    options: { readonly waitMs: number; readonly most?: number },
   ): Promise<R[]> {
     const address = this.#address<T>(subject.template);
-    const answers = await this.#wire.gather(address.subject(tokens), encode(message), options.waitMs);
+    const { waitMs, most } = options;
+    const answers = await this.#wire.gather(address.subject(tokens), encode(message), waitMs, most);
     const replies: R[] = [];
     for (const answer of answers) {
       if (answer.fault !== undefined) continue;
@@ -103,7 +105,7 @@ export class TypedBus implements Bus {
     subject: RequestSubject<T, M, R>,
     match: Partial<T>,
     handler: (message: M, tokens: T) => R | Promise<R>,
-    options: { readonly queue?: string } = {},
+    options: { readonly queue?: string; readonly admit?: Admit<T> } = {},
   ): Subscription {
     const address = this.#address<T>(subject.template);
     return this.#listen(address.pattern(match), options.queue, (arrived) => {
@@ -115,6 +117,10 @@ export class TypedBus implements Bus {
       if (!isInboxOf(tokens[subject.sender] ?? '', arrived.reply ?? '')) {
         // An answer is published with the rights of whoever answers: it must not go where the sender may not write.
         this.#refuse(subject.template, 'a request whose reply subject is not below the inbox of its sender');
+        return;
+      }
+      if (options.admit?.(tokens, arrived.bytes.length) === false) {
+        this.#fail(arrived, new ShoalError('ERR_SCHED_BUSY', 'this host asks more than one host may'));
         return;
       }
       if (this.#running >= LIMITS.busHandlers) {
@@ -140,10 +146,12 @@ export class TypedBus implements Bus {
     subject: PublishSubject<T, M>,
     match: Partial<T>,
     handler: (message: M, tokens: T) => void,
+    options: { readonly admit?: Admit<T> } = {},
   ): Subscription {
     const address = this.#address<T>(subject.template);
     return this.#listen(address.pattern(match), undefined, (arrived) => {
       const tokens = address.parse(arrived.subject);
+      if (tokens !== undefined && options.admit?.(tokens, arrived.bytes.length) === false) return;
       const decoded = decode(subject.message, arrived.bytes);
       if (decoded.ok && tokens !== undefined) handler(decoded.message, tokens);
       else this.#refuse(subject.template, decoded.ok ? 'another subject' : decoded.reason);

@@ -36,8 +36,8 @@ export interface Wire {
     bytes: Uint8Array,
     options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
   ): Promise<WireAnswer>;
-  /** Every answer of `waitMs`; none where nobody listens. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_DENIED */
-  gather(subject: string, bytes: Uint8Array, waitMs: number): Promise<WireAnswer[]>;
+  /** Every answer of `waitMs`, or the first `most`; none where nobody listens. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_DENIED */
+  gather(subject: string, bytes: Uint8Array, waitMs: number, most?: number): Promise<WireAnswer[]>;
   listen(pattern: string, queue: string | undefined, handler: (message: WireMessage) => void): Subscription;
   /** Keeps the message as the last of its subject. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_TIMEOUT, ERR_BUS_DENIED */
   append(stream: string, subject: string, bytes: Uint8Array): Promise<void>;

@@ -51,6 +51,10 @@ export class HostTable {
     return this.#rows.values();
   }
 
+  ids(): Iterable<HostId> {
+    return this.#rows.keys();
+  }
+
   get size(): number {
     return this.#rows.size;
   }

@@ -2,33 +2,52 @@ import { ShoalError } from '../../core/errors.ts';
 import type { HostId, TaskId } from '../../core/ids.ts';
 import type { Query, RemoveReply } from '../../core/query-messages.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
+import { type Page, PagedList } from './pages.ts';
 import type { TaskRow } from './task/view.ts';
-
 import type { TaskTable } from './task-table.ts';
 import type { SchedulerWorld } from './world.ts';
 
-/** What a scheduler answers to the command line. */
+/** What a scheduler answers to the command line; lists, and the hosts of a task, by the page. */
 export class SchedulerQuery {
   readonly #world: SchedulerWorld;
   readonly #tasks: TaskTable;
+  readonly #hostList;
+  readonly #taskList;
 
   constructor(world: SchedulerWorld, tasks: TaskTable) {
     this.#world = world;
     this.#tasks = tasks;
+    this.#hostList = new PagedList(
+      () => world.hosts.ids(),
+      (hostId) => this.#hostRow(hostId),
+    );
+    this.#taskList = new PagedList(
+      () => this.#taskIds(),
+      (taskId) => this.#taskRow(taskId),
+    );
   }
 
   /** @throws ERR_BUS_MESSAGE_INVALID */
   answer(noun: string, query: Query): unknown {
-    if (noun === 'host') return { hosts: this.#hostRows() };
+    const nowMs = this.#world.clock.now();
+    if (noun === 'host') {
+      const { rows, next } = this.#hostList.page(query, nowMs);
+      return { hosts: rows, next };
+    }
     if (noun !== 'task') throw new ShoalError('ERR_BUS_MESSAGE_INVALID', `no such noun: ${noun}`);
-    if (query.op === 'list') return { tasks: this.#taskRows() };
+    if (query.op === 'list') {
+      const { rows, next } = this.#taskList.page(query, nowMs);
+      return { tasks: rows, next };
+    }
     if (query.taskId === undefined) throw new ShoalError('ERR_BUS_MESSAGE_INVALID', 'no task named');
-    return this.#show(query.taskId);
+    return this.#show(query.taskId, query);
   }
 
-  #hostRows() {
-    const now = this.#world.clock.now();
-    return [...this.#world.hosts.rows()].map(({ hostId, alive, heardMs }) => ({
+  #hostRow(hostId: HostId) {
+    const row = this.#world.hosts.get(hostId);
+    if (row === undefined) return undefined;
+    const { alive, heardMs } = row;
+    return {
       hostId,
       ip: alive.ip,
       port: alive.port,
@@ -36,21 +55,22 @@ export class SchedulerQuery {
       zone: alive.zone,
       labels: alive.labels,
       version: alive.version,
-      aliveAgoMs: Math.round(now - heardMs),
+      aliveAgoMs: Math.round(this.#world.clock.now() - heardMs),
       uploading: alive.uploading,
       downloading: alive.downloading,
       cachedBytes: alive.cachedBytes,
       cachedTasks: alive.cachedTasks,
-    }));
+    };
   }
 
   /** Tasks with an actor, and tasks at rest that somebody holds. */
-  #taskRows() {
-    const rows = Array.from(this.#tasks.actors(), (task) => task.row());
-    const known = new Set(rows.map(({ taskId }) => taskId));
-    for (const taskId of this.#world.holdings.tasks())
-      if (!known.has(taskId)) rows.push(this.#restingRow(taskId));
-    return rows.slice(0, 1_000);
+  *#taskIds(): Generator<TaskId> {
+    for (const { taskId } of this.#tasks.actors()) yield taskId;
+    yield* this.#world.holdings.tasks();
+  }
+
+  #taskRow(taskId: TaskId): TaskRow {
+    return this.#tasks.get(taskId)?.row() ?? this.#restingRow(taskId);
   }
 
   #restingRow(taskId: TaskId): TaskRow {
@@ -69,17 +89,20 @@ export class SchedulerQuery {
     };
   }
 
-  #show(taskId: TaskId): unknown {
+  #show(taskId: TaskId, query: Query): unknown {
+    const nowMs = this.#world.clock.now();
     const task = this.#tasks.get(taskId);
     if (task) {
       const { error } = task;
+      const { rows, next } = paged(task.peers(), query, nowMs);
       return {
         task: {
           ...task.row(),
-          peers: task.peers(),
+          peers: rows,
           originReasons: task.originReasons,
           error: error && { code: error.code, message: error.message },
         },
+        next,
       };
     }
     const holders = [...this.#world.holdings.hosts(taskId)];
@@ -92,7 +115,8 @@ export class SchedulerQuery {
       bytes: none,
       state: holding === 'complete' ? 'complete' : 'resting',
     }));
-    return { task: { ...this.#restingRow(taskId), peers } };
+    const { rows, next } = paged(peers, query, nowMs);
+    return { task: { ...this.#restingRow(taskId), peers: rows }, next };
   }
 
   /** Tells every holder to drop the task. */
@@ -107,4 +131,16 @@ export class SchedulerQuery {
     this.#tasks.remove(taskId);
     return { hosts: hosts.size, known };
   }
+}
+
+function paged<R extends { readonly hostId: HostId }>(
+  rows: readonly R[],
+  query: Query,
+  nowMs: number,
+): Page<R> {
+  const byId = new Map(rows.map((row) => [row.hostId, row]));
+  return new PagedList(
+    () => byId.keys(),
+    (hostId) => byId.get(hostId),
+  ).page(query, nowMs);
 }

@@ -9,7 +9,6 @@ import {
   PARTITIONS,
   parseTaskId,
   partitionOf,
-  type ResourceId,
   type TaskId,
 } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
@@ -17,8 +16,10 @@ import type { ResolveReply, ResolveRequest } from '../../core/resolve-messages.t
 import type { SyncReply, SyncRequest } from '../../core/sync-messages.ts';
 import type { Subscription } from '../../transport/bus.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
+import { claimedPieces, probedPieces } from './claimed-pieces.ts';
+import { HostWork } from './host-work.ts';
 import { SchedulerQuery } from './query.ts';
-import { Resource } from './resource/resource.ts';
+import { ResourceTable } from './resource-table.ts';
 import { TaskTable } from './task-table.ts';
 import type { SchedulerWorld } from './world.ts';
 
@@ -30,7 +31,8 @@ export class SchedulerActor {
   readonly #world: SchedulerWorld;
   readonly #tasks: TaskTable;
   readonly #query: SchedulerQuery;
-  readonly #resources = new Map<ResourceId, Resource>();
+  readonly #work: HostWork;
+  readonly #resources = new ResourceTable();
   #subscriptions: Subscription[] = [];
   #cancelTick: Cancel | undefined;
   #cancelRecovery: Cancel | undefined;
@@ -38,13 +40,16 @@ export class SchedulerActor {
 
   constructor(world: SchedulerWorld) {
     this.#world = world;
-    this.#tasks = new TaskTable(world);
+    this.#work = new HostWork((hostId) => this.#dropped(hostId));
+    this.#tasks = new TaskTable(world, this.#work);
     this.#query = new SchedulerQuery(world, this.#tasks);
   }
 
   start(): void {
     const { bus } = this.#world;
-    const queue = { queue: QUEUE };
+    const admit = ({ hostId }: { hostId: string }, bytes: number) => this.#admits(hostId, bytes);
+    const admitAlive = ({ hostId }: { hostId: string }, bytes: number) => this.#admitsAlive(hostId, bytes);
+    const queue = { queue: QUEUE, admit: admitAlive };
     this.#subscriptions = [
       bus.serve(
         SUBJECTS.announce,
@@ -52,12 +57,16 @@ export class SchedulerActor {
         (request, { hostId }) => this.#announce(asHost(hostId), request),
         queue,
       ),
-      bus.serve(SUBJECTS.sync, {}, (request, tokens) => this.#sync(tokens, request)),
-      bus.serve(SUBJECTS.resolve, {}, (request, tokens) => this.#resolve(tokens, request)),
+      bus.serve(SUBJECTS.sync, {}, (request, tokens) => this.#sync(tokens, request), { admit }),
+      bus.serve(SUBJECTS.resolve, {}, (request, tokens) => this.#resolve(tokens, request), { admit }),
       bus.serve(SUBJECTS.query, {}, (query, { noun }) => this.#query.answer(noun, query)),
       bus.serve(SUBJECTS.remove, {}, (_, { taskId }) => this.#query.remove(parseTaskId(taskId))),
-      bus.subscribe(SUBJECTS.alive, {}, (alive, { hostId }) => this.#alive(asHost(hostId), alive)),
-      bus.subscribe(SUBJECTS.holds, {}, (holds, { hostId }) => this.#holds(asHost(hostId), holds)),
+      bus.subscribe(SUBJECTS.alive, {}, (alive, { hostId }) => this.#alive(asHost(hostId), alive), {
+        admit: admitAlive,
+      }),
+      bus.subscribe(SUBJECTS.holds, {}, (holds, { hostId }) => this.#holds(asHost(hostId), holds), {
+        admit,
+      }),
       bus.onState((state) => {
         if (state === 'connected') this.#returned();
       }),
@@ -94,6 +103,31 @@ export class SchedulerActor {
 
   // --- hosts ---
 
+  /** Whether a host may send a message of that size now; what is no host is told so by whoever reads it. */
+  #admits(hostId: string, bytes: number): boolean {
+    if (!isHostId(hostId) || this.#work.admit(hostId, bytes, this.#world.clock.now())) return true;
+    this.#world.log.warn({ hostId }, 'a host sends more than one host may; some of it is refused');
+    return false;
+  }
+
+  /** A host that sends too much is still there. */
+  #admitsAlive(hostId: string, bytes: number): boolean {
+    if (!isHostId(hostId)) return true;
+    const { hosts, clock } = this.#world;
+    const nowMs = clock.now();
+    const heardMs = hosts.get(hostId)?.heardMs ?? Number.NEGATIVE_INFINITY;
+    return this.#work.admit(hostId, bytes, nowMs) || nowMs - heardMs >= LIMITS.aliveMs / 2;
+  }
+
+  /** There are more hosts than there can be: whoever makes them up is not to cost more than that. */
+  #dropped(hostId: HostId): void {
+    this.#world.log.warn(
+      { most: LIMITS.hostsKnown },
+      'more hosts than a scheduler keeps account of: one heard least is dropped',
+    );
+    this.#lost(hostId);
+  }
+
   #announce(hostId: HostId, request: AnnounceRequest): AnnounceReply {
     const { hosts, clock, epoch, schedulerKeys, mintToken } = this.#world;
     this.#alive(hostId, request);
@@ -104,7 +138,8 @@ export class SchedulerActor {
       schedulerKeys: schedulerKeys(),
       addressBook: hosts.addressBook(hostId),
       epoch,
-      aliveEveryMs: Math.max(LIMITS.aliveMs, hosts.size),
+      // However many there are, one message may get lost without the host being taken for gone.
+      aliveEveryMs: Math.min(Math.max(LIMITS.aliveMs, hosts.size), Math.floor((LIMITS.hostGoneMs - 500) / 2)),
     };
   }
 
@@ -122,19 +157,32 @@ export class SchedulerActor {
   #holds(hostId: HostId, holds: Holds): void {
     const known = this.#world.hosts.get(hostId);
     if (known !== undefined && known.alive.incarnation !== holds.incarnation) return;
-    this.#world.holdings.take(hostId, holds);
-    for (const row of holds.tasks) {
+    const taken = this.#world.holdings.take(hostId, holds);
+    const refused = holds.tasks.length - taken.length;
+    if (refused > 0) this.#world.log.warn({ hostId, refused }, 'a host holds more tasks than are counted');
+    for (const row of taken) {
       this.#tasks.get(row.taskId)?.hold(hostId, row.have ?? 'complete');
       this.#tasks.heard(row);
     }
-    for (const taskId of holds.gone) this.#tasks.get(taskId)?.lose(hostId);
+    for (const taskId of holds.gone) this.#tasks.drop(taskId, hostId);
+  }
+
+  /** A host that is gone for good, as far as is known here. */
+  #lost(hostId: HostId): void {
+    const { hosts, slots } = this.#world;
+    hosts.remove(hostId);
+    this.#forget(hostId);
+    this.#work.forget(hostId);
+    slots.forget(hostId);
   }
 
   /** A host is gone or another incarnation: nothing it held or fetched counts. */
   #forget(hostId: HostId): void {
-    this.#world.holdings.deleteHost(hostId);
-    this.#tasks.lose(hostId);
-    for (const resource of this.#resources.values()) resource.lose(hostId);
+    const { holdings } = this.#world;
+    const held = [...holdings.tasksOf(hostId)];
+    holdings.deleteHost(hostId);
+    this.#tasks.lose(hostId, held);
+    this.#resources.lose(hostId);
   }
 
   // --- tasks ---
@@ -148,8 +196,8 @@ export class SchedulerActor {
     if (String(partitionOf(taskId)) !== tokens.partition) {
       throw new ShoalError('ERR_BUS_MESSAGE_INVALID', 'the partition is not the task’s');
     }
-    if (this.#tasks.open(taskId).actor.revivedBy(hostId, request)) this.#tasks.remove(taskId);
-    const task = this.#tasks.open(taskId);
+    if (this.#tasks.get(taskId)?.revivedBy(hostId, request) === true) this.#tasks.remove(taskId);
+    const task = this.#tasks.open(taskId, hostId, claimedPieces(request), request.wants);
     const answer = () => {
       const startedMs = this.#world.clock.now();
       const reply = task.actor.sync(hostId, request);
@@ -167,17 +215,15 @@ export class SchedulerActor {
     if (!isResourceId(tokens.resourceId) || String(partitionOf(tokens.resourceId)) !== tokens.partition) {
       throw new ShoalError('ERR_BUS_MESSAGE_INVALID', 'the resource id or its partition is not valid');
     }
-    let resource = this.#resources.get(tokens.resourceId);
-    if (resource === undefined) {
-      resource = new Resource();
-      this.#resources.set(tokens.resourceId, resource);
-    }
+    const resource = this.#resources.open(tokens.resourceId, hostId);
     const wasAsked = resource.isAsking(hostId, request.ask);
     const reply = resource.resolve(hostId, request, this.#world.clock.now(), this.#world.clock.wall());
     if (request.outcome?.kind === 'found') {
       const { taskId, probed, readingBytes } = request.outcome;
       const source = { url: request.url, credentials: request.credentials };
-      const { actor, ready } = this.#tasks.open(taskId);
+      const task = this.#tryOpen(taskId, hostId, probedPieces(probed));
+      if (task === undefined) return reply;
+      const { actor, ready } = task;
       const tell = () => actor.resolved(hostId, source, probed, readingBytes, wasAsked);
       if (ready !== undefined) void ready.then(tell);
       else tell();
@@ -185,21 +231,32 @@ export class SchedulerActor {
     return reply;
   }
 
+  /** What a URL points to is told also to a host that has too much at work: it hears so when it syncs. */
+  #tryOpen(taskId: TaskId, hostId: HostId, pieces: number) {
+    try {
+      return this.#tasks.open(taskId, hostId, pieces);
+    } catch (error) {
+      if (error instanceof ShoalError && error.code === 'ERR_SCHED_BUSY') return undefined;
+      throw error;
+    }
+  }
+
   // --- time ---
 
   #tick(): void {
-    const { clock, hosts, slots, metrics, bus, emit, log } = this.#world;
+    const { clock, hosts, metrics, bus, emit, log } = this.#world;
     const now = clock.now();
     for (const { hostId } of hosts.sweep(now)) {
       log.info({ hostId }, 'host lost');
       emit('host.lost', hostId, { hostId });
-      this.#forget(hostId);
-      slots.forget(hostId);
+      this.#lost(hostId);
     }
+    // Who never said that it is there.
+    for (const hostId of this.#work.silent(now, LIMITS.hostGoneMs)) this.#lost(hostId);
     this.#tasks.tick(now);
     this.#ticks += 1;
     if (this.#ticks % 2 === 0) this.#sayAlive();
-    if (this.#ticks % 120 === 0) this.#forgetResources(now);
+    if (this.#ticks % 120 === 0) this.#resources.forgetIdle(now);
     metrics.known(this.#tasks.size, hosts.size);
     metrics.busState(bus.state);
     this.#cancelTick = clock.after(TICK_MS, () => this.#tick());
@@ -210,12 +267,6 @@ export class SchedulerActor {
     const partitions = Array.from({ length: PARTITIONS }, (_, index) => index);
     const message = { epoch, partitions, tasks: this.#tasks.size, hosts: hosts.size, version: '1' };
     bus.publish(SUBJECTS.schedulerAlive, { schedulerId }, message);
-  }
-
-  #forgetResources(now: number): void {
-    for (const [resourceId, resource] of this.#resources) {
-      if (resource.isIdle(now)) this.#resources.delete(resourceId);
-    }
   }
 
   /** Stops answering. */

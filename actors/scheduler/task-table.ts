@@ -1,7 +1,8 @@
-import { toShoalError } from '../../core/errors.ts';
+import { ShoalError, toShoalError } from '../../core/errors.ts';
 import type { HostId, TaskId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { LogCreated } from '../../core/log-messages.ts';
+import type { HostWork } from './host-work.ts';
 import { TaskActor } from './task/task.ts';
 import { TaskLog } from './task-log.ts';
 import type { SchedulerWorld } from './world.ts';
@@ -20,9 +21,13 @@ export class TaskTable {
   readonly #created = new Map<TaskId, LogCreated>();
   /** The first reading of the log, while it lasts. */
   #reading: Promise<void> | undefined;
+  /** What holders alone told of tasks, for as long as one holds them. */
+  readonly #heard = new Map<TaskId, LogCreated>();
+  readonly #work: HostWork;
 
-  constructor(world: SchedulerWorld) {
+  constructor(world: SchedulerWorld, work: HostWork) {
     this.#world = world;
+    this.#work = work;
     this.#log = new TaskLog(world);
   }
 
@@ -54,15 +59,16 @@ export class TaskTable {
 
   /** Learns of a task that the log may have lost from a host that holds of it. */
   heard({ taskId, length, pieceLength, audience }: Omit<LogCreated, 'epoch' | 'sources' | 'atMs'>): void {
-    if (this.#created.has(taskId) || length === undefined || pieceLength === undefined) return;
-    const { epoch, clock } = this.#world;
+    const { epoch, clock, holdings } = this.#world;
+    if (length === undefined || pieceLength === undefined) return;
+    if (this.created(taskId) !== undefined || !holdings.has(taskId)) return;
     const atMs = clock.wall();
-    this.#created.set(taskId, { epoch, taskId, length, pieceLength, sources: [], audience, atMs });
+    this.#heard.set(taskId, { epoch, taskId, length, pieceLength, sources: [], audience, atMs });
   }
 
   /** What was told of a task outside its syncs. */
   created(taskId: TaskId): LogCreated | undefined {
-    return this.#created.get(taskId);
+    return this.#created.get(taskId) ?? this.#heard.get(taskId);
   }
 
   get(taskId: TaskId): TaskActor | undefined {
@@ -73,22 +79,33 @@ export class TaskTable {
     for (const { actor } of this.#entries.values()) yield actor;
   }
 
-  /** The task with its actor, begun where there is none. */
-  open(taskId: TaskId): TaskEntry {
-    const known = this.#entries.get(taskId);
-    if (known && !known.actor.ended) return known;
+  /**
+   * The task with its actor, begun where there is none, for a host that wants of it, and claims that many pieces.
+   * @throws ERR_SCHED_BUSY where the host has too many, or all together
+   */
+  open(taskId: TaskId, hostId: HostId, pieces: number, wants = true): TaskEntry {
+    const entry = this.#entries.get(taskId);
+    const actorKnown = entry && !entry.actor.ended ? entry.actor : undefined;
+    if (actorKnown === undefined && this.#entries.size >= LIMITS.tasksAtWork) {
+      throw new ShoalError('ERR_SCHED_BUSY', 'this scheduler has as many tasks under way as it takes');
+    }
+    const known = actorKnown?.pieces ?? 0;
+    // How content is cut is said once.
+    const claim = { pieces: actorKnown?.isCut === true ? known : pieces, known, wants };
+    this.#work.take(hostId, taskId, claim, (other) => this.#endResting(other));
+    if (entry !== undefined && actorKnown !== undefined) return entry;
     const actor = new TaskActor(this.#world, this.#log, taskId);
-    const isReady = this.#reading === undefined && !this.#created.has(taskId);
-    const entry = { actor, ready: isReady ? undefined : this.#recover(actor) };
+    const isReady = this.#reading === undefined && this.created(taskId) === undefined;
+    const begun = { actor, ready: isReady ? undefined : this.#recover(actor) };
     if (isReady) actor.recover(undefined, []);
-    this.#entries.set(taskId, entry);
-    return entry;
+    this.#entries.set(taskId, begun);
+    return begun;
   }
 
   /** A task that the log knows, or may know, waits for its hashes before its first sync is answered. */
   async #recover(actor: TaskActor): Promise<void> {
     await this.#reading;
-    const created = this.#created.get(actor.taskId);
+    const created = this.created(actor.taskId);
     const hashes = created ? await this.#log.readManifest(created.taskId).catch(() => []) : [];
     actor.recover(created, hashes);
     if (this.get(actor.taskId) === actor) this.#entries.set(actor.taskId, { actor, ready: undefined });
@@ -96,20 +113,45 @@ export class TaskTable {
 
   /** Ends a task and forgets all that was told of it. */
   remove(taskId: TaskId): void {
-    this.get(taskId)?.remove();
-    this.#entries.delete(taskId);
+    this.#end(taskId);
     this.#created.delete(taskId);
+    this.#heard.delete(taskId);
   }
 
-  /** A host is gone or another incarnation. */
-  lose(hostId: HostId): void {
-    for (const { actor } of this.#entries.values()) actor.lose(hostId);
+  #end(taskId: TaskId): void {
+    const actor = this.get(taskId);
+    if (actor?.ended === false) actor.remove();
+    this.#entries.delete(taskId);
+    this.#work.ended(taskId);
+  }
+
+  /** Ends a task that one host is done with, so that it can begin another; who holds it stays known. */
+  #endResting(taskId: TaskId): boolean {
+    if (this.get(taskId)?.isResting === false) return false;
+    this.#end(taskId);
+    return true;
+  }
+
+  /** A host is gone or another incarnation, and held these tasks. */
+  lose(hostId: HostId, held: Iterable<TaskId>): void {
+    for (const taskId of new Set([...held, ...this.#work.tasksOf(hostId)])) this.drop(taskId, hostId);
+  }
+
+  /** A host takes no part in a task any more: where only it did and nothing is known for sure, the task is over. */
+  drop(taskId: TaskId, hostId: HostId): void {
+    const { bus, holdings } = this.#world;
+    const actor = this.get(taskId);
+    actor?.lose(hostId);
+    this.#work.leave(hostId, taskId);
+    // While NATS is gone all hosts seem to be.
+    if (actor?.isDeserted === true && bus.state === 'connected') this.#end(taskId);
+    if (!holdings.has(taskId)) this.#heard.delete(taskId);
   }
 
   tick(nowMs: number): void {
     for (const [taskId, { actor }] of this.#entries) {
       actor.tick(nowMs);
-      if (actor.ended) this.#entries.delete(taskId);
+      if (actor.ended) this.#end(taskId);
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { NATS_LOGIN_SETTINGS, type SettingName } from '../../app/settings.ts';
 import { example } from '../help.ts';
 import { addSettings } from '../settings-flags.ts';
@@ -41,7 +41,9 @@ export function addReading(program: Command): void {
   reading(task, 'ls', 'list the tasks of the swarm', [
     'shoal task ls',
     'shoal task ls --nats nats://10.0.0.1:4222 --json',
-  ]).action(async (options: Options) => (await commands()).runTaskLs(options));
+  ])
+    .addOption(limit())
+    .action(async (options: Options) => (await commands()).runTaskLs(options));
   reading(task, 'show', 'show a task: who holds what, and why bytes came from the origin', [
     'shoal task show sha256-…',
   ])
@@ -52,9 +54,16 @@ export function addReading(program: Command): void {
     .action(async (id: string, options: Options) => (await commands()).runTaskRm(id, options));
 
   const host = program.command('host').summary('list hosts').description('List the hosts of the swarm.');
-  reading(host, 'ls', 'list the hosts of the swarm', ['shoal host ls', 'shoal host ls --json']).action(
-    async (options: Options) => (await commands()).runHostLs(options),
-  );
+  reading(host, 'ls', 'list the hosts of the swarm', ['shoal host ls', 'shoal host ls --json'])
+    .addOption(limit())
+    .action(async (options: Options) => (await commands()).runHostLs(options));
+}
+
+function limit(): Option {
+  return new Option('--limit <N>', 'print the first N by id; all unless given').argParser((text) => {
+    if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+    throw new InvalidArgumentError('give a whole number from 1 on');
+  });
 }
 
 function reading(parent: Command, name: string, about: string, examples: readonly string[]): Command {

@@ -289,3 +289,14 @@ function deferred<T = void>(): { promise: Promise<T>; resolve: (value: T) => voi
   });
   return { promise, resolve };
 }
+
+test('how many rows are wanted crosses the socket, and what is no number is refused', async () => {
+  const tasks = vi.fn<HostControl['tasks']>(async () => [TASK]);
+  const hosts = vi.fn<HostControl['hosts']>(async () => []);
+  await using served = await serving(fakeControl({ tasks, hosts }));
+  const client = await connectDaemon(served.dir);
+  await client.tasks(7);
+  await client.hosts();
+  expect([tasks.mock.calls, hosts.mock.calls]).toEqual([[[7]], [[undefined]]]);
+  await expect(client.tasks(-1)).rejects.toMatchObject({ code: 'ERR_CONFIG_INVALID' });
+});

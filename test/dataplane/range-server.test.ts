@@ -387,3 +387,21 @@ function deferred(): { promise: Promise<void>; resolve: () => void } {
   });
   return { promise, resolve };
 }
+
+test.each([true, false])(
+  'where there are too many connections the longest idle one makes room, and a child is served (in clear: %s)',
+  async (isPublic) => {
+    const task = fakeTask(1000);
+    await using parent = await startParent([task], { maxConnections: 4 });
+    const idle = Array.from({ length: 12 }, () => connect({ host: '127.0.0.1', port: parent.server.port }));
+    const open = new Set(idle);
+    for (const socket of idle) socket.on('error', () => {}).on('close', () => open.delete(socket));
+    await vi.waitFor(() => expect(open.size).toBe(4));
+    await using child = newChild();
+    const range = { start: 0, end: 1000 };
+    const bytes = await fetchBytes(child, parent.address, task.taskId, range, signal, isPublic);
+    expect(bytes.equals(task.content)).toBe(true);
+    await vi.waitFor(() => expect(open.size).toBeLessThan(4));
+    for (const socket of idle) socket.destroy();
+  },
+);

@@ -295,6 +295,50 @@ export function busContract(name: string, makeWorld: () => Promise<BusWorld>): v
       await other.close();
     });
 
+    test('gathers as many answers as wanted without waiting for more', async () => {
+      const server2 = await world.bus('other');
+      for (const each of [server, server2]) {
+        each.serve(ask, { hostId: 'most' }, () => ({ text: 'a' }));
+        await world.settle(each);
+      }
+      const to = { hostId: 'most', taskId: 't', sender: client.name };
+      const started = performance.now();
+      expect(await client.gather(ask, to, { text: 'x' }, { waitMs: 20_000, most: 2 })).toHaveLength(2);
+      expect(performance.now() - started).toBeLessThan(10_000);
+      await server2.close();
+    });
+
+    test('what is not admitted is not looked at: a request is told so, a message is dropped', async () => {
+      const asked: string[] = [];
+      const admit = ({ hostId }: { hostId: string }) => hostId !== 'flooder';
+      const note = ({ text }: { text: string }) => {
+        asked.push(text);
+        return { text };
+      };
+      const serving = server.serve(ask, {}, note, { admit });
+      const hearing = server.subscribe(tell, {}, note, { admit });
+      await world.settle(server);
+      const options = { timeoutMs: 5_000 };
+      const flooding = client.request(
+        ask,
+        { hostId: 'flooder', taskId: 't', sender: client.name },
+        { text: 'no' },
+        options,
+      );
+      expect(await codeOf(flooding)).toBe('ERR_SCHED_BUSY');
+      client.publish(tell, { hostId: 'flooder' }, { text: 'no' });
+      client.publish(tell, { hostId: 'other' }, { text: 'told' });
+      await client.request(
+        ask,
+        { hostId: 'other', taskId: 't', sender: client.name },
+        { text: 'asked' },
+        options,
+      );
+      expect(asked.sort()).toEqual(['asked', 'told']);
+      serving.close();
+      hearing.close();
+    });
+
     test('publishes events as JSON below event, and hears them', async () => {
       const heard: [string, unknown][] = [];
       const hearing = server.subscribeEvents((subject, body) => heard.push([subject, body]));

@@ -106,6 +106,11 @@ export class Resource {
     this.#send({ type: 'host.lost', hostId });
   }
 
+  /** Whether an origin's answer is known. */
+  get isAnswered(): boolean {
+    return this.#chart.context.answer !== undefined;
+  }
+
   /** Whether nothing is lost by forgetting it. */
   isIdle(nowMs: number): boolean {
     return this.#chart.matches({ flight: 'landed' }) && nowMs - this.usedMs > LIMITS.idleActorMs * 60;

@@ -8,6 +8,8 @@ import type { Source } from '../../../core/source.ts';
 const MOST_SOURCES = 16;
 /** Content that contradicted its digest so often is not read again, whoever seems to be at fault. */
 const MOST_DOUBTS = 4;
+/** All their URLs together: each set of leases carries them, and each row of a list. */
+const MOST_SOURCE_CHARS = 16 * 1024;
 
 /** What a scheduler knows of a task's content: where it is, who may have it, how long it is and how it is cut. */
 export class TaskContent {
@@ -80,7 +82,9 @@ export class TaskContent {
 
   addSource(source: Source): void {
     if (this.#banned.has(source.url) || this.#sources.length >= MOST_SOURCES) return;
-    if (!this.#sources.some(({ url }) => url === source.url)) this.#sources.push(source);
+    if (this.#sources.some(({ url }) => url === source.url)) return;
+    const chars = this.#sources.reduce((sum, { url }) => sum + url.length, source.url.length);
+    if (chars <= MOST_SOURCE_CHARS) this.#sources.push(source);
   }
 
   /** Takes an origin's answer; returns whether it is the first. */

@@ -69,6 +69,27 @@ export class TaskActor {
     return this.#chart.error;
   }
 
+  /** Whether it is known how the content is cut. */
+  get isCut(): boolean {
+    return this.#content.pieces !== undefined;
+  }
+
+  /** Pieces that account is kept of. */
+  get pieces(): number {
+    return this.#claim.ledger.pieces;
+  }
+
+  /** Whether at most one host takes part, and it wants nothing any more. */
+  get isResting(): boolean {
+    const [peer] = this.#peers.values();
+    return this.#peers.size <= 1 && peer?.wants !== true;
+  }
+
+  /** Whether no host takes part, and no hash of a piece is known. */
+  get isDeserted(): boolean {
+    return this.#peers.size === 0 && this.#claim.ledger.isEmpty && this.#claim.claims.end === 0;
+  }
+
   /** Takes up what the log and the hosts know of the task. */
   recover(created: LogCreated | undefined, hashes: readonly Uint8Array[]): void {
     this.#chart.send({ type: 'log.read' });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Holdings } from '../../../actors/scheduler/holdings.ts';
 import type { HostId, TaskId } from '../../../core/ids.ts';
+import { LIMITS } from '../../../core/limits.ts';
 
 const host = (index: number) => index.toString(16).padStart(32, '0') as HostId;
 const task = (index: number) => `url-${index.toString(16).padStart(64, '0')}` as TaskId;
@@ -67,4 +68,18 @@ test('it behaves as a table of hosts and tasks, whatever comes and goes', () => 
     }),
     { numRuns: 200 },
   );
+});
+
+test('a host has bitfields of so many bytes in all, and what it gives back it may use again', () => {
+  const holdings = new Holdings();
+  const large = new Uint8Array(LIMITS.holdingBytesPerHost / 2);
+  expect(holdings.set(task(1), host(1), large, 'public')).toBe(true);
+  expect(holdings.set(task(2), host(1), large, 'public')).toBe(true);
+  expect(holdings.set(task(3), host(1), new Uint8Array(1), 'public')).toBe(false);
+  expect(holdings.set(task(3), host(1), 'complete', 'public')).toBe(true);
+  expect(holdings.set(task(3), host(2), large, 'public')).toBe(true);
+  holdings.set(task(1), host(1), 'complete', 'public');
+  expect(holdings.set(task(4), host(1), large, 'public')).toBe(true);
+  holdings.deleteHost(host(1));
+  expect(holdings.set(task(5), host(1), large, 'public')).toBe(true);
 });

@@ -1,0 +1,75 @@
+import type { HostId, ResourceId } from '../../core/ids.ts';
+import { LIMITS } from '../../core/limits.ts';
+import { Resource } from './resource/resource.ts';
+
+interface Entry {
+  readonly resource: Resource;
+  readonly openedBy: HostId;
+  readonly askedBy: Set<HostId>;
+}
+
+/**
+ * The URLs that a scheduler remembers, those asked for longest ago first. One that is forgotten is asked of its origin
+ * anew, so that where there are too many the oldest makes room.
+ */
+export class ResourceTable {
+  readonly #entries = new Map<ResourceId, Entry>();
+  /** What each host asked for, the longest ago first. */
+  readonly #asked = new Map<HostId, Set<ResourceId>>();
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** The resource that a host asks for, begun where there is none. */
+  open(resourceId: ResourceId, hostId: HostId): Resource {
+    const known = this.#entries.get(resourceId);
+    this.#entries.delete(resourceId);
+    const [oldest] = this.#entries.size >= LIMITS.resources ? this.#entries.keys() : [];
+    if (oldest !== undefined) this.#delete(oldest);
+    const entry = known ?? { resource: new Resource(), openedBy: hostId, askedBy: new Set() };
+    this.#entries.set(resourceId, entry);
+    this.#ask(resourceId, entry, hostId);
+    return entry.resource;
+  }
+
+  #ask(resourceId: ResourceId, { askedBy }: Entry, hostId: HostId): void {
+    const asked = this.#asked.get(hostId) ?? new Set();
+    askedBy.add(hostId);
+    asked.delete(resourceId);
+    this.#asked.set(hostId, asked.add(resourceId));
+    if (asked.size <= LIMITS.resourcesPerHost) return;
+    const [oldest] = asked;
+    if (oldest === undefined) return;
+    if (this.#entries.get(oldest)?.openedBy === hostId) this.#delete(oldest);
+    else this.#leave(oldest, hostId);
+  }
+
+  #leave(resourceId: ResourceId, hostId: HostId): void {
+    this.#entries.get(resourceId)?.askedBy.delete(hostId);
+    const asked = this.#asked.get(hostId);
+    if (asked?.delete(resourceId) === true && asked.size === 0) this.#asked.delete(hostId);
+  }
+
+  #delete(resourceId: ResourceId): void {
+    for (const hostId of [...(this.#entries.get(resourceId)?.askedBy ?? [])]) this.#leave(resourceId, hostId);
+    this.#entries.delete(resourceId);
+  }
+
+  /** A host is gone: what only it asked for, and nobody answered, goes with it. */
+  lose(hostId: HostId): void {
+    for (const resourceId of [...(this.#asked.get(hostId) ?? [])]) {
+      this.#leave(resourceId, hostId);
+      const entry = this.#entries.get(resourceId);
+      entry?.resource.lose(hostId);
+      if (entry?.askedBy.size === 0 && !entry.resource.isAnswered) this.#delete(resourceId);
+    }
+  }
+
+  /** Forgets those that nobody has asked for in a long time. */
+  forgetIdle(nowMs: number): void {
+    for (const [resourceId, { resource }] of this.#entries) {
+      if (resource.isIdle(nowMs)) this.#delete(resourceId);
+    }
+  }
+}
