@@ -2,7 +2,7 @@ import { ShoalError } from '../core/errors.ts';
 import type { HostAddress } from '../core/host.ts';
 import { onAbort } from '../core/on-abort.ts';
 import { BOUNDS } from './bounds.ts';
-import { cancelled, PeerConnection, type PeerTimes, type SecureChild } from './peer-connection.ts';
+import { PeerConnection, type PeerTimes, type SecureChild, transferCancelled } from './peer-connection.ts';
 
 /** Bounds of a pool. */
 export interface PoolOptions {
@@ -47,7 +47,7 @@ export class ConnectionPool {
     signal: AbortSignal,
   ): Promise<PeerConnection> {
     if (this.#closed) throw closed();
-    if (signal.aborted) throw cancelled(signal);
+    if (signal.aborted) throw transferCancelled(signal);
     return this.#find(parent, secure, fresh) ?? (await this.#wait(parent, secure, signal));
   }
 
@@ -133,7 +133,7 @@ export class ConnectionPool {
       const timer = setTimeout(() => {
         waiter.refuse(new ShoalError('ERR_PEER_BUSY', `all connections to host ${parent.hostId} are in use`));
       }, this.#options.times.firstByteMs);
-      const unlisten = onAbort(signal, () => waiter.refuse(cancelled(signal)));
+      const unlisten = onAbort(signal, () => waiter.refuse(transferCancelled(signal)));
       this.#waiting.add(waiter);
     });
   }

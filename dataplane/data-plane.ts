@@ -60,7 +60,7 @@ export interface ServedTask {
 }
 
 /** Where the server of ranges finds tasks; absent: 404. */
-export type Shelf = (taskId: TaskId) => Promise<ServedTask | undefined>;
+export type FindTask = (taskId: TaskId) => Promise<ServedTask | undefined>;
 
 /** The parent's side, listening. */
 export interface RangeServer {

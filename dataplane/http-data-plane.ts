@@ -12,7 +12,7 @@ import { ConnectionPool } from './connection-pool.ts';
 import type { ByteSink, ContentRequest, DataPlane, DataTls, HaveReply } from './data-plane.ts';
 import { decodeHave, HAVE_BODY_BYTES } from './have-body.ts';
 import type { Limiter } from './limiter.ts';
-import { cancelled, type OnHead, type PeerTimes } from './peer-connection.ts';
+import { type OnHead, type PeerTimes, transferCancelled } from './peer-connection.ts';
 import type { ResponseHead } from './response-head.ts';
 import type { SigningKey } from './signing-key.ts';
 
@@ -123,7 +123,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
 
   return {
     async fetch(request, sink, signal) {
-      if (signal.aborted) throw cancelled(signal);
+      if (signal.aborted) throw transferCancelled(signal);
       const { parent, taskId, range } = request;
       const onContent: OnHead = (head) => {
         checkContent(head, range, parent);
@@ -133,7 +133,7 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
     },
 
     async have(request, signal): Promise<HaveReply> {
-      if (signal.aborted) throw cancelled(signal);
+      if (signal.aborted) throw transferCancelled(signal);
       const { parent, taskId } = request;
       const chunks: Uint8Array[] = [];
       const onContent: OnHead = (head) => {

@@ -139,12 +139,12 @@ export class PeerConnection {
    */
   async exchange(request: string, onHead: OnHead, signal: AbortSignal): Promise<void> {
     this.#answered = false;
-    const cancel = () => this.destroy(cancelled(signal));
+    const cancel = () => this.destroy(transferCancelled(signal));
     const unlisten = onAbort(signal, cancel);
     try {
       if (signal.aborted) cancel();
       await this.#opened.catch((error: unknown) => {
-        throw signal.aborted ? cancelled(signal) : error;
+        throw signal.aborted ? transferCancelled(signal) : error;
       });
       await new Promise<void>((resolve, reject) => {
         if (!this.#usable) return reject(this.#unavailable('closed the connection'));
@@ -276,6 +276,6 @@ export class PeerConnection {
 }
 
 /** What an aborted transfer rejects with. */
-export function cancelled(signal: AbortSignal): ShoalError {
+export function transferCancelled(signal: AbortSignal): ShoalError {
   return new ShoalError('ERR_CANCELLED', 'the transfer was cancelled', { cause: signal.reason });
 }

@@ -9,7 +9,7 @@ import type { Logger } from '../core/logger.ts';
 import { formatContentRange } from '../core/ranges.ts';
 import type { Admit } from './admission.ts';
 import { BOUNDS } from './bounds.ts';
-import type { DataTls, RangeServer, ServedTask, Shelf } from './data-plane.ts';
+import type { DataTls, FindTask, RangeServer, ServedTask } from './data-plane.ts';
 import { encodeHave } from './have-body.ts';
 import type { Credentials } from './http-data-plane.ts';
 import type { Limiter } from './limiter.ts';
@@ -24,7 +24,7 @@ export interface RangeServerOptions {
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
-  readonly shelf: Shelf;
+  readonly shelf: FindTask;
   readonly admission: Admit;
   /** What encrypted connections are proven with; undefined until a scheduler has answered. */
   readonly credentials: () => Credentials | undefined;

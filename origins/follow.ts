@@ -16,7 +16,7 @@ export interface Follower {
 }
 
 /** An answer that is no redirect, and the URL that gave it. */
-export interface Answer extends Exchange {
+export interface FollowedAnswer extends Exchange {
   readonly url: URL;
 }
 
@@ -34,7 +34,7 @@ export async function follow(
   },
   own: OwnHeaders,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<FollowedAnswer> {
   let url = new URL(parseSourceUrl(request.url).url);
   let theirs = callerHeaders(request.headers);
   for (let hops = 0; ; hops += 1) {

@@ -1,11 +1,11 @@
 import { ShoalError } from '../core/errors.ts';
 import { SinkError } from './exchange.ts';
-import type { Answer } from './follow.ts';
+import type { FollowedAnswer } from './follow.ts';
 import type { OpenBody, OriginSink } from './origin.ts';
 import { connectionError, protocolError } from './origin-error.ts';
 
 /** The body of an answer whose first byte has offset `start`, and which must end at `end` where that is known. */
-export function bodyOf(answer: Answer, start: number, end: number | undefined): OpenBody {
+export function bodyOf(answer: FollowedAnswer, start: number, end: number | undefined): OpenBody {
   return {
     start,
     end,
@@ -25,7 +25,7 @@ export function emptyBody(): OpenBody {
  * @throws ERR_SOURCE_UNAVAILABLE where it is cut, ERR_SOURCE_PROTOCOL where it is too long
  */
 export async function pumpBody(
-  answer: Answer,
+  answer: FollowedAnswer,
   expected: number | undefined,
   sink: OriginSink,
   signal: AbortSignal,

@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../core/clock.ts';
 import type { Probed } from '../core/probed.ts';
 import { strongEtag, type Validator } from '../core/source.ts';
-import { type Answer, type Follower, follow } from './follow.ts';
+import { type FollowedAnswer, type Follower, follow } from './follow.ts';
 import type { OriginLimits } from './limits.ts';
 import { bodyOf, emptyBody } from './open-body.ts';
 import type { OriginRequest, ProbeAnswer } from './origin.ts';
@@ -79,7 +79,7 @@ function prefixEnd({ prefixBytes }: ProbeRequest): number | undefined {
   return prefixBytes >= Number.MAX_SAFE_INTEGER ? undefined : Math.max(1, Math.floor(prefixBytes));
 }
 
-function interpret(answer: Answer, request: ProbeRequest, ranged: boolean): ProbeAnswer | undefined {
+function interpret(answer: FollowedAnswer, request: ProbeRequest, ranged: boolean): ProbeAnswer | undefined {
   const { status, headers, url } = answer;
   if (status === 304 && (request.known?.etag ?? request.known?.lastModified) !== undefined) {
     return { kind: 'unchanged' };
@@ -116,7 +116,7 @@ function interpret(answer: Answer, request: ProbeRequest, ranged: boolean): Prob
 }
 
 function probedOf(
-  answer: Answer,
+  answer: FollowedAnswer,
   request: ProbeRequest,
   length: number | undefined,
   ranges: boolean,

@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type ContentRange, parseContentRange } from '../core/ranges.ts';
-import type { Answer } from './follow.ts';
+import type { FollowedAnswer } from './follow.ts';
 import { protocolError } from './origin-error.ts';
 
 /** Content-Length in bytes where the header is there and decides. @throws ERR_SOURCE_PROTOCOL */
-export function contentLength(answer: Answer): number | undefined {
+export function contentLength(answer: FollowedAnswer): number | undefined {
   const text = answer.headers['content-length'];
   if (text === undefined || answer.headers['transfer-encoding'] !== undefined) return undefined;
   if (!/^\d{1,15}$/.test(text))
@@ -13,7 +13,7 @@ export function contentLength(answer: Answer): number | undefined {
 }
 
 /** The Content-Range of a 206 that starts where it was asked to and agrees with itself. @throws ERR_SOURCE_PROTOCOL */
-export function contentRange(answer: Answer, start: number, end: number | undefined): ContentRange {
+export function contentRange(answer: FollowedAnswer, start: number, end: number | undefined): ContentRange {
   const range = parseContentRange(answer.headers['content-range']);
   if (range === undefined || range.start !== start || (end !== undefined && range.end > end)) {
     throw protocolError(answer.url, 'answers a range with another one', answer.status);
@@ -29,7 +29,7 @@ export function contentRange(answer: Answer, start: number, end: number | undefi
  * How the bytes are encoded although they were asked for as they are: so an object store sends what was put with an
  * encoding. @throws ERR_SOURCE_PROTOCOL
  */
-export function contentEncoding({ url, headers, status }: Answer): string | undefined {
+export function contentEncoding({ url, headers, status }: FollowedAnswer): string | undefined {
   const encoding = headers['content-encoding']?.trim() ?? '';
   if (encoding === '' || encoding.toLowerCase() === 'identity') return undefined;
   if (encoding.length > 64) throw protocolError(url, 'sends a content-encoding that is none', status);
@@ -37,7 +37,7 @@ export function contentEncoding({ url, headers, status }: Answer): string | unde
 }
 
 /** Of what is to be understood here, not kept. @throws ERR_SOURCE_PROTOCOL */
-export function refuseEncoded(answer: Answer): void {
+export function refuseEncoded(answer: FollowedAnswer): void {
   const encoding = contentEncoding(answer);
   if (encoding === undefined) return;
   const what = `sends content-encoding ${encoding} though asked not to`;

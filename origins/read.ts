@@ -1,7 +1,7 @@
 import { ShoalError } from '../core/errors.ts';
 import type { ByteRange } from '../core/ranges.ts';
 import { strongEtag, type Validator } from '../core/source.ts';
-import { type Answer, follow } from './follow.ts';
+import { type FollowedAnswer, follow } from './follow.ts';
 import { PROGRESS_BYTES } from './limits.ts';
 import { pumpBody } from './open-body.ts';
 import type { OriginRequest, OriginSink } from './origin.ts';
@@ -84,7 +84,7 @@ async function attempt(
 
 /** The whole came in place of a range: what is wanted of it is taken, if that can be the same content. */
 async function pumpWhole(
-  answer: Answer,
+  answer: FollowedAnswer,
   want: {
     readonly at: number;
     readonly start: number;
@@ -120,7 +120,7 @@ async function pumpWhole(
   await pumpBody(answer, want.length, skipping, signal, most);
 }
 
-function checkSame(answer: Answer, expect: ReadRequest['expect'], length: number | undefined): void {
+function checkSame(answer: FollowedAnswer, expect: ReadRequest['expect'], length: number | undefined): void {
   if (expect.etag !== undefined) {
     if (strongEtag(answer.headers.etag) !== expect.etag) throw changed(answer, 'sends another ETag');
   } else if (expect.lastModified !== undefined && lastModified(answer.headers) !== expect.lastModified) {
@@ -129,13 +129,13 @@ function checkSame(answer: Answer, expect: ReadRequest['expect'], length: number
   if (expect.length !== undefined && length !== expect.length) throw changed(answer, 'tells another length');
 }
 
-function changed(answer: Answer, what: string): ShoalError {
+function changed(answer: FollowedAnswer, what: string): ShoalError {
   return new ShoalError('ERR_TASK_CHANGED', `${answer.url.host} ${what}: the content was replaced`, {
     details: { status: answer.status },
   });
 }
 
-function refusal(answer: Answer): ShoalError {
+function refusal(answer: FollowedAnswer): ShoalError {
   if (answer.status < 400)
     return protocolError(answer.url, `answers a GET with ${answer.status}`, answer.status);
   return statusError(answer.status, answer.headers, answer.url);

@@ -7,7 +7,7 @@ import type { LedgerOptions } from './ledger-types.ts';
 import { Load } from './load.ts';
 import type { Member } from './member.ts';
 import { Members } from './members.ts';
-import { Origin } from './origin.ts';
+import { OriginLeases } from './origin.ts';
 import { Pace } from './pace.ts';
 import type { SlotTable } from './slots.ts';
 
@@ -22,7 +22,7 @@ export class LedgerState {
   readonly load = new Load();
   readonly flights: Flights;
   readonly pace: Pace;
-  readonly origin: Origin;
+  readonly origin: OriginLeases;
   /** Members that nobody is sent to for a moment. */
   readonly suspended = new Set<Member>();
   /** Pieces that readers starve for and only the origin has. */
@@ -43,7 +43,7 @@ export class LedgerState {
     this.holdings = new Holdings(random);
     this.pace = new Pace(this.holdings);
     this.flights = new Flights(slots, this.holdings, reads);
-    this.origin = new Origin(this.flights, this.pace, reads, originReaders);
+    this.origin = new OriginLeases(this.flights, this.pace, reads, originReaders);
   }
 
   get pieces(): number {

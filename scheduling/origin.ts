@@ -13,7 +13,7 @@ const ALONE_AFTER_MS = 500;
 const ENOUGH_READERS = 2;
 
 /** Who may read the origin, how many at once, and how much each may have outstanding. */
-export class Origin {
+export class OriginLeases {
   readonly cap: OriginCap;
   readonly #flights: Flights;
   readonly #pace: Pace;

@@ -1,13 +1,13 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
-import { ACCESS, type Access, mayAnswer, ROLES, type Role } from '../app/auth/access.ts';
+import { ACCESS, mayAnswer, ROLES, type Role, type SubjectAccess } from '../app/auth/access.ts';
 
 const PAGE = new URL('../docs/SECURITY.md', import.meta.url);
 const BLOCK = /(<!-- matrix -->\n)[\s\S]*?(<!-- end of matrix -->)/;
 const STREAM = /(<swarm>-tasks|<swarm>-deliveries|KV_<swarm>-directory|KV_<swarm>-ownership)/;
 
 /** What a role may do at a subject: `pub` and `sub`, `own` where only with its own token. */
-function cell(row: Access, role: Role): string {
+function cell(row: SubjectAccess, role: Role): string {
   const part = (way: 'publish' | 'subscribe', word: string) => {
     const extent = row[way][role];
     if (extent === undefined) return [];

@@ -3,7 +3,7 @@ import type { ShoalEvent } from '../core/events.ts';
 import { type Logger, silentLogger } from '../core/logger.ts';
 import type { RegistryClient } from '../origins/registry/registry.ts';
 import { createMemoryHub } from '../transport/memory-bus.ts';
-import type { Fault, Flight } from '../transport/memory-hub.ts';
+import type { Fault, MessageFlight } from '../transport/memory-hub.ts';
 import { SimClock } from './clock.ts';
 import { SimHost } from './host.ts';
 import { SimNetwork, SimNode } from './network.ts';
@@ -52,7 +52,7 @@ export class Simulation {
   readonly scheduler: SimScheduler;
   readonly events: SimEvent[] = [];
   /** Loses every message for which it is true, whatever the faults are. */
-  lose: (flight: Flight) => boolean = () => false;
+  lose: (flight: MessageFlight) => boolean = () => false;
   /** What registries answer to the claims of a mirror's clients; out of reach unless it is set. */
   registry: RegistryClient['ask'] = () =>
     Promise.reject(new ShoalError('ERR_SOURCE_UNAVAILABLE', 'no registry here'));
@@ -133,7 +133,7 @@ export class Simulation {
     return this.events.map((event) => JSON.stringify(event)).join('\n');
   }
 
-  #fault(flight: Flight): Fault | undefined {
+  #fault(flight: MessageFlight): Fault | undefined {
     const { drop, duplicate, delay, delayMs } = this.faults;
     if (this.lose(flight)) return { drop: true };
     const random = this.#faultRandom;

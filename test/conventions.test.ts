@@ -76,6 +76,20 @@ test(`no file outside test/ and bench/ is longer than ${MAX_LINES} lines`, () =>
   expect(long).toEqual([]);
 });
 
+test('each exported name has one meaning', () => {
+  const homes = new Map<string, string[]>();
+  const product = sources.filter((path) => !/^(test|bench|scripts|sim)\//.test(path));
+  for (const path of product) {
+    const exported = read(path).matchAll(
+      /^export (?:abstract )?(?:async )?(?:type|interface|class|function\*?|const) (\w+)/gm,
+    );
+    for (const name of new Set([...exported].map(([, name = '']) => name))) {
+      homes.set(name, [...(homes.get(name) ?? []), path]);
+    }
+  }
+  expect([...homes].filter(([, paths]) => paths.length > 1)).toEqual([]);
+});
+
 test('files are named in kebab case', () => {
   const odd = sources.filter(
     (path) =>

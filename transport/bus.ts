@@ -35,7 +35,7 @@ export interface LogSubject<T extends Tokens, M> extends SubjectBase<M> {
 }
 
 /** Whether a message of that many bytes is looked at; else it costs nothing more, and a request is answered ERR_SCHED_BUSY. */
-export type Admit<T extends Tokens> = (tokens: T, bytes: number) => boolean;
+export type AdmitMessage<T extends Tokens> = (tokens: T, bytes: number) => boolean;
 
 /** Ends a subscription. */
 export interface Subscription {
@@ -107,7 +107,7 @@ export interface Bus {
     subject: RequestSubject<T, M, R>,
     match: Partial<T>,
     handler: (message: M, tokens: T) => R | Promise<R>,
-    options?: { readonly queue?: string; readonly admit?: Admit<T> },
+    options?: { readonly queue?: string; readonly admit?: AdmitMessage<T> },
   ): Subscription;
   /** Returns false, and drops the message, while disconnected. @throws ERR_BUS_MESSAGE_TOO_LARGE */
   publish<T extends Tokens, M>(subject: PublishSubject<T, M>, tokens: T, message: M): boolean;
@@ -115,7 +115,7 @@ export interface Bus {
     subject: PublishSubject<T, M>,
     match: Partial<T>,
     handler: (message: M, tokens: T) => void,
-    options?: { readonly admit?: Admit<T> },
+    options?: { readonly admit?: AdmitMessage<T> },
   ): Subscription;
   /** Publishes an event; false while disconnected. @throws ERR_BUS_MESSAGE_TOO_LARGE, ERR_BUS_MESSAGE_INVALID (a subject that is not tokens) */
   emit(event: EventMessage): boolean;

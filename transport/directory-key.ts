@@ -12,7 +12,7 @@ export function checkKey(key: string): string {
 }
 
 /** What a compare-and-set answers when somebody else was first. */
-export function conflict(key: string, revision: number, cause?: unknown): ShoalError {
+export function keyConflict(key: string, revision: number, cause?: unknown): ShoalError {
   return new ShoalError('ERR_BUS_CONFLICT', `${key} is not at revision ${revision}`, {
     cause,
     details: { key },

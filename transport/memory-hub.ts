@@ -5,7 +5,7 @@ import { MemoryStore } from './memory-store.ts';
 import type { WireMessage } from './wire.ts';
 
 /** A message on its way between two buses of a hub; `to` is `nats` for the store. */
-export interface Flight {
+export interface MessageFlight {
   readonly kind: 'publish' | 'request' | 'reply';
   readonly from: string;
   readonly to: string;
@@ -28,7 +28,7 @@ export interface MemoryHubOptions {
   readonly latencyMs?: (from: string, to: string) => number;
   /** Loses the next message where true. */
   readonly drop?: () => boolean;
-  readonly fault?: (flight: Flight) => Fault | undefined;
+  readonly fault?: (flight: MessageFlight) => Fault | undefined;
 }
 
 /** The name of the store as a place, for latencies. */
@@ -52,7 +52,7 @@ export class MemorySwitch {
   }
 
   /** Runs `arrive` at the far end, as often and as late as the faults say. */
-  fly(flight: Flight, arrive: () => void): void {
+  fly(flight: MessageFlight, arrive: () => void): void {
     if (this.#options.drop?.() === true) return;
     const fault = this.#options.fault?.(flight);
     if (fault?.drop === true) return;

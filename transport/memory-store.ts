@@ -1,5 +1,5 @@
 import type { DirectoryEntry } from './bus.ts';
-import { conflict } from './directory-key.ts';
+import { keyConflict } from './directory-key.ts';
 import { matches } from './pattern.ts';
 import type { WireRecord } from './wire.ts';
 
@@ -45,7 +45,7 @@ export class MemoryBucket {
   }
 
   #expect(key: string, revision: number): void {
-    if ((this.#entries.get(key)?.revision ?? 0) !== revision) throw conflict(key, revision);
+    if ((this.#entries.get(key)?.revision ?? 0) !== revision) throw keyConflict(key, revision);
   }
 
   #tell(change: MemoryChange): void {

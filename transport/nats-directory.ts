@@ -2,7 +2,7 @@ import { type KV, Kvm } from '@nats-io/kv';
 import type { Logger } from '../core/logger.ts';
 import type { Directory, DirectoryEntry, Subscription } from './bus.ts';
 import { checkSize } from './codec.ts';
-import { checkKey, conflict } from './directory-key.ts';
+import { checkKey, keyConflict } from './directory-key.ts';
 import { type JetStream, within } from './jetstream.ts';
 import { isWrongSequence } from './jetstream-errors.ts';
 import type { NatsClient } from './nats-client.ts';
@@ -48,7 +48,7 @@ export class NatsDirectory implements Directory {
   async remove(key: string, revision: number): Promise<void> {
     checkKey(key);
     if (revision !== 0) return this.#set(key, revision, (kv) => kv.delete(key, { previousSeq: revision }));
-    if ((await this.get(key)) !== undefined) throw conflict(key, revision);
+    if ((await this.get(key)) !== undefined) throw keyConflict(key, revision);
   }
 
   async entries(): Promise<DirectoryEntry[]> {
@@ -97,7 +97,7 @@ export class NatsDirectory implements Directory {
       try {
         return await run(kv);
       } catch (error) {
-        throw isWrongSequence(error) ? conflict(key, revision, error) : error;
+        throw isWrongSequence(error) ? keyConflict(key, revision, error) : error;
       }
     });
   }

@@ -6,7 +6,7 @@ import { LIMITS } from '../core/limits.ts';
 import type { Logger } from '../core/logger.ts';
 import { Address, checkToken, swarmPrefix } from './address.ts';
 import type {
-  Admit,
+  AdmitMessage,
   Bus,
   BusState,
   Directory,
@@ -105,7 +105,7 @@ export class TypedBus implements Bus {
     subject: RequestSubject<T, M, R>,
     match: Partial<T>,
     handler: (message: M, tokens: T) => R | Promise<R>,
-    options: { readonly queue?: string; readonly admit?: Admit<T> } = {},
+    options: { readonly queue?: string; readonly admit?: AdmitMessage<T> } = {},
   ): Subscription {
     const address = this.#address<T>(subject.template);
     return this.#listen(address.pattern(match), options.queue, (arrived) => {
@@ -146,7 +146,7 @@ export class TypedBus implements Bus {
     subject: PublishSubject<T, M>,
     match: Partial<T>,
     handler: (message: M, tokens: T) => void,
-    options: { readonly admit?: Admit<T> } = {},
+    options: { readonly admit?: AdmitMessage<T> } = {},
   ): Subscription {
     const address = this.#address<T>(subject.template);
     return this.#listen(address.pattern(match), undefined, (arrived) => {

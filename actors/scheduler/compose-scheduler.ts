@@ -1,7 +1,7 @@
 import { LIMITS } from '../../core/limits.ts';
 import { OriginReads } from '../../scheduling/origin-reads.ts';
 import { SlotTable } from '../../scheduling/slots.ts';
-import { Holdings } from './holdings.ts';
+import { TaskHoldings } from './holdings.ts';
 import { HostTable } from './host-table.ts';
 import { SchedulerActor } from './scheduler.ts';
 import type { SchedulerWorld } from './world.ts';
@@ -16,7 +16,7 @@ export function composeScheduler(parts: SchedulerParts): SchedulerActor {
     hosts: new HostTable(),
     slots: new SlotTable(),
     reads: new OriginReads(),
-    holdings: new Holdings(),
+    holdings: new TaskHoldings(),
     recoveredAtMs: parts.clock.now() + LIMITS.censusMs,
   });
 }

@@ -11,7 +11,7 @@ const bytesOf = (holding: Holding | undefined): number =>
   holding instanceof Uint8Array ? holding.length : 0;
 
 /** Rows for tasks at rest: who holds what, from `holds` and from peers that finished. */
-export class Holdings {
+export class TaskHoldings {
   readonly #byTask = new Map<TaskId, Map<HostId, Holding>>();
   readonly #byHost = new Map<HostId, Set<TaskId>>();
   /** Bytes of the bitfields of each host. */

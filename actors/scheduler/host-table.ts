@@ -4,7 +4,7 @@ import type { HostId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 
 /** What a scheduler knows of a host. */
-export interface HostRow {
+export interface KnownHost {
   readonly hostId: HostId;
   readonly alive: Alive;
   /** Monotonic ms of the last word from it. */
@@ -13,7 +13,7 @@ export interface HostRow {
 
 /** All hosts of the swarm, as their `alive` messages tell. */
 export class HostTable {
-  readonly #rows = new Map<HostId, HostRow>();
+  readonly #rows = new Map<HostId, KnownHost>();
 
   /** Returns whether the host is new here, or came back as a new incarnation. */
   hear(hostId: HostId, alive: Alive, nowMs: number): 'known' | 'new' | 'reborn' {
@@ -23,7 +23,7 @@ export class HostTable {
     return before.alive.incarnation === alive.incarnation ? 'known' : 'reborn';
   }
 
-  get(hostId: HostId): HostRow | undefined {
+  get(hostId: HostId): KnownHost | undefined {
     return this.#rows.get(hostId);
   }
 
@@ -37,7 +37,7 @@ export class HostTable {
   }
 
   /** Removes and returns the hosts not heard of for too long. */
-  sweep(nowMs: number): HostRow[] {
+  sweep(nowMs: number): KnownHost[] {
     const gone = [...this.#rows.values()].filter((row) => nowMs - row.heardMs > LIMITS.hostGoneMs);
     for (const { hostId } of gone) this.#rows.delete(hostId);
     return gone;
@@ -47,7 +47,7 @@ export class HostTable {
     this.#rows.delete(hostId);
   }
 
-  rows(): Iterable<HostRow> {
+  rows(): Iterable<KnownHost> {
     return this.#rows.values();
   }
 

@@ -3,7 +3,7 @@ import type { HostId, TaskId } from '../../core/ids.ts';
 import type { Query, RemoveReply } from '../../core/query-messages.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import { type Page, PagedList } from './pages.ts';
-import type { TaskRow } from './task/view.ts';
+import type { TaskView } from './task/view.ts';
 import type { TaskTable } from './task-table.ts';
 import type { SchedulerWorld } from './world.ts';
 
@@ -69,11 +69,11 @@ export class SchedulerQuery {
     yield* this.#world.holdings.tasks();
   }
 
-  #taskRow(taskId: TaskId): TaskRow {
+  #taskRow(taskId: TaskId): TaskView {
     return this.#tasks.get(taskId)?.row() ?? this.#restingRow(taskId);
   }
 
-  #restingRow(taskId: TaskId): TaskRow {
+  #restingRow(taskId: TaskId): TaskView {
     const created = this.#tasks.created(taskId);
     let holders = 0;
     for (const [, holding] of this.#world.holdings.hosts(taskId)) if (holding === 'complete') holders += 1;

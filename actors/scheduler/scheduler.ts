@@ -17,7 +17,7 @@ import type { SyncReply, SyncRequest } from '../../core/sync-messages.ts';
 import type { Subscription } from '../../transport/bus.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import { claimedPieces, probedPieces } from './claimed-pieces.ts';
-import { HostWork } from './host-work.ts';
+import { HostQuota } from './host-quota.ts';
 import { SchedulerQuery } from './query.ts';
 import { ResourceTable } from './resource-table.ts';
 import { TaskTable } from './task-table.ts';
@@ -31,7 +31,7 @@ export class SchedulerActor {
   readonly #world: SchedulerWorld;
   readonly #tasks: TaskTable;
   readonly #query: SchedulerQuery;
-  readonly #work: HostWork;
+  readonly #work: HostQuota;
   readonly #resources = new ResourceTable();
   #subscriptions: Subscription[] = [];
   #cancelTick: Cancel | undefined;
@@ -40,7 +40,7 @@ export class SchedulerActor {
 
   constructor(world: SchedulerWorld) {
     this.#world = world;
-    this.#work = new HostWork((hostId) => this.#dropped(hostId));
+    this.#work = new HostQuota((hostId) => this.#dropped(hostId));
     this.#tasks = new TaskTable(world, this.#work);
     this.#query = new SchedulerQuery(world, this.#tasks);
   }

@@ -2,7 +2,7 @@ import { ShoalError, toShoalError } from '../../core/errors.ts';
 import type { HostId, TaskId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { LogCreated } from '../../core/log-messages.ts';
-import type { HostWork } from './host-work.ts';
+import type { HostQuota } from './host-quota.ts';
 import { TaskActor } from './task/task.ts';
 import { TaskLog } from './task-log.ts';
 import type { SchedulerWorld } from './world.ts';
@@ -23,9 +23,9 @@ export class TaskTable {
   #reading: Promise<void> | undefined;
   /** What holders alone told of tasks, for as long as one holds them. */
   readonly #heard = new Map<TaskId, LogCreated>();
-  readonly #work: HostWork;
+  readonly #work: HostQuota;
 
-  constructor(world: SchedulerWorld, work: HostWork) {
+  constructor(world: SchedulerWorld, work: HostQuota) {
     this.#world = world;
     this.#work = work;
     this.#log = new TaskLog(world);

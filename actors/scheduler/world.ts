@@ -3,7 +3,7 @@ import type { SchedulerMetrics } from '../../core/metrics.ts';
 import type { OriginReads } from '../../scheduling/origin-reads.ts';
 import type { SlotTable } from '../../scheduling/slots.ts';
 import type { World } from '../world.ts';
-import type { Holdings } from './holdings.ts';
+import type { TaskHoldings } from './holdings.ts';
 import type { HostTable } from './host-table.ts';
 
 /** What the actors of a scheduler are given. */
@@ -17,7 +17,7 @@ export interface SchedulerWorld extends World {
   readonly hosts: HostTable;
   readonly slots: SlotTable;
   readonly reads: OriginReads;
-  readonly holdings: Holdings;
+  readonly holdings: TaskHoldings;
   /** Monotonic ms from which origin leases are given: the census is over by then. Moves on when NATS comes back. */
   recoveredAtMs: number;
   readonly mintToken: (hostId: HostId, publicKey: Uint8Array, expiresAtMs: number) => string;

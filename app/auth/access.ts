@@ -11,7 +11,7 @@ type Extent = 'all' | 'hostId' | 'sender';
 type Grants = Readonly<Partial<Record<Role, Extent>>>;
 
 /** One row of the matrix: a subject, and who may publish and hear it. */
-export interface Access {
+export interface SubjectAccess {
   /** With `<swarm>` for the swarm's name and `{name}` for a variable token. */
   readonly subject: string;
   readonly publish: Grants;
@@ -25,7 +25,7 @@ const SCHEDULER: Grants = { scheduler: 'all' };
 const OWN_HOST: Grants = { host: 'hostId' };
 const NOBODY: Grants = {};
 
-const of = ({ template }: { template: string }, publish: Grants, subscribe: Grants): Access => ({
+const of = ({ template }: { template: string }, publish: Grants, subscribe: Grants): SubjectAccess => ({
   subject: `<swarm>.v1.${template}`,
   publish,
   subscribe,
@@ -45,7 +45,7 @@ function streamApi(name: string): string[] {
   ];
 }
 
-function stored(): Access[] {
+function stored(): SubjectAccess[] {
   const buckets = [bucketConfig('SWARM', 'directory'), bucketConfig('SWARM', 'ownership')];
   const streams = [streamConfig('SWARM', 'tasks'), streamConfig('SWARM', 'deliveries'), ...buckets];
   const subjects = [
@@ -62,7 +62,7 @@ function stored(): Access[] {
 }
 
 /** Who may do what: permissions are written from this table, and docs/SECURITY.md shows it. */
-export const ACCESS: readonly Access[] = [
+export const ACCESS: readonly SubjectAccess[] = [
   of(SUBJECTS.sync, OWN_HOST, SCHEDULER),
   of(SUBJECTS.resolve, OWN_HOST, SCHEDULER),
   of(SUBJECTS.announce, OWN_HOST, SCHEDULER),

@@ -1,5 +1,5 @@
 import { swarmPrefix } from '../../transport/address.ts';
-import { ACCESS, type Access, mayAnswer, type Role } from './access.ts';
+import { ACCESS, mayAnswer, type Role, type SubjectAccess } from './access.ts';
 
 /** What one NATS user may do; the server then proves the identity in every subject. */
 export interface Permissions {
@@ -25,7 +25,7 @@ export function permissionsOf(swarm: string, grantee: Grantee): Permissions {
 
 /** The subject of a row as a user may use it; undefined where it may not. */
 export function subjectOf(
-  row: Access,
+  row: SubjectAccess,
   way: 'publish' | 'subscribe',
   swarm: string,
   { role, id = '*' }: Grantee,

@@ -1,6 +1,6 @@
 import { registryBase } from '../../core/registry-names.ts';
 import { conflict, type FileEdit } from './edit.ts';
-import { isLoopback, type ProxyAddress, type RegistryChoice } from './names.ts';
+import { isOnThisMachine, type ProxyAddress, type RegistryChoice } from './names.ts';
 import {
   block,
   insertAt,
@@ -55,7 +55,7 @@ export function hostsEdit(path: string, registry: RegistryChoice | undefined, pr
 /** Where containerd goes after Shoal; left to containerd where it knows best. */
 function fallbackOf(registry: RegistryChoice | undefined): string | undefined {
   if (registry?.url !== undefined) return registry.url;
-  if (registry === undefined || isLoopback(registry.name)) return undefined;
+  if (registry === undefined || isOnThisMachine(registry.name)) return undefined;
   return registryBase(registry.name);
 }
 

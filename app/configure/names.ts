@@ -39,7 +39,7 @@ export function parseProxy(text: string): ProxyAddress {
 }
 
 /** Whether containers reach this registry without TLS when nobody says otherwise. */
-export function isLoopback(name: string): boolean {
+export function isOnThisMachine(name: string): boolean {
   const host = name.replace(/:\d+$/, '');
   return host === 'localhost' || host.endsWith('.localhost') || /^127\./.test(host);
 }

@@ -1,5 +1,5 @@
 import { ShoalError } from '../../core/errors.ts';
-import type { Answer } from '../follow.ts';
+import type { FollowedAnswer } from '../follow.ts';
 import { pumpBody } from '../open-body.ts';
 import { protocolError } from '../origin-error.ts';
 import { contentLength, refuseEncoded } from '../read-headers.ts';
@@ -8,7 +8,11 @@ import { contentLength, refuseEncoded } from '../read-headers.ts';
  * The whole body of an answer, `most` bytes at most.
  * @throws ERR_SOURCE_PROTOCOL where it is longer or encoded, ERR_SOURCE_UNAVAILABLE where it is cut
  */
-export async function readBody(answer: Answer, most: number, signal: AbortSignal): Promise<Uint8Array> {
+export async function readBody(
+  answer: FollowedAnswer,
+  most: number,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
   const tooLong = () => protocolError(answer.url, `sends more than ${most} bytes`, answer.status);
   try {
     refuseEncoded(answer);
@@ -41,6 +45,6 @@ export function lateError(url: URL, cause: unknown): ShoalError {
 const DRAINED_BYTES = 64 * 1024;
 
 /** Takes what an answer has left, so that its connection can be used again; one with much left is closed. */
-export async function drain(answer: Answer, signal: AbortSignal): Promise<void> {
+export async function drain(answer: FollowedAnswer, signal: AbortSignal): Promise<void> {
   await answer.pump(() => undefined, signal, DRAINED_BYTES).catch(() => answer.discard());
 }

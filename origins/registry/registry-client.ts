@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { ShoalError } from '../../core/errors.ts';
-import { type Answer, follow } from '../follow.ts';
+import { type FollowedAnswer, follow } from '../follow.ts';
 import { publicHeaders, statusError } from '../origin-error.ts';
 import type { OriginReader } from '../probe.ts';
 import type { OwnHeaders } from '../request-headers.ts';
@@ -87,7 +87,7 @@ async function send(
   { url, method, headers = {} }: Asking,
   authorization: string | undefined,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<FollowedAnswer> {
   const { range, ...rest } = headers;
   const own: OwnHeaders = range === undefined ? {} : { range };
   const sent = { ...rest, ...(authorization !== undefined && { authorization }) };
@@ -101,7 +101,7 @@ async function send(
 
 async function answerOf(
   { method, target, headers: sent = {} }: Asking,
-  answer: Answer,
+  answer: FollowedAnswer,
   as: RegistryIdentity,
   signal: AbortSignal,
 ): Promise<RegistryAnswer> {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ShoalError } from '../../core/errors.ts';
 import { portOf } from '../../core/source.ts';
 import { openExchange } from '../exchange.ts';
-import { type Answer, follow } from '../follow.ts';
+import { type FollowedAnswer, follow } from '../follow.ts';
 import { addressRefused, connectionError, isPassing, statusError } from '../origin-error.ts';
 import type { OriginReader } from '../probe.ts';
 import { RetryBudget } from '../retry.ts';
@@ -114,7 +114,7 @@ async function exchangeIdentity(
   demand: BearerDemand,
   token: string,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<FollowedAnswer> {
   const url = new URL(demand.realm);
   if (!reader.policy.allowsHost(url.hostname, portOf(url))) throw addressRefused(url.hostname, portOf(url));
   const form = new URLSearchParams({ grant_type: 'refresh_token', client_id: CLIENT, refresh_token: token });
@@ -131,7 +131,7 @@ async function exchangeIdentity(
   return { ...exchange, url };
 }
 
-async function judge(answer: Answer, signal: AbortSignal): Promise<TokenAnswer> {
+async function judge(answer: FollowedAnswer, signal: AbortSignal): Promise<TokenAnswer> {
   const { status, headers, url } = answer;
   if (status !== 200) {
     await drain(answer, signal);

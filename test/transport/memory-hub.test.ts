@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Clock } from '../../core/clock.ts';
 import type { Bus } from '../../transport/bus.ts';
 import { createMemoryHub } from '../../transport/memory-bus.ts';
-import type { Fault, Flight, MemoryHubOptions } from '../../transport/memory-hub.ts';
+import type { Fault, MemoryHubOptions, MessageFlight } from '../../transport/memory-hub.ts';
 import { ask, codeOf, tell } from './bus-contract.ts';
 import { seededRandom } from './real-clock.ts';
 
@@ -97,7 +97,7 @@ describe('a hub in memory', () => {
 
   test('drops, doubles and delays what it is told to', async () => {
     const faults: (Fault | undefined)[] = [{ drop: true }, { duplicates: 2 }, { delayMs: 20 }, undefined];
-    const flights: Flight[] = [];
+    const flights: MessageFlight[] = [];
     const { clock, a, b } = world({
       fault: (flight) => {
         flights.push(flight);

@@ -8,7 +8,7 @@ import type { Probed } from '../../../core/probed.ts';
 import type { Source } from '../../../core/source.ts';
 import type { PieceFailure, SyncReply, SyncRequest, TaskState } from '../../../core/sync-messages.ts';
 import type { Joined, Synced } from '../../../scheduling/ledger.ts';
-import { Holdings } from '../holdings.ts';
+import { TaskHoldings } from '../holdings.ts';
 import type { TaskLog } from '../task-log.ts';
 import type { SchedulerWorld } from '../world.ts';
 import { TaskChart } from './chart.ts';
@@ -19,7 +19,7 @@ import { TaskPeer } from './peer.ts';
 import { TaskRecords } from './records.ts';
 import { Resampling } from './resampling.ts';
 import { StuckPeers } from './stuck-peers.ts';
-import { originReasons, peerRows, type TaskRow, taskRow } from './view.ts';
+import { originReasons, peerRows, type TaskView, taskRow } from './view.ts';
 import { TaskWord } from './word.ts';
 
 type Mismatch = NonNullable<SyncRequest['mismatch']>;
@@ -113,7 +113,7 @@ export class TaskActor {
     const { pieces } = this.#content;
     if (pieces === undefined || this.#peers.has(hostId) || this.#world.hosts.get(hostId) === undefined)
       return;
-    const bits = Holdings.bits(holding, pieces);
+    const bits = TaskHoldings.bits(holding, pieces);
     if (bits === undefined) return;
     this.#join(hostId, false, false).hold(this.#claim.vouchedBits(hostId, bits));
   }
@@ -344,7 +344,7 @@ export class TaskActor {
 
   // --- views ---
 
-  row(): TaskRow {
+  row(): TaskView {
     return taskRow(this.state, this.#content, this.#claim, this.#peers);
   }
 

@@ -8,7 +8,7 @@ import type { TaskPeer } from './peer.ts';
 type Peers = ReadonlyMap<HostId, TaskPeer>;
 
 /** What `task ls` shows. */
-export interface TaskRow {
+export interface TaskView {
   readonly taskId: TaskId;
   readonly state: TaskState;
   readonly length: number | undefined;
@@ -27,7 +27,7 @@ export function taskRow(
   content: TaskContent,
   { ledger }: TaskClaim,
   peers: Peers,
-): TaskRow {
+): TaskView {
   const { taskId, length, pieceLength, audience } = content;
   const sources = content.sources.map(({ url }) => url);
   let holders = 0;

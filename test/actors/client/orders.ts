@@ -7,7 +7,7 @@ import type { HostId, TaskId } from '../../../core/ids.ts';
 import { silentLogger } from '../../../core/logger.ts';
 import { SimClock } from '../../../sim/clock.ts';
 import { createMemoryHub } from '../../../transport/memory-bus.ts';
-import type { Fault, Flight } from '../../../transport/memory-hub.ts';
+import type { Fault, MessageFlight } from '../../../transport/memory-hub.ts';
 import { seededRandom } from '../../transport/real-clock.ts';
 
 export const HOST = '0'.repeat(32) as HostId;
@@ -38,7 +38,7 @@ export function openOrders({
   fault,
   auto = false,
 }: {
-  fault?: (flight: Flight) => Fault | undefined;
+  fault?: (flight: MessageFlight) => Fault | undefined;
   auto?: boolean;
 } = {}) {
   const clock = new SimClock();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Holdings } from '../../../actors/scheduler/holdings.ts';
+import { TaskHoldings } from '../../../actors/scheduler/holdings.ts';
 import type { HostId, TaskId } from '../../../core/ids.ts';
 import { LIMITS } from '../../../core/limits.ts';
 
@@ -9,7 +9,7 @@ const task = (index: number) => `url-${index.toString(16).padStart(64, '0')}` as
 const page = { incarnation: 1, page: 0, pages: 1 };
 
 test('a page of holdings adds what it names and takes away what is gone', () => {
-  const holdings = new Holdings();
+  const holdings = new TaskHoldings();
   const have = new Uint8Array([0x80]);
   holdings.take(host(1), {
     ...page,
@@ -26,11 +26,11 @@ test('a page of holdings adds what it names and takes away what is gone', () => 
 });
 
 test('bits that do not fit the number of pieces count for nothing', () => {
-  expect(Holdings.bits('complete', 10)?.complete).toBe(true);
-  expect(Holdings.bits(new Uint8Array([0xff, 0xff]), 10)?.count).toBe(10);
-  expect(Holdings.bits(new Uint8Array([0xff]), 10)).toBeUndefined();
-  expect(Holdings.bits(new Uint8Array(3), 10)).toBeUndefined();
-  expect(Holdings.bits(new Uint8Array(0), 0)?.complete).toBe(true);
+  expect(TaskHoldings.bits('complete', 10)?.complete).toBe(true);
+  expect(TaskHoldings.bits(new Uint8Array([0xff, 0xff]), 10)?.count).toBe(10);
+  expect(TaskHoldings.bits(new Uint8Array([0xff]), 10)).toBeUndefined();
+  expect(TaskHoldings.bits(new Uint8Array(3), 10)).toBeUndefined();
+  expect(TaskHoldings.bits(new Uint8Array(0), 0)?.complete).toBe(true);
 });
 
 test('it behaves as a table of hosts and tasks, whatever comes and goes', () => {
@@ -41,7 +41,7 @@ test('it behaves as a table of hosts and tasks, whatever comes and goes', () => 
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const holdings = new Holdings();
+      const holdings = new TaskHoldings();
       const model = new Set<string>();
       const forget = (start: string) => {
         for (const key of model) if (key.startsWith(start)) model.delete(key);
@@ -71,7 +71,7 @@ test('it behaves as a table of hosts and tasks, whatever comes and goes', () => 
 });
 
 test('a host has bitfields of so many bytes in all, and what it gives back it may use again', () => {
-  const holdings = new Holdings();
+  const holdings = new TaskHoldings();
   const large = new Uint8Array(LIMITS.holdingBytesPerHost / 2);
   expect(holdings.set(task(1), host(1), large, 'public')).toBe(true);
   expect(holdings.set(task(2), host(1), large, 'public')).toBe(true);

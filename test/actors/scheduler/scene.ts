@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Holdings } from '../../../actors/scheduler/holdings.ts';
+import { TaskHoldings } from '../../../actors/scheduler/holdings.ts';
 import { HostTable } from '../../../actors/scheduler/host-table.ts';
 import type { SchedulerWorld } from '../../../actors/scheduler/world.ts';
 import { packHashes } from '../../../core/hash-page.ts';
@@ -49,7 +49,7 @@ export function schedulerScene(more: Partial<Pick<SchedulerWorld, 'originReaders
     hosts: new HostTable(),
     slots: new SlotTable(),
     reads: new OriginReads(),
-    holdings: new Holdings(),
+    holdings: new TaskHoldings(),
     recoveredAtMs: 0,
     mintToken: () => 'token',
     schedulerKeys: () => [],

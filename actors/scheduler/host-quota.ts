@@ -24,7 +24,7 @@ interface Row {
 const LOOKED_AT = 64;
 
 /** What each host has at work at a scheduler: it may ask for as much as a host can need, and for no more. */
-export class HostWork {
+export class HostQuota {
   /** Heard more than once, and once: those heard longest ago first. */
   readonly #rows = new Map<HostId, Row>();
   readonly #strangers = new Map<HostId, Row>();
