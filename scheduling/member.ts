@@ -38,6 +38,8 @@ export interface Member {
   wants: boolean;
   /** Whether it is trusted to serve this task. */
   quarantined: boolean;
+  /** It gave a wrong piece, which its disk may have damaged; the next is its last. */
+  warned: boolean;
   readonly have: Bits;
   /** Pieces on their way to it. */
   readonly flying: Bits;
@@ -73,6 +75,7 @@ export function newMember(
     mayReadOrigin: as.mayReadOrigin,
     wants: true,
     quarantined: false,
+    warned: false,
     have: new Bits(),
     flying: new Bits(),
     read: new Bits(),

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Bitfield } from '../../core/bitfield.ts';
 import type { HostId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
@@ -338,18 +338,48 @@ test('a parent that failed is avoided by that child, longer each time, and by al
   expect(leased(ledger, d)).toHaveLength(2);
 });
 
-test('a piece that a parent has not is taken from its holdings, and a parent that lied serves nobody', () => {
+test('a piece that a parent has not is taken from its holdings', () => {
   const { ledger } = ledgerWith();
-  for (const host of [a, b, c]) join(ledger, host);
+  for (const host of [a, b]) join(ledger, host);
   ledger.add(a, all(20));
   fail(ledger, b, { first: 4, count: 2, parent: a, reason: 'missing' }, 0);
   expect([ledger.has(a, 4), ledger.has(a, 5), ledger.has(a, 6)]).toEqual([false, false, true]);
-  grant(ledger, c, 2);
-  fail(ledger, b, { first: 6, count: 1, parent: a, reason: 'corrupt' }, 0);
-  expect(leased(ledger, c)).toEqual([]);
-  grant(ledger, c, 2);
-  expect(leased(ledger, c)).toEqual([]);
-  expect(ledger.copies(7)).toBe(0);
+});
+
+describe('a parent that gave a wrong piece', () => {
+  function warned(): Ledger {
+    const { ledger } = ledgerWith();
+    for (const host of [a, b, c]) join(ledger, host);
+    ledger.add(a, all(20));
+    grant(ledger, c, 2);
+    fail(ledger, b, { first: 6, count: 1, parent: a, reason: 'corrupt' }, 0);
+    return ledger;
+  }
+
+  test('gives nobody anything until it has hashed it again, and loses that piece alone', () => {
+    const ledger = warned();
+    expect(leased(ledger, c)).toEqual([]);
+    grant(ledger, c, 2, { nowMs: 100 });
+    expect(leased(ledger, c)).toEqual([]);
+    expect([ledger.copies(6), ledger.copies(7)]).toEqual([0, 1]);
+    fail(ledger, b, { first: 9, count: 1, parent: a, reason: 'corrupt' }, 200);
+    ledger.pardon(a);
+    grant(ledger, c, 2, { nowMs: 300 });
+    expect(leased(ledger, c)).toHaveLength(2);
+  });
+
+  test.each(['once more after that', 'later, and never hashed it again'])(
+    'serves nobody where it does so %s',
+    (when) => {
+      const ledger = warned();
+      if (when === 'once more after that') ledger.pardon(a);
+      fail(ledger, c, { first: 8, count: 1, parent: a, reason: 'corrupt' }, 2_000);
+      expect(ledger.copies(7)).toBe(0);
+      ledger.pardon(a);
+      grant(ledger, c, 2, { nowMs: 9_000 });
+      expect(leased(ledger, c)).toEqual([]);
+    },
+  );
 });
 
 test('a plan not begun within two seconds is taken back, a running one is not', () => {
