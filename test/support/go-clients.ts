@@ -14,7 +14,8 @@ export type GoClientName = keyof typeof MODULES;
 export const GO_CLIENTS = Object.keys(MODULES) as GoClientName[];
 
 const GO_FOLDERS = ['/usr/local/go/bin', '/usr/lib/go/bin'];
-const INSTALL_MS = 900_000;
+/** How long it may take to build them all, ms. */
+export const GO_INSTALL_MS = 900_000;
 
 /** A client that reads by the path of a mirror, and keeps one login for its host. */
 export interface GoClient {
@@ -31,8 +32,13 @@ async function programOf(name: GoClientName): Promise<string | undefined> {
   const go = findCommand('go', GO_FOLDERS);
   if (go === undefined) return undefined;
   const set = [`GOBIN=${bin}`, 'GOFLAGS=-buildvcs=false', 'CGO_ENABLED=0'];
-  await run(['env', ...set, go, 'install', MODULES[name]], INSTALL_MS);
+  await run(['env', ...set, go, 'install', MODULES[name]], GO_INSTALL_MS);
   return join(bin, name);
+}
+
+/** Builds all that are missing, where there is Go. */
+export async function installGoClients(): Promise<void> {
+  for (const name of GO_CLIENTS) await programOf(name);
 }
 
 /** Sets a client up with a configuration of its own below `dir`; undefined where it is not here and cannot be built. */

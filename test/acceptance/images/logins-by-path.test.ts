@@ -1,12 +1,14 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { segmentOfRegistry } from '../../../core/registry-names.ts';
-import { GO_CLIENTS, setUpGoClient } from '../../support/go-clients.ts';
+import { GO_CLIENTS, GO_INSTALL_MS, installGoClients, setUpGoClient } from '../../support/go-clients.ts';
 import { TAG } from '../../support/image.ts';
 import { ALICE } from '../../support/registry.ts';
 import { APP, note, PUBLIC } from './scene.ts';
 import { expectUnseen, openTwo, pastMirror, shownTo, THERE, WRONG } from './two-registries.ts';
+
+beforeAll(installGoClients, GO_INSTALL_MS);
 
 for (const auth of ['basic', 'token'] as const) {
   test.each(GO_CLIENTS)(`%s reads a registry behind ${auth} by the path of the mirror`, async (name) => {

@@ -29,7 +29,7 @@ interface Two extends AsyncDisposable {
   readonly segment: string;
 }
 
-async function startTwo(options: { clock?: Clock } = {}): Promise<Two> {
+async function startTwo(options: { clock?: Clock; graceMs?: number } = {}): Promise<Two> {
   const [byDefault, byPath] = [await startFakeRegistry(MANIFEST), await startFakeRegistry(MANIFEST)];
   for (const { readers } of [byDefault, byPath]) {
     readers.clear();
@@ -230,6 +230,22 @@ describe('a login', () => {
       const token = await tokenFor(scene, ME, `repository:${segment}/team/app:pull`);
       for (const _ of [1, 2, 3]) expect(await withToken(scene, target, token)).toMatchObject({ status: 200 });
       expect(shown(byPath.tokens)).toHaveLength(times);
+    }
+  });
+
+  test('that was let in counts for the grace, with another token too, while its registry is out of reach', async () => {
+    await using two = await startTwo({ graceMs: 60_000 });
+    const { scene, byPath, segment } = two;
+    const layer = Buffer.from('layer');
+    scene.cache.set(digestOf(layer), { content: layer });
+    const target = `/v2/${segment}/team/app/blobs/${digestOf(layer)}`;
+    const scope = `repository:${segment}/team/app:pull`;
+    expect(await withToken(scene, target, await tokenFor(scene, ME, scope))).toMatchObject({ status: 200 });
+    await byPath.close();
+    expect(await withToken(scene, target, await tokenFor(scene, ME, scope))).toMatchObject({ status: 200 });
+    for (const login of [WRONG, undefined]) {
+      const refused = await withToken(scene, target, await tokenFor(scene, login, scope));
+      expect(refused.status).toBe(503);
     }
   });
 
