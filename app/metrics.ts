@@ -95,6 +95,12 @@ export function openHostMetrics(): MetricsOf<HostMetrics> {
     'Body bytes given to clients of the proxy port.',
     [],
   );
+  const starved = counter(
+    registry,
+    'shoal_starved_total',
+    'Downloads that got nothing though a scheduler answers, and went to the origin; `unreachable`: holders cannot be got at from here.',
+    ['why'],
+  );
   const refused = counter(
     registry,
     'shoal_epochs_refused_total',
@@ -120,6 +126,7 @@ export function openHostMetrics(): MetricsOf<HostMetrics> {
       cacheBytes.set(bytes);
       cacheTasks.set(tasks);
     },
+    starved: (why) => starved.inc({ why }),
     epochRefused: (why) => refused.inc({ why }),
     busState: busState(registry),
   };

@@ -5,6 +5,7 @@ import { tellRefused } from '../host/epoch-refusal.ts';
 import { HostActor } from '../host/host.ts';
 import { Membership } from '../host/membership.ts';
 import { Peers } from '../host/peers.ts';
+import { type Troubles, troublesOf } from '../host/troubles.ts';
 import type { HostOptions } from '../host/work.ts';
 import type { HostWorld } from '../host/world.ts';
 import { type AdmissionTimes, ClientAdmission } from './admission.ts';
@@ -26,10 +27,11 @@ export interface HostParts extends Pick<HostOptions, 'trust' | 'onBook'> {
 /** The actors of one host. */
 export interface ComposedHost {
   readonly actor: HostActor;
-  readonly membership: Membership;
   readonly peers: Peers;
   readonly admission: ClientAdmission;
   readonly downloads: Downloads;
+  /** What keeps it from the best of its swarm now, in words. */
+  readonly troubles: () => Troubles;
   /** Joins the swarm, where there is one. */
   start(): void;
   /** Ends what runs, and leaves. */
@@ -59,10 +61,10 @@ export function composeHost(parts: HostParts): ComposedHost {
   const orders = new FetchOrders(world, downloads);
   return {
     actor,
-    membership,
     peers,
     admission,
     downloads,
+    troubles: () => (world.alone ? {} : troublesOf(membership, peers)),
     start() {
       if (world.alone) return;
       actor.start();

@@ -25,6 +25,7 @@ export class Membership {
   readonly #epochs = new Map<number, number>();
   readonly #refused = new Map<number, RefusedEpoch & { readonly atMs: number }>();
   #told: RefusedEpoch | undefined;
+  #clockAheadMs = 0;
   #book = new Map<HostId, HostAddress>();
 
   /** @param onRefused called when an epoch is refused, once while it is the same */
@@ -73,6 +74,18 @@ export class Membership {
       if (last === undefined || refused.atMs >= last.atMs) last = refused;
     }
     return last;
+  }
+
+  /** What the clock of a scheduler showed a moment ago; returns whether the own one begins to differ too much. */
+  compareClock(schedulerWallMs: number): boolean {
+    const before = this.clockAheadMs;
+    this.#clockAheadMs = this.#clock.wall() - schedulerWallMs;
+    return before === undefined && this.clockAheadMs !== undefined;
+  }
+
+  /** How far the own clock is ahead of the scheduler's, ms, where hosts may refuse each other for it. */
+  get clockAheadMs(): number | undefined {
+    return Math.abs(this.#clockAheadMs) > LIMITS.clockLeewayMs / 2 ? this.#clockAheadMs : undefined;
   }
 
   /** Replaces the address book by what a scheduler says. */

@@ -75,6 +75,7 @@ async function hostScene(options: { connected?: boolean; role?: HostWorld['role'
     origin: { allows: () => true } as unknown as Origin,
     metrics: silentHostMetrics,
     originReaders: 'all',
+    starvedAfterMs: LIMITS.starvedAfterMs,
     alone: false,
   };
   const membership = new Membership(clock);
