@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { Logger } from '../core/logger.ts';
-import { faultsOf, judge, type Verdict } from '../test/sim/oracle/oracle.ts';
+import { faultsOf, isWasteful, judge, type Verdict } from '../test/sim/oracle/oracle.ts';
 import { type Told, tally } from '../test/sim/oracle/tally.ts';
 
 /*
@@ -60,12 +60,14 @@ async function trace(seed: number): Promise<Verdict> {
   return verdict;
 }
 
-function tell({ seed, faults, failures, ratio, copies }: Told): void {
+function tell(verdict: Told): void {
+  const { seed, faults, failures, ratio, copies } = verdict;
   const what = faults.map(({ name }) => name).join(' + ');
   const figures = `${ratio.toFixed(2)} of the time, ${copies.toFixed(2)} copies`;
-  console.log(`${failures.length > 0 ? 'FAILED' : 'kept'}: seed ${seed}, ${what}: ${figures}`);
+  const word = failures.length > 0 ? 'FAILED' : isWasteful(verdict) ? 'wasteful' : 'kept';
+  console.log(`${word}: seed ${seed}, ${what}: ${figures}`);
   for (const failure of failures) console.log(`    ${failure}`);
-  if (failures.length > 0) console.log(`    npm run oracle -- --seed ${seed} --trace`);
+  if (word !== 'kept') console.log(`    npm run oracle -- --seed ${seed} --trace`);
 }
 
 async function run(): Promise<boolean> {
@@ -83,7 +85,7 @@ async function run(): Promise<boolean> {
     if (!faults.some(({ name }) => name.includes(values.only))) continue;
     const { sim: _, ...verdict } = await judge(seed);
     told.push(verdict);
-    if (verdict.failures.length > 0) tell(verdict);
+    if (verdict.failures.length > 0 || isWasteful(verdict)) tell(verdict);
   }
   console.log(tally(told));
   return told.every(({ failures }) => failures.length === 0);

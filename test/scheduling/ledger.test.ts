@@ -373,6 +373,23 @@ test('a piece that a parent has not is taken from its holdings, and a parent tha
   expect(ledger.copies(7)).toBe(0);
 });
 
+test('a host that lied leaves the origin to those whose pieces others may have, as long as one of them reads', () => {
+  const { ledger } = ledgerWith();
+  for (const host of [a, b]) join(ledger, host, true);
+  grant(ledger, a, 9, { nowMs: 600 });
+  const [running] = leased(ledger, a) as [number];
+  expect(leased(ledger, a).length).toBeGreaterThan(1);
+  sync(ledger, a, [running], leased(ledger, a).slice(1), 1, 600);
+  ledger.quarantine(a);
+  expect(leased(ledger, a)).toEqual([running]);
+  sync(ledger, a, [], [], 1, 700);
+  grant(ledger, a, 9, { nowMs: 700, setNumber: 2 });
+  expect(leased(ledger, a)).toEqual([]);
+  join(ledger, b, false);
+  grant(ledger, a, 9, { nowMs: 800, setNumber: 3 });
+  expect(leased(ledger, a)).not.toEqual([]);
+});
+
 test('a plan not begun within two seconds is taken back, a running one is not', () => {
   const { ledger, slots } = ledgerWith();
   for (const host of [a, b, c]) join(ledger, host);

@@ -30,7 +30,7 @@ export const FAULTS: readonly Fault[] = [
     name: 'messages are lost, doubled and late',
     copies: LIVING,
     before({ sim: { faults }, random }) {
-      faults.drop = random.next() * 0.25;
+      faults.drop = random.next() * 0.15;
       faults.duplicate = random.next() * 0.1;
       faults.delay = random.next() * 0.2;
       faults.delayMs = 50 + random.next() * 500;
@@ -75,7 +75,8 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'a parent lies',
-    copies: LIVING,
+    // Nobody is given what it alone read.
+    copies: DYING,
     during(stage) {
       const { server } = stage.parent();
       if (server) server.lies = true;

@@ -124,9 +124,12 @@ async function wrong(sim: Simulation, content: SimContent): Promise<string[]> {
   return failures;
 }
 
-/** Copies that a history may take at most; undefined where none of its faults leaves a bound. */
-export function copiesAllowed(faults: readonly Fault[]): number | undefined {
-  const allowed = faults.map(({ copies }) => copies ?? Number.POSITIVE_INFINITY);
-  const most = Math.max(...allowed);
-  return Number.isFinite(most) ? most : undefined;
+/** Copies that a history with these faults may take at most. */
+export function copiesAllowed(faults: readonly Fault[]): number {
+  return Math.max(...faults.map(({ copies }) => copies ?? Number.POSITIVE_INFINITY));
+}
+
+/** Whether more copies left the origin than may. */
+export function isWasteful({ faults, copies }: Pick<Verdict, 'faults' | 'copies'>): boolean {
+  return copies > copiesAllowed(faults);
 }

@@ -1,6 +1,6 @@
 import { tableOf } from '../../support/figures.ts';
 import { FAULTS, type Fault } from './faults.ts';
-import { copiesAllowed, type Verdict } from './oracle.ts';
+import { isWasteful, type Verdict } from './oracle.ts';
 
 /** What a report keeps of a history. */
 export type Told = Omit<Verdict, 'sim'>;
@@ -30,9 +30,6 @@ function isAlone(faults: readonly Fault[], fault: Fault): boolean {
 
 function row(name: string, told: readonly Told[]): string[] {
   const sum = told.reduce((total, { copies }) => total + copies, 0);
-  const beyond = told.filter(
-    ({ faults, copies }) => copies > (copiesAllowed(faults) ?? Number.POSITIVE_INFINITY),
-  );
   return [
     name,
     String(told.length),
@@ -40,7 +37,7 @@ function row(name: string, told: readonly Told[]): string[] {
     decimals(Math.max(...told.map(({ ratio }) => ratio))),
     decimals(sum / told.length),
     decimals(Math.max(...told.map(({ copies }) => copies))),
-    String(beyond.length),
+    String(told.filter(isWasteful).length),
   ];
 }
 
