@@ -6,6 +6,7 @@ import type { DownloadRequest, DownloadResult, StreamHooks } from '../core/downl
 import { type ShoalError, toShoalError } from '../core/errors.ts';
 import type { HostAddress, HostRole } from '../core/host.ts';
 import { type HostId, hostIdFrom } from '../core/ids.ts';
+import { LIMITS } from '../core/limits.ts';
 import { silentHostMetrics } from '../core/metrics.ts';
 import { createAdmission } from '../dataplane/admission.ts';
 import { createMemoryStore } from '../storage/memory-store.ts';
@@ -136,6 +137,7 @@ export class SimHost {
       origin: new SimOrigin(origin, { network, node, clock, random: random.fork('origin') }),
       metrics: silentHostMetrics,
       originReaders: 'all',
+      starvedAfterMs: LIMITS.starvedAfterMs,
       alone: false,
     };
     const { ip, port } = this.address;

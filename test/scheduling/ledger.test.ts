@@ -457,6 +457,29 @@ test('in the tail a piece that takes too long is asked of another parent as well
   expect(ledger.stats()).toMatchObject({ leases: 0, complete: 3, children: 0 });
 });
 
+test('before the tail a piece is asked of another parent as well only when it is late by seconds', () => {
+  const { ledger } = ledgerWith({ pieces: 20 });
+  for (const host of [a, b, c]) join(ledger, host);
+  ledger.add(a, all(5));
+  ledger.add(b, all(5));
+  for (let round = 0; round < 30 && ledger.held(c) < 4; round += 1) {
+    const nowMs = round * 10;
+    sync(ledger, c, leased(ledger, c), [], round, nowMs);
+    grant(ledger, c, 1, { nowMs, setNumber: round + 1 });
+    ledger.add(c, leased(ledger, c));
+  }
+  grant(ledger, c, 1, { nowMs: 1_000, setNumber: 50 });
+  const [slow] = ledger.leasesOf(c);
+  sync(ledger, c, leased(ledger, c), [], 50, 1_000);
+  grant(ledger, c, 5, { nowMs: 1_000 + LIMITS.hedgeLateMs, setNumber: 51 });
+  expect(ledger.leasesOf(c)).toEqual([slow]);
+  grant(ledger, c, 5, { nowMs: 1_001 + LIMITS.hedgeLateMs, setNumber: 52 });
+  const [, hedge, ...more] = ledger.leasesOf(c);
+  expect(more).toEqual([]);
+  expect(hedge).toMatchObject({ first: slow?.first, hedge: true });
+  expect(hedge?.parent).not.toBe(slow?.parent);
+});
+
 test('an origin without ranges is read in one stream by one host, the rest is served by peers', () => {
   const { ledger } = ledgerWith({ ranges: false, known: false });
   join(ledger, a, true);

@@ -8,7 +8,7 @@ export type PeerNews =
   | PeerEvent
   /** The next sync is to come soon. */
   | { readonly type: 'sync.wanted' }
-  | { readonly type: 'piece.stored' }
+  | { readonly type: 'piece.stored'; readonly run: Run }
   | {
       readonly type: 'transfer.failed';
       readonly run: Run;
@@ -16,7 +16,7 @@ export type PeerNews =
       readonly error: ShoalError;
     }
   /** A transfer ended, and its slot is free. */
-  | { readonly type: 'transfer.ended'; readonly failed: boolean };
+  | { readonly type: 'transfer.ended'; readonly run: Run; readonly failed: boolean };
 
 /** The chart of a peer as its parts see it. */
 export interface PeerChart {

@@ -75,9 +75,10 @@ async function hostScene(options: { connected?: boolean; role?: HostWorld['role'
     origin: { allows: () => true } as unknown as Origin,
     metrics: silentHostMetrics,
     originReaders: 'all',
+    starvedAfterMs: LIMITS.starvedAfterMs,
     alone: false,
   };
-  const membership = new Membership();
+  const membership = new Membership(clock);
   const peers = new Peers(world, membership);
   const trust = { publicKey: new Uint8Array(32), accept: vi.fn(), learnKeys: vi.fn() };
   const onBook = vi.fn();
