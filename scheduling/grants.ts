@@ -4,6 +4,7 @@ import { type Choice, chooseParent, choosePiece, type View } from './choice.ts';
 import { KEY_LOST, KEY_RAREST } from './holdings.ts';
 import type { LedgerState } from './ledger-state.ts';
 import { brings, type Flight, type Member } from './member.ts';
+import { chooseUnreachable, unreachableBy, unreachableRun } from './unreachable.ts';
 
 const MASK_PIECES = 32;
 const MOST_STARVING = 64;
@@ -59,6 +60,12 @@ export function grantLeases(state: LedgerState, child: Member, demand: Demand): 
       const [first, count] = peerRun(state, child, choice, most);
       book(choice.parent, first, count);
     }
+  }
+  const unreachable = slots > 0 && state.ranges ? unreachableBy(state, child, nowMs) : undefined;
+  while (unreachable && slots > 0 && state.origin.mayTake(child, ahead, nowMs)) {
+    const first = chooseUnreachable(state, child, unreachable);
+    if (first < 0) break;
+    book('origin', first, unreachableRun(state, child, unreachable, { first, most }));
   }
   if (slots > 0) hedgeTail(state, view, child, nowMs, () => slots > 0, book);
   if (child.flights.length > 0 || !view.left) child.waitingSinceMs = undefined;

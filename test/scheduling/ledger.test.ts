@@ -338,6 +338,27 @@ test('a parent that failed is avoided by that child, longer each time, and by al
   expect(leased(ledger, d)).toHaveLength(2);
 });
 
+test('a child that cannot get at any holder of a piece is leased it from the origin, unless somebody is bringing it', () => {
+  const { ledger } = ledgerWith({ pieces: 4 });
+  for (const host of [b, c]) join(ledger, host, true);
+  for (const host of [a, d]) join(ledger, host);
+  ledger.add(a, [0, 1, 2, 3]);
+  ledger.add(d, [0]);
+  grant(ledger, c, 1);
+  const [coming] = leased(ledger, c) as [number];
+  at(ledger, c).sync({ running: [coming], queued: [], seenNumber: 1, nowMs: 0 });
+  fail(ledger, b, { first: 0, count: 4, parent: a, reason: 'unreachable' }, 0);
+  grant(ledger, b, 9, { bytesPerSec: 1e9 });
+  const origin = ledger.leasesOf(b).filter(({ parent }) => parent === 'origin');
+  const pieces = origin.flatMap(({ first, count }) => all(count).map((index) => first + index));
+  expect(pieces.sort()).toEqual([1, 2, 3].filter((piece) => piece !== coming));
+  // It is asked again first, when that may help.
+  sync(ledger, b, [], [], 1, 600);
+  grant(ledger, b, 9, { nowMs: 600, setNumber: 2 });
+  expect(leased(ledger, b)).not.toEqual([]);
+  expect(ledger.leasesOf(b).filter(({ parent }) => parent === 'origin')).toEqual([]);
+});
+
 test('a piece that a parent has not is taken from its holdings, and a parent that lied serves nobody', () => {
   const { ledger } = ledgerWith();
   for (const host of [a, b, c]) join(ledger, host);
@@ -350,6 +371,23 @@ test('a piece that a parent has not is taken from its holdings, and a parent tha
   grant(ledger, c, 2);
   expect(leased(ledger, c)).toEqual([]);
   expect(ledger.copies(7)).toBe(0);
+});
+
+test('a host that lied leaves the origin to those whose pieces others may have, as long as one of them reads', () => {
+  const { ledger } = ledgerWith();
+  for (const host of [a, b]) join(ledger, host, true);
+  grant(ledger, a, 9, { nowMs: 600 });
+  const [running] = leased(ledger, a) as [number];
+  expect(leased(ledger, a).length).toBeGreaterThan(1);
+  sync(ledger, a, [running], leased(ledger, a).slice(1), 1, 600);
+  ledger.quarantine(a);
+  expect(leased(ledger, a)).toEqual([running]);
+  sync(ledger, a, [], [], 1, 700);
+  grant(ledger, a, 9, { nowMs: 700, setNumber: 2 });
+  expect(leased(ledger, a)).toEqual([]);
+  join(ledger, b, false);
+  grant(ledger, a, 9, { nowMs: 800, setNumber: 3 });
+  expect(leased(ledger, a)).not.toEqual([]);
 });
 
 test('a plan not begun within two seconds is taken back, a running one is not', () => {

@@ -1,0 +1,135 @@
+import { randomInt } from '../../../core/clock.ts';
+import type { Logger } from '../../../core/logger.ts';
+import type { SimGet, SimHost } from '../../../sim/host.ts';
+import type { SimContent } from '../../../sim/origin.ts';
+import { SimRandom } from '../../../sim/random.ts';
+import { createSimulation, type Simulation } from '../../../sim/world.ts';
+import { delivered, digestOf, MIB, URL_A, wrongPieces } from '../scene.ts';
+import { FAULTS, type Fault } from './faults.ts';
+import { Stage } from './stage.ts';
+
+/** One history, and whether it kept the promise. */
+export interface Verdict {
+  readonly seed: number;
+  readonly faults: readonly Fault[];
+  /** What was not kept, in words. */
+  readonly failures: readonly string[];
+  /** Time of the slowest get that a promise holds for, over what it may take. */
+  readonly ratio: number;
+  /** Copies of the content that left the origin since the faults began. */
+  readonly copies: number;
+  readonly sim: Simulation;
+}
+
+/** What a get may take beside two plain downloads, ms. */
+const GRACE_MS = 15_000;
+const LINK = 2 * MIB;
+
+/** Who looks on. */
+export interface Watching {
+  readonly log?: Logger;
+  /** Told the world before anything in it starts. */
+  readonly onStage?: (stage: Stage) => void;
+}
+
+interface Timed {
+  readonly get: SimGet;
+  readonly begunMs: number;
+}
+
+/** What goes wrong in the history of a seed: one kind of fault, or two of them at once. */
+export function faultsOf(seed: number): readonly Fault[] {
+  const random = new SimRandom(`oracle ${seed} faults`);
+  const [first, ...more] = [...FAULTS.slice(seed % FAULTS.length), ...FAULTS];
+  if (first === undefined) throw new Error('there are no faults');
+  if (seed % FAULTS.length === 0 || random.chance(0.4)) return [first];
+  const others = more.filter((fault) => fault !== first && fault !== FAULTS[0]).slice(0, FAULTS.length);
+  const second = others[randomInt(random, others.length)];
+  return second === undefined ? [first] : [first, second];
+}
+
+/**
+ * Plays the history of a seed, and judges it: whatever goes wrong, a get on a host that runs and can read the origin ends
+ * with the right bytes within two plain downloads and 15 s.
+ */
+export async function judge(seed: number, { log, onStage }: Watching = {}): Promise<Verdict> {
+  const faults = faultsOf(seed);
+  const random = new SimRandom(`oracle ${seed}`);
+  const originBytesPerSec = LINK * (1 + randomInt(random, 3));
+  const sim = createSimulation({
+    seed: `oracle ${seed}`,
+    hosts: 3 + randomInt(random, 4),
+    seeds: randomInt(random, 2),
+    linkBytesPerSec: LINK,
+    originBytesPerSec,
+    latencyMs: 1 + randomInt(random, 5),
+    ...(log === undefined ? {} : { log }),
+  });
+  const content = sim.publish(URL_A, 3 * MIB + 1 + randomInt(random, 2 * MIB));
+  const plainMs = (1_000 * content.bytes.length) / LINK;
+  const holders = random.chance(0.5) ? sim.hosts.slice(-1 - randomInt(random, 2)) : [];
+  const wanting = sim.hosts.filter((host) => !holders.includes(host));
+  const stage = new Stage({ sim, random, holders, wanting, plainMs });
+  onStage?.(stage);
+  const request = random.chance(0.5) ? { resource: URL_A } : { resource: URL_A, digest: digestOf(content) };
+  const timed: Timed[] = [];
+  const begin = (host: SimHost) => timed.push({ get: host.get(request), begunMs: sim.clock.now() });
+  const boundMs = 2 * plainMs + GRACE_MS;
+  const ended = () => timed.every(({ get }) => get.state !== 'running' || stage.spoilt.has(get.host));
+
+  for (const { before } of faults) before?.(stage);
+  sim.start();
+  await sim.run(2_000 + random.next() * 1_000);
+  for (const host of holders) begin(host);
+  await sim.run(boundMs, ended);
+  await sim.run(holders.length > 0 ? random.next() * 3_000 : 0);
+  const readBefore = sim.origin.bodyBytes;
+  for (const { during } of faults) during?.(stage);
+  const togetherMs = random.chance(0.8) ? 500 : 1.5 * plainMs;
+  for (const host of wanting) sim.at(random.next() * togetherMs, () => begin(host));
+  await sim.run(togetherMs);
+  await sim.run(boundMs, ended);
+
+  const copies = (sim.origin.bodyBytes - readBefore) / content.bytes.length;
+  const judged = timed.filter(({ get }) => !stage.spoilt.has(get.host));
+  const took = ({ get, begunMs }: Timed) => ((get.endedMs ?? sim.clock.now()) - begunMs) / boundMs;
+  const failures = [...(await unkept(judged, content, took)), ...(await wrong(sim, content))];
+  return { seed, faults, failures, copies, ratio: Math.max(...judged.map(took)), sim };
+}
+
+async function unkept(
+  judged: readonly Timed[],
+  content: SimContent,
+  took: (timed: Timed) => number,
+): Promise<string[]> {
+  const failures: string[] = [];
+  for (const timed of judged) {
+    const { get } = timed;
+    const { name } = get.host;
+    const tells = `${get.error?.code ?? ''} ${get.error?.message ?? ''}`.trim();
+    if (get.state === 'running') failures.push(`${name} hangs`);
+    else if (get.state !== 'done') failures.push(`${name} ${get.state} ${tells}`);
+    else if (!(await delivered(get, content))) failures.push(`${name} was given wrong bytes`);
+    else if (took(timed) > 1) failures.push(`${name} took ${took(timed).toFixed(2)} of what it may`);
+  }
+  return failures;
+}
+
+async function wrong(sim: Simulation, content: SimContent): Promise<string[]> {
+  const failures: string[] = [];
+  for (const host of sim.hosts) {
+    const pieces = await wrongPieces(host, content);
+    if (pieces.length > 0) failures.push(`${host.name} keeps ${pieces.length} wrong pieces`);
+  }
+  return failures;
+}
+
+/** Copies that a history with these faults may take at most. */
+export function copiesAllowed(faults: readonly Fault[]): number {
+  return Math.max(...faults.map(({ copies }) => copies ?? Number.POSITIVE_INFINITY));
+}
+
+/** Whether more copies left the origin than may. */
+export function isWasteful({ faults, copies }: Pick<Verdict, 'faults' | 'copies'>): boolean {
+  return copies > copiesAllowed(faults);
+}
