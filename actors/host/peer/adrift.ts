@@ -151,8 +151,9 @@ export class Adrift {
     const { world, content } = this.#options;
     // First: what follows may be the end of it.
     this.#timer = world.clock.after(TICK_MS, () => this.#tick());
-    // A scheduler that answers says itself which hashes hold.
-    this.#hosts.ask(this.#mode === 'starved' ? -1 : this.#reach);
+    // Whoever lies can make a host starve; that there is no scheduler is not in its hands.
+    this.#hosts.ask({ rank: this.#reach, proven: this.#mode === 'starved' });
+    this.#hosts.judge();
     if (content.stored === undefined) this.#learn();
     else {
       this.#fromHosts();
@@ -285,6 +286,8 @@ export class Adrift {
 
   /** A piece to read from the origin, with those after it that are this host's to read too. */
   #originRun(sharers: number): Run | undefined {
+    const sample = this.#hosts.sample((piece) => this.#isMissing(piece));
+    if (sample !== undefined) return { first: sample, count: 1, from: 'origin', hedge: false };
     const reach = this.#reach;
     const wanted = (piece: number) =>
       (sharers === 0 || this.#hosts.rank(piece) <= reach) && !this.#hosts.offers(piece);

@@ -1,4 +1,6 @@
-import { ShoalError } from '../../../core/errors.ts';
+import { randomInt } from '../../../core/clock.ts';
+import { ShoalError, toShoalError } from '../../../core/errors.ts';
+import type { PieceHash } from '../../../core/hash-page.ts';
 import type { HostAddress } from '../../../core/host.ts';
 import type { HostId } from '../../../core/ids.ts';
 import { LIMITS } from '../../../core/limits.ts';
@@ -16,8 +18,10 @@ const ASK_PER_HOST_MS = 20;
 const ASK_PER_PIECE_MS = 0.1;
 /** One that has all has nothing new to say. */
 const ASK_SETTLED_MS = 5_000;
-/** A host that has nothing, or failed, is left alone for this long, and longer each time. */
-const MISSED_MS = 150;
+/** One that has nothing may be about to begin. */
+const MISSED_MS = 300;
+/** A host that does not answer, or failed to give, is left alone for this long, and longer each time. */
+const SILENT_MS = 500;
 const FAILED_MS = 3_000;
 const LONGER = 1.5;
 const MOST_AVOIDED_MS = 30_000;
@@ -36,6 +40,17 @@ interface KnownHost {
   avoidUntilMs: number;
   /** In a row. */
   failures: number;
+  /** A piece that is read from the origin to see whether the host's word is good, and what it said when it was chosen. */
+  sample: { readonly piece: number; readonly claims: readonly PieceHash[] } | undefined;
+  isProven: boolean;
+}
+
+/** What is believed of the hashes that hosts tell of content without a digest. */
+export interface Trust {
+  /** Of the pieces that they may have been to read: up to that rank. */
+  readonly rank: number;
+  /** Only of hosts of which a piece was read here and found to be as they said. */
+  readonly proven: boolean;
 }
 
 interface KnownHostsOptions {
@@ -49,8 +64,7 @@ interface KnownHostsOptions {
 export class KnownHosts {
   readonly #options: KnownHostsOptions;
   readonly #known = new Map<HostId, KnownHost>();
-  /** Whose claims are believed of content without a digest: nobody's, or of hosts up to that rank. */
-  #trustedRank = -1;
+  #trust: Trust = { rank: -1, proven: true };
 
   constructor(options: KnownHostsOptions) {
     this.#options = options;
@@ -61,9 +75,9 @@ export class KnownHosts {
     this.#known.clear();
   }
 
-  /** Asks everyone whose turn has come; hosts that may have read a piece, by their rank for it, are believed on its hash. */
-  ask(trustedRank: number): void {
-    this.#trustedRank = trustedRank;
+  /** Asks everyone whose turn has come. */
+  ask(trust: Trust): void {
+    this.#trust = trust;
     const now = this.#options.world.clock.now();
     for (const address of this.#options.sets.knownHosts()) this.#ask(address, now);
   }
@@ -78,6 +92,8 @@ export class KnownHosts {
       gainedMs: now,
       avoidUntilMs: 0,
       failures: 0,
+      sample: undefined,
+      isProven: false,
     };
     this.#known.set(address.hostId, known);
     if (known.isAsked || now < known.avoidUntilMs || now - known.askedMs < this.#everyMs(known)) return;
@@ -94,7 +110,11 @@ export class KnownHosts {
         known.isAsked = false;
       })
       .then((reply) => this.#answered(known, reply))
-      .catch(() => this.#avoid(known, MISSED_MS));
+      .catch((error: unknown) => {
+        if (toShoalError(error).code !== 'ERR_PEER_MISSING') return this.#avoid(known, SILENT_MS);
+        known.reply = undefined;
+        known.avoidUntilMs = Math.max(known.avoidUntilMs, world.clock.now() + MISSED_MS);
+      });
   }
 
   #everyMs({ reply }: KnownHost): number {
@@ -107,16 +127,51 @@ export class KnownHosts {
     if (known.avoidUntilMs === Number.POSITIVE_INFINITY) return;
     if (reply.have.count > (known.reply?.have.count ?? -1)) known.gainedMs = this.#options.world.clock.now();
     known.reply = reply;
-    this.#believe(known.address.hostId, reply);
+    this.#believe(known, reply);
   }
 
-  /** With a digest every hash may be tried, since the whole is compared; else only that of who was to read the piece. */
-  #believe(hostId: HostId, { hashes }: HaveReply): void {
+  /** With a digest every hash may be tried, since the whole is compared. */
+  #believe({ address, isProven }: KnownHost, { hashes }: HaveReply): void {
     const { content } = this.#options;
+    const { rank, proven } = this.#trust;
+    if (content.digest === undefined && proven && !isProven) return;
     for (const { piece, hash } of hashes) {
       if (content.expected(piece) !== undefined) continue;
       if (content.digest !== undefined) content.suppose(piece, hash);
-      else if (this.#rankOf(hostId, piece) <= this.#trustedRank) content.expect(piece, hash);
+      else if (this.#rankOf(address.hostId, piece) <= rank) content.expect(piece, hash);
+    }
+  }
+
+  /** A piece at random of what a host tells that has proven nothing yet, to be read from the origin. */
+  sample(isMissing: (piece: number) => boolean): number | undefined {
+    const { content, world } = this.#options;
+    if (content.digest !== undefined || !this.#trust.proven) return undefined;
+    for (const known of this.#known.values()) {
+      const { sample, isProven, reply } = known;
+      if (isProven || reply === undefined || (sample && !isMissing(sample.piece))) continue;
+      const claims = reply.hashes.filter(({ piece }) => isMissing(piece));
+      const claim = claims[randomInt(world.random, claims.length)];
+      if (claim === undefined) continue;
+      known.sample = { piece: claim.piece, claims: reply.hashes };
+      return claim.piece;
+    }
+    return undefined;
+  }
+
+  /** Judges hosts of which a piece was read: what they had told then is believed, or nothing of theirs is. */
+  judge(): void {
+    const { content } = this.#options;
+    for (const known of this.#known.values()) {
+      const { sample } = known;
+      const hash = sample && content.stored?.hash(sample.piece);
+      if (sample === undefined || hash === undefined || !content.has(sample.piece)) continue;
+      known.sample = undefined;
+      const claim = sample.claims.find(({ piece }) => piece === sample.piece);
+      known.isProven = claim !== undefined && Buffer.compare(claim.hash, hash) === 0;
+      if (!known.isProven) this.#avoid(known, Number.POSITIVE_INFINITY);
+      for (const { piece, hash } of known.isProven ? sample.claims : []) {
+        if (content.expected(piece) === undefined) content.expect(piece, hash);
+      }
     }
   }
 
