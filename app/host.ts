@@ -64,7 +64,7 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
   const members: MemberRules = {
     swarm: config.swarm,
     keys: () => identity.keys(),
-    clock: realClock,
+    clock: { wall: () => host.swarmWall() },
     isolated: () => host.actor.state !== 'announced',
     onUnknownKey: lookUp,
   };

@@ -32,6 +32,8 @@ export interface ComposedHost {
   readonly downloads: Downloads;
   /** What keeps it from the best of its swarm now, in words. */
   readonly troubles: () => Troubles;
+  /** The time that hosts of the swarm prove themselves by, ms since 1970: the scheduler's, where the own clock is far off. */
+  readonly swarmWall: () => number;
   /** Joins the swarm, where there is one. */
   start(): void;
   /** Ends what runs, and leaves. */
@@ -65,6 +67,7 @@ export function composeHost(parts: HostParts): ComposedHost {
     admission,
     downloads,
     troubles: () => (world.alone ? {} : troublesOf(membership, peers)),
+    swarmWall: () => world.clock.wall() - (membership.clockAheadMs ?? 0),
     start() {
       if (world.alone) return;
       actor.start();

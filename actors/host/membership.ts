@@ -83,7 +83,7 @@ export class Membership {
     return before === undefined && this.clockAheadMs !== undefined;
   }
 
-  /** How far the own clock is ahead of the scheduler's, ms, where hosts may refuse each other for it. */
+  /** How far the own clock is ahead of the scheduler's, ms, where hosts could refuse each other for it. */
   get clockAheadMs(): number | undefined {
     return Math.abs(this.#clockAheadMs) > LIMITS.clockLeewayMs / 2 ? this.#clockAheadMs : undefined;
   }

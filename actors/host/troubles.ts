@@ -21,8 +21,8 @@ export function troublesOf(membership: Membership, peers: Peers): Troubles {
   };
 }
 
-/** A clock that differs so much that other hosts may refuse what this one signs. */
+/** A clock that differs so much that other hosts would refuse what this one signs by it. */
 export function clockText(aheadMs: number): string {
   const by = formatDuration(Math.abs(aheadMs));
-  return `${by} ${aheadMs > 0 ? 'ahead of' : 'behind'} the scheduler's: hosts may refuse each other`;
+  return `${by} ${aheadMs > 0 ? 'ahead of' : 'behind'} the scheduler's, by which hosts prove themselves: one is wrong`;
 }

@@ -69,6 +69,8 @@ export class Adrift {
   /** The ranks for a piece up to which this host reads it. */
   #reach = 0;
   #look = { sinceMs: 0, own: 0, leased: 0 };
+  /** Whether anything that was begun here has come. */
+  #isFed = false;
   /** Where the last reader is, in pieces: a lone host reads on from there. */
   #cursor = 0;
 
@@ -86,6 +88,7 @@ export class Adrift {
     this.#movedMs = now;
     this.#reach = 0;
     this.#look = { sinceMs: now, own: 0, leased: 0 };
+    this.#isFed = false;
     this.#tick();
   }
 
@@ -98,11 +101,19 @@ export class Adrift {
     this.#hosts.failed(run, reason);
   }
 
+  /** Whether what is leased from there is left, so that others can give it: whoever leases it may not know better. */
+  shuns({ from }: Run): boolean {
+    return this.#mode === 'starved' && from !== 'origin' && this.#hosts.shuns(from.hostId);
+  }
+
   stored(run: Run): void {
     this.#movedMs = this.#options.world.clock.now();
     this.#hosts.gave(run);
-    if (this.#own.has(run)) this.#look.own += 1;
-    else this.#look.leased += 1;
+    if (!this.#own.has(run)) this.#look.leased += 1;
+    else {
+      this.#look.own += 1;
+      this.#isFed = true;
+    }
   }
 
   ended(run: Run): void {
@@ -254,7 +265,7 @@ export class Adrift {
     }
     const { sharers } = this.#hosts;
     const share = Math.floor(LIMITS.originLeasesPerTask / (1 + sharers));
-    const most = this.#mayBeJoined ? LIMITS.originLeasesPerHost : LIMITS.originLeasesLoneHost;
+    const most = this.#isCareful ? LIMITS.originLeasesPerHost : LIMITS.originLeasesLoneHost;
     const limit = Math.max(LIMITS.originLeasesPerHost, Math.min(most, share));
     // A reader does not wait until one of the others has ended.
     const isUrgent = () => sharers === 0 && content.ranges && this.#urgentPiece() !== undefined;
@@ -265,9 +276,10 @@ export class Adrift {
     }
   }
 
-  /** Whether those who are about to read it too may not have been heard of yet. */
-  get #mayBeJoined(): boolean {
+  /** Whether it reads piece by piece: those about to read too may not have been heard of yet, or peers may give again. */
+  get #isCareful(): boolean {
     const { world, sets } = this.#options;
+    if (this.#mode === 'starved' && !this.#isFed) return true;
     return sets.knownHosts().length > 0 && world.clock.now() - this.#originFromMs < ALONE_AFTER_MS;
   }
 
@@ -279,7 +291,7 @@ export class Adrift {
     const first = this.#pick(wanted);
     if (first === undefined) return undefined;
     // What is another's to read may be on its way there.
-    const count = this.#length(first, reach > 0 || this.#mayBeJoined ? 0 : LIMITS.leaseBytes, wanted);
+    const count = this.#length(first, reach > 0 || this.#isCareful ? 0 : LIMITS.leaseBytes, wanted);
     return { first, count, from: 'origin', hedge: false };
   }
 

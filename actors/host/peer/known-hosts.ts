@@ -139,6 +139,11 @@ export class KnownHosts {
     known.failures = Math.min(known.failures + 1, 16);
   }
 
+  /** Whether a host failed of late, and is to be asked for nothing. */
+  shuns(hostId: HostId): boolean {
+    return (this.#known.get(hostId)?.avoidUntilMs ?? 0) > this.#options.world.clock.now();
+  }
+
   /** A piece came from there: the host is trusted again. */
   gave({ from }: Run): void {
     const known = from === 'origin' ? undefined : this.#known.get(from.hostId);

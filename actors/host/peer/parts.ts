@@ -43,12 +43,13 @@ export function createParts(
     origin,
     received,
     originReason: () => originReason({ ...base, sets, progress }),
+    shuns: (run) => chart.state === 'starved' && adrift.shuns(run),
   });
   const { book } = transfers;
   const sets = new LeaseSets({ ...base, membership, book });
   const needs = new PeerNeeds({ ...base, origin, transfers, sets });
   const sync = new PeerSync({ ...base, pace, needs, sets });
-  const adrift = new Adrift({ ...base, book, origin, sets, needs });
+  const adrift: Adrift = new Adrift({ ...base, book, origin, sets, needs });
   const progress = new PeerProgress({ ...base, book, received });
   const whole = new WholeCheck(content, abort.signal);
   const work = { content, stats, story, told, origin, transfers, sets, needs, sync, adrift, progress, whole };

@@ -30,6 +30,8 @@ interface PeerTransfersOptions {
   readonly received: ReceivedCount;
   /** Why a piece comes from the origin now. */
   readonly originReason: () => OriginReadReason;
+  /** Whether a lease is left, since its parent does not give. */
+  readonly shuns: (run: Run) => boolean;
 }
 
 /** The transfers of one peer: what they bring and how they fail, as the scheduler is to hear of it. */
@@ -76,8 +78,8 @@ export class PeerTransfers {
   }
 
   #isReady(run: Run): boolean {
-    const { content } = this.#options;
-    if (content.stored === undefined) return false;
+    const { content, shuns } = this.#options;
+    if (content.stored === undefined || shuns(run)) return false;
     if (run.from === 'origin') return true;
     for (let piece = run.first; piece < run.first + run.count; piece += 1) {
       if (!content.has(piece) && content.expected(piece) === undefined) return false;
