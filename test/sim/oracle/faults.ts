@@ -97,6 +97,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'clocks of hosts are wrong',
+    copies: LIVING,
     before({ sim, random }) {
       const share = random.next();
       for (const host of sim.hosts) {
