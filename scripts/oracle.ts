@@ -1,3 +1,6 @@
+import { fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Logger } from '../core/logger.ts';
 import { faultsOf, isWasteful, judge, type Verdict } from '../test/sim/oracle/oracle.ts';
@@ -12,6 +15,7 @@ const HELP = `npm run oracle -- [options]
   --from N       the first seed; default: 0
   --only TEXT    those alone where something goes wrong whose name has this in it
   --alone        those alone where one thing goes wrong
+  --lanes N      how many processes play them; default: one a core
   --seed N       this one alone
   --trace        tells what happens in it`;
 
@@ -21,11 +25,17 @@ const { values } = parseArgs({
     from: { type: 'string', default: '0' },
     only: { type: 'string', default: '' },
     alone: { type: 'boolean', default: false },
+    lanes: { type: 'string', default: String(availableParallelism()) },
     seed: { type: 'string' },
     trace: { type: 'boolean', default: false },
+    /** Told to the processes that play. */
+    lane: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
+
+/** What a lane says of one history. */
+type Word = Omit<Told, 'faults'>;
 
 interface Line {
   readonly atMs: number;
@@ -70,6 +80,43 @@ function tell(verdict: Told): void {
   if (word !== 'kept') console.log(`    npm run oracle -- --seed ${seed} --trace`);
 }
 
+function seeds(): number[] {
+  const all = Array.from({ length: Number(values.seeds) }, (_, index) => Number(values.from) + index);
+  return all.filter((seed) => {
+    const faults = faultsOf(seed);
+    if (values.alone && faults.length > 1) return false;
+    return faults.some(({ name }) => name.includes(values.only));
+  });
+}
+
+/** Plays, in a process of its own, each seed that it is sent. */
+function playSent(): void {
+  process.on('message', (seed: number) => {
+    void judge(seed).then(({ sim: _sim, faults: _faults, ...word }) => {
+      process.send?.(word satisfies Word);
+    });
+  });
+}
+
+/** Has a process play seeds until none is left. */
+function lane(left: number[], onTold: (told: Told) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = fork(fileURLToPath(import.meta.url), ['--lane'], { execArgv: process.execArgv });
+    const next = () => {
+      const seed = left.shift();
+      if (seed === undefined) child.disconnect();
+      else child.send(seed);
+    };
+    child.on('message', (word: Word) => {
+      onTold({ ...word, faults: faultsOf(word.seed) });
+      next();
+    });
+    child.on('error', reject);
+    child.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`a lane ended with ${code}`))));
+    next();
+  });
+}
+
 async function run(): Promise<boolean> {
   if (values.seed !== undefined) {
     const seed = Number(values.seed);
@@ -77,19 +124,17 @@ async function run(): Promise<boolean> {
     tell(verdict);
     return verdict.failures.length === 0;
   }
+  const left = seeds();
   const told: Told[] = [];
-  const from = Number(values.from);
-  for (let seed = from; seed < from + Number(values.seeds); seed += 1) {
-    const faults = faultsOf(seed);
-    if (values.alone && faults.length > 1) continue;
-    if (!faults.some(({ name }) => name.includes(values.only))) continue;
-    const { sim: _, ...verdict } = await judge(seed);
+  const onTold = (verdict: Told) => {
     told.push(verdict);
     if (verdict.failures.length > 0 || isWasteful(verdict)) tell(verdict);
-  }
+  };
+  await Promise.all(Array.from({ length: Number(values.lanes) }, () => lane(left, onTold)));
   console.log(tally(told));
   return told.every(({ failures }) => failures.length === 0);
 }
 
 if (values.help) console.log(HELP);
+else if (values.lane) playSent();
 else if (!(await run())) process.exitCode = 1;

@@ -71,6 +71,8 @@ interface DataPlaneParts {
   readonly network: SimNetwork;
   readonly node: SimNode;
   readonly clock: Clock;
+  /** What this host proves itself by, ms since 1970. */
+  readonly wall: () => number;
   readonly papers: SimPapers;
   readonly find: FindServer;
 }
@@ -159,10 +161,10 @@ export class SimDataPlane implements DataPlane {
   /** @throws ERR_AUTH_DENIED, ERR_AUTH_KEY_UNKNOWN */
   #prove(server: SimRangeServer): void {
     if (this.#admittedBy.has(server)) return;
-    const { clock, papers } = this.#parts;
+    const { wall, papers } = this.#parts;
     const { key, token } = papers;
     if (token === undefined) throw new ShoalError('ERR_AUTH_DENIED', 'this host has no membership token yet');
-    this.#provenMs = Math.max(this.#provenMs + 1, clock.wall());
+    this.#provenMs = Math.max(this.#provenMs + 1, Math.trunc(wall()));
     const proof = formatAuthorization(key, token, server.hostId, this.#provenMs);
     const admission = server.admit.byProof(proof);
     if (admission.kind === 'admitted') this.#admittedBy.add(server);

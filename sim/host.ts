@@ -111,11 +111,12 @@ export class SimHost {
     const clock = new ProcessClock(world, this.skewMs);
     const bus = hub.bus(hostId, { logger: log, process: clock });
     const node = new SimNode(this.name, this.#options.bytesPerSec, clock);
+    const wall = () => this.#life?.host.swarmWall() ?? clock.wall();
     const admit = createAdmission({
       selfHostId: hostId,
       swarm: SWARM,
       keys: () => papers.keys,
-      clock,
+      clock: { wall },
       isolated: () => this.state !== 'announced',
       onUnknownKey: (id) => {
         const publicKey = kept.keys.get(id);
@@ -133,7 +134,7 @@ export class SimHost {
       incarnation: Math.floor(random.next() * 2 ** 48),
       role: this.#options.role,
       store: this.#store,
-      dataPlane: new SimDataPlane({ network, node, clock, papers, find: this.#options.find }),
+      dataPlane: new SimDataPlane({ network, node, clock, wall, papers, find: this.#options.find }),
       origin: new SimOrigin(origin, { network, node, clock, random: random.fork('origin') }),
       metrics: silentHostMetrics,
       originReaders: 'all',

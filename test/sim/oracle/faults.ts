@@ -9,6 +9,8 @@ export interface Fault {
   readonly name: string;
   /** Copies that may leave the origin at most; absent: nobody can hold hosts to one where they cannot reach each other. */
   readonly copies?: number;
+  /** Another scheduler takes over: it has the URL asked anew, whose first MiB comes along, and a piece of each host proven. */
+  readonly renews?: true;
   /** What is wrong before anything starts. */
   readonly before?: (stage: Stage) => void;
   /** What goes wrong around the download. */
@@ -95,6 +97,7 @@ export const FAULTS: readonly Fault[] = [
   },
   {
     name: 'clocks of hosts are wrong',
+    copies: LIVING,
     before({ sim, random }) {
       const share = random.next();
       for (const host of sim.hosts) {
@@ -112,6 +115,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'the scheduler is restarted',
     copies: LIVING,
+    renews: true,
     during(stage) {
       const { sim, random } = stage;
       const atMs = stage.momentMs();
@@ -133,6 +137,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'the newer of two schedulers is killed',
     copies: LIVING,
+    renews: true,
     during(stage) {
       const { sim, random } = stage;
       const atMs = random.chance(0.5) ? 0 : stage.momentMs();
@@ -143,6 +148,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'the scheduler was an hour ahead, and is right again',
     copies: LIVING,
+    renews: true,
     before({ sim }) {
       sim.scheduler.skewMs = HOUR_MS;
       // Every host hears its census.
@@ -172,6 +178,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'a scheduler leases nothing',
     copies: LIVING,
+    renews: true,
     during(stage) {
       const { sim } = stage;
       const empty = new EmptyScheduler(sim);

@@ -1,4 +1,5 @@
 import { randomInt } from '../../../core/clock.ts';
+import { LIMITS } from '../../../core/limits.ts';
 import type { Logger } from '../../../core/logger.ts';
 import type { SimGet, SimHost } from '../../../sim/host.ts';
 import type { SimContent } from '../../../sim/origin.ts';
@@ -18,6 +19,8 @@ export interface Verdict {
   readonly ratio: number;
   /** Copies of the content that left the origin since the faults began. */
   readonly copies: number;
+  /** How many may; undefined where hosts cannot be held to one. */
+  readonly copiesAllowed: number | undefined;
   readonly sim: Simulation;
 }
 
@@ -94,7 +97,15 @@ export async function judge(seed: number, { log, onStage }: Watching = {}): Prom
   const judged = timed.filter(({ get }) => !stage.spoilt.has(get.host));
   const took = ({ get, begunMs }: Timed) => ((get.endedMs ?? sim.clock.now()) - begunMs) / boundMs;
   const failures = [...(await unkept(judged, content, took)), ...(await wrong(sim, content))];
-  return { seed, faults, failures, copies, ratio: Math.max(...judged.map(took)), sim };
+  return {
+    seed,
+    faults,
+    failures,
+    copies,
+    copiesAllowed: copiesAllowed(faults, sim.hosts.length, content.bytes.length),
+    ratio: Math.max(...judged.map(took)),
+    sim,
+  };
 }
 
 async function unkept(
@@ -124,12 +135,15 @@ async function wrong(sim: Simulation, content: SimContent): Promise<string[]> {
   return failures;
 }
 
-/** Copies that a history with these faults may take at most. */
-export function copiesAllowed(faults: readonly Fault[]): number {
-  return Math.max(...faults.map(({ copies }) => copies ?? Number.POSITIVE_INFINITY));
+/** Whether more copies left the origin than may. */
+export function isWasteful({ copies, copiesAllowed }: Pick<Verdict, 'copies' | 'copiesAllowed'>): boolean {
+  return copiesAllowed !== undefined && copies > copiesAllowed;
 }
 
-/** Whether more copies left the origin than may. */
-export function isWasteful({ faults, copies }: Pick<Verdict, 'faults' | 'copies'>): boolean {
-  return copies > copiesAllowed(faults);
+/** Copies that a history may take at most: content is small here, and what is read once for each host counts for much. */
+function copiesAllowed(faults: readonly Fault[], hosts: number, length: number): number | undefined {
+  const most = Math.max(...faults.map(({ copies }) => copies ?? Number.POSITIVE_INFINITY));
+  if (!Number.isFinite(most)) return undefined;
+  const renewals = faults.filter(({ renews }) => renews).length;
+  return most + (renewals * (LIMITS.resolveBytes + hosts * LIMITS.pieceMinBytes)) / length;
 }
