@@ -37,7 +37,6 @@ export class Stage {
   lostBytes = 0;
   /** When the last host of those that come back does so, ms. */
   #backMs = 0;
-
   readonly #request: StageParts['request'];
 
   constructor({ sim, random, holders, wanting, plainMs, request }: StageParts) {
