@@ -214,18 +214,20 @@ export class SimHost {
       get.state = state;
       get.endedMs = this.#place.clock.now();
     };
-    life?.host.downloads
-      .get(whole, () => {}, abort.signal)
-      .then(
-        (result) => {
-          get.result = result;
-          ended('done');
-        },
-        (error: unknown) => {
-          get.error = toShoalError(error);
-          ended('failed');
-        },
-      );
+    const begin = ({ host }: Life) =>
+      host.downloads
+        .get(whole, () => {}, abort.signal)
+        .then(
+          (result) => {
+            get.result = result;
+            ended('done');
+          },
+          (error: unknown) => {
+            get.error = toShoalError(error);
+            ended('failed');
+          },
+        );
+    life?.clock.take(() => void begin(life));
     return get;
   }
 

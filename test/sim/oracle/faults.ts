@@ -20,9 +20,9 @@ export interface Fault {
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** All live, and can be reached. */
-const LIVING = 1.1;
-/** One may have died with pieces that nobody else had. */
+/** Copies that may leave the origin where all live, and can be reached. */
+export const LIVING = 1.1;
+/** And where one may have died with pieces that nobody else had. */
 const DYING = 1.3;
 
 /** The kinds of faults that the oracle draws from; each leaves some host running that can read the origin. */
@@ -42,38 +42,29 @@ export const FAULTS: readonly Fault[] = [
   { name: 'links are cut both ways', during: (stage) => cut(stage, 'both ways') },
   {
     name: 'hosts are cut off from all hosts and the origin',
-    during(stage) {
-      for (const host of stage.victims()) {
-        stage.spell(
-          () => host.cutLink(true),
-          () => host.cutLink(false),
-        );
-      }
-    },
+    during: (stage) =>
+      stage.lose(
+        (host) => host.cutLink(true),
+        (host) => host.cutLink(false),
+      ),
   },
   {
     name: 'hosts are frozen',
     copies: DYING,
-    during(stage) {
-      for (const host of stage.victims()) {
-        stage.spell(
-          () => host.freeze(true),
-          () => host.freeze(false),
-        );
-      }
-    },
+    during: (stage) =>
+      stage.lose(
+        (host) => host.freeze(true),
+        (host) => host.freeze(false),
+      ),
   },
   {
     name: 'hosts are killed',
     copies: DYING,
-    during(stage) {
-      for (const host of stage.victims()) {
-        stage.spell(
-          () => host.crash(),
-          () => void host.restart(),
-        );
-      }
-    },
+    during: (stage) =>
+      stage.lose(
+        (host) => host.crash(),
+        (host) => void host.restart().then(() => stage.ask(host)),
+      ),
   },
   {
     name: 'a parent lies',

@@ -1,13 +1,12 @@
 import { randomInt } from '../../../core/clock.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import type { Logger } from '../../../core/logger.ts';
-import type { SimGet, SimHost } from '../../../sim/host.ts';
 import type { SimContent } from '../../../sim/origin.ts';
 import { SimRandom } from '../../../sim/random.ts';
 import { createSimulation, type Simulation } from '../../../sim/world.ts';
 import { delivered, digestOf, MIB, URL_A, wrongPieces } from '../scene.ts';
-import { FAULTS, type Fault } from './faults.ts';
-import { Stage } from './stage.ts';
+import { FAULTS, type Fault, LIVING } from './faults.ts';
+import { type Asked, Stage } from './stage.ts';
 
 /** One history, and whether it kept the promise. */
 export interface Verdict {
@@ -26,6 +25,8 @@ export interface Verdict {
 
 /** What a get may take beside two plain downloads, ms. */
 const GRACE_MS = 15_000;
+/** A fault that ends does so within this time, ms. */
+const LONGEST_MS = 15_000;
 const LINK = 2 * MIB;
 
 /** Who looks on. */
@@ -35,20 +36,15 @@ export interface Watching {
   readonly onStage?: (stage: Stage) => void;
 }
 
-interface Timed {
-  readonly get: SimGet;
-  readonly begunMs: number;
-}
-
-/** What goes wrong in the history of a seed: one kind of fault, or two of them at once. */
+/** What goes wrong in the history of a seed: each kind of fault in turn, by itself or with another one at once. */
 export function faultsOf(seed: number): readonly Fault[] {
   const random = new SimRandom(`oracle ${seed} faults`);
-  const [first, ...more] = [...FAULTS.slice(seed % FAULTS.length), ...FAULTS];
-  if (first === undefined) throw new Error('there are no faults');
-  if (seed % FAULTS.length === 0 || random.chance(0.4)) return [first];
-  const others = more.filter((fault) => fault !== first && fault !== FAULTS[0]).slice(0, FAULTS.length);
-  const second = others[randomInt(random, others.length)];
-  return second === undefined ? [first] : [first, second];
+  const index = seed % FAULTS.length;
+  const first = FAULTS.slice(index, index + 1);
+  if (index === 0 || random.chance(0.4)) return first;
+  const others = FAULTS.filter((_, at) => at !== 0 && at !== index);
+  const at = randomInt(random, others.length);
+  return [...first, ...others.slice(at, at + 1)];
 }
 
 /**
@@ -72,56 +68,48 @@ export async function judge(seed: number, { log, onStage }: Watching = {}): Prom
   const plainMs = (1_000 * content.bytes.length) / LINK;
   const holders = random.chance(0.5) ? sim.hosts.slice(-1 - randomInt(random, 2)) : [];
   const wanting = sim.hosts.filter((host) => !holders.includes(host));
-  const stage = new Stage({ sim, random, holders, wanting, plainMs });
-  onStage?.(stage);
   const request = random.chance(0.5) ? { resource: URL_A } : { resource: URL_A, digest: digestOf(content) };
-  const timed: Timed[] = [];
-  const begin = (host: SimHost) => timed.push({ get: host.get(request), begunMs: sim.clock.now() });
+  const stage = new Stage({ sim, random, holders, wanting, plainMs, request });
+  onStage?.(stage);
   const boundMs = 2 * plainMs + GRACE_MS;
-  const ended = () => timed.every(({ get }) => get.state !== 'running' || stage.spoilt.has(get.host));
+  const took = ({ get, sinceMs }: Asked) => ((get.endedMs ?? sim.clock.now()) - sinceMs) / boundMs;
 
   for (const { before } of faults) before?.(stage);
   sim.start();
   await sim.run(2_000 + random.next() * 1_000);
-  for (const host of holders) begin(host);
-  await sim.run(boundMs, ended);
+  for (const host of holders) stage.ask(host);
+  await sim.run(boundMs, () => stage.isOver);
   await sim.run(holders.length > 0 ? random.next() * 3_000 : 0);
   const readBefore = sim.origin.bodyBytes;
   for (const { during } of faults) during?.(stage);
   const togetherMs = random.chance(0.8) ? 500 : 1.5 * plainMs;
-  for (const host of wanting) sim.at(random.next() * togetherMs, () => begin(host));
+  for (const host of wanting) sim.at(random.next() * togetherMs, () => stage.ask(host));
   await sim.run(togetherMs);
-  await sim.run(boundMs, ended);
+  await sim.run(boundMs + LONGEST_MS, () => stage.isOver || stage.owed.some((asked) => took(asked) > 1));
 
   const copies = (sim.origin.bodyBytes - readBefore) / content.bytes.length;
-  const judged = timed.filter(({ get }) => !stage.spoilt.has(get.host));
-  const took = ({ get, begunMs }: Timed) => ((get.endedMs ?? sim.clock.now()) - begunMs) / boundMs;
-  const failures = [...(await unkept(judged, content, took)), ...(await wrong(sim, content))];
+  const failures = [...(await unkept(stage, content, took)), ...(await wrong(sim, content))];
   return {
     seed,
     faults,
     failures,
     copies,
-    copiesAllowed: copiesAllowed(faults, sim.hosts.length, content.bytes.length),
-    ratio: Math.max(...judged.map(took)),
+    copiesAllowed: copiesAllowed(faults, stage, content.bytes.length),
+    ratio: Math.max(...stage.owed.map(took)),
     sim,
   };
 }
 
-async function unkept(
-  judged: readonly Timed[],
-  content: SimContent,
-  took: (timed: Timed) => number,
-): Promise<string[]> {
+async function unkept(stage: Stage, content: SimContent, took: (asked: Asked) => number): Promise<string[]> {
   const failures: string[] = [];
-  for (const timed of judged) {
-    const { get } = timed;
+  for (const asked of stage.owed) {
+    const { get } = asked;
     const { name } = get.host;
     const tells = `${get.error?.code ?? ''} ${get.error?.message ?? ''}`.trim();
     if (get.state === 'running') failures.push(`${name} hangs`);
     else if (get.state !== 'done') failures.push(`${name} ${get.state} ${tells}`);
     else if (!(await delivered(get, content))) failures.push(`${name} was given wrong bytes`);
-    else if (took(timed) > 1) failures.push(`${name} took ${took(timed).toFixed(2)} of what it may`);
+    else if (took(asked) > 1) failures.push(`${name} took ${took(asked).toFixed(2)} of what it may`);
   }
   return failures;
 }
@@ -140,10 +128,18 @@ export function isWasteful({ copies, copiesAllowed }: Pick<Verdict, 'copies' | '
   return copiesAllowed !== undefined && copies > copiesAllowed;
 }
 
-/** Copies that a history may take at most: content is small here, and what is read once for each host counts for much. */
-function copiesAllowed(faults: readonly Fault[], hosts: number, length: number): number | undefined {
+/**
+ * Copies that a history may take at most. Content is small here: what is read once for each host counts for much, and a
+ * host that came first may be lost with most of what was read.
+ */
+function copiesAllowed(
+  faults: readonly Fault[],
+  { sim, lostBytes }: Stage,
+  length: number,
+): number | undefined {
   const most = Math.max(...faults.map(({ copies }) => copies ?? Number.POSITIVE_INFINITY));
   if (!Number.isFinite(most)) return undefined;
   const renewals = faults.filter(({ renews }) => renews).length;
-  return most + (renewals * (LIMITS.resolveBytes + hosts * LIMITS.pieceMinBytes)) / length;
+  const anew = renewals * (LIMITS.resolveBytes + sim.hosts.length * LIMITS.pieceMinBytes);
+  return Math.max(most, LIVING + lostBytes / length) + anew / length;
 }
