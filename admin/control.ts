@@ -16,6 +16,8 @@ export const hostStatusSchema = z.object({
   swarm: z.string(),
   nats: z.object({ url: z.string().optional(), state: z.string() }),
   state: z.string(),
+  /** What keeps the host from the best of its swarm, in words, by what it concerns. */
+  troubles: z.record(z.string(), z.string()).default({}),
   ip: z.string(),
   dataPort: z.number(),
   /** HOST:PORT of the registry mirror and the proxy, once it listens. */

@@ -61,6 +61,8 @@ export interface HostConfig extends CommonConfig {
   /** Empty: every origin whose address is not refused. */
   readonly onlyOrigins: readonly string[];
   readonly cacheBytes: number;
+  /** Without progress for this long a download goes to the origin, whatever its scheduler answers, ms. */
+  readonly starvedAfterMs: number;
   /** Absent: no limit. */
   readonly dataTls: 'private' | 'all' | 'off';
   readonly limitUpBytesPerSec?: number | undefined;
@@ -104,6 +106,7 @@ export function loadHostConfig(input: ConfigInput): HostConfig {
     allowOrigins: settings['allow-origin'],
     onlyOrigins: settings['only-origin'],
     cacheBytes: settings['cache-size'] ?? defaultCacheBytes(common.dir),
+    starvedAfterMs: settings['starved-after'],
     dataTls: settings['data-tls'],
     limitUpBytesPerSec: settings['limit-up'] || undefined,
     limitDownBytesPerSec: settings['limit-down'] || undefined,

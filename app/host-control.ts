@@ -49,6 +49,7 @@ function statusOf(facts: Facts, startedMs: number): HostStatus {
       state: world.alone ? 'none' : world.bus.state,
     },
     state: world.alone ? 'alone' : actor.state,
+    troubles: host.troubles(),
     ip: advertised.ip,
     dataPort: server.port,
     ...(proxy === undefined ? {} : { proxy }),

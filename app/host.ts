@@ -64,7 +64,7 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
   const members: MemberRules = {
     swarm: config.swarm,
     keys: () => identity.keys(),
-    clock: realClock,
+    clock: { wall: () => host.swarmWall() },
     isolated: () => host.actor.state !== 'announced',
     onUnknownKey: lookUp,
   };
@@ -121,6 +121,7 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
     origin,
     metrics,
     originReaders: config.originReaders,
+    starvedAfterMs: config.starvedAfterMs,
     alone: config.nats === undefined,
   };
   const advertised = await Advertised.find(config, world.log);
@@ -168,7 +169,7 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
     health: () => ({
       live: true,
       ready: world.alone || ['announced', 'isolated'].includes(host.actor.state),
-      checks: { host: world.alone ? 'alone' : host.actor.state, nats: bus.state },
+      checks: { host: world.alone ? 'alone' : host.actor.state, nats: bus.state, ...host.troubles() },
     }),
     [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose](),
   };

@@ -95,6 +95,18 @@ export function openHostMetrics(): MetricsOf<HostMetrics> {
     'Body bytes given to clients of the proxy port.',
     [],
   );
+  const starved = counter(
+    registry,
+    'shoal_starved_total',
+    'Downloads that got nothing though a scheduler answers, and went to the origin; `unreachable`: holders cannot be got at from here.',
+    ['why'],
+  );
+  const refused = counter(
+    registry,
+    'shoal_epochs_refused_total',
+    'Epochs of schedulers that were not believed: older than one accepted, or ahead of the clock of this host.',
+    ['why'],
+  );
   const slots = openSlots(registry);
   const cacheBytes = gauge(registry, 'shoal_cache_bytes', 'Bytes of content in the cache.', []);
   const cacheTasks = gauge(registry, 'shoal_cache_tasks', 'Tasks in the cache.', []);
@@ -114,6 +126,8 @@ export function openHostMetrics(): MetricsOf<HostMetrics> {
       cacheBytes.set(bytes);
       cacheTasks.set(tasks);
     },
+    starved: (why) => starved.inc({ why }),
+    epochRefused: (why) => refused.inc({ why }),
     busState: busState(registry),
   };
   for (const source of ['origin', 'peer', 'local']) received.inc({ source }, 0);

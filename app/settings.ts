@@ -225,6 +225,11 @@ export const SETTINGS = {
     'Which hosts read origins: all that can, seeds first in line, or seeds alone. A scheduler so told leases them to seeds, all but what needs credentials.',
     { scope: 'both', value: 'WHO' },
   ),
+  'starved-after': setting(
+    duration('5s'),
+    'Without a new piece for this long a download reads the origin for what it lacks, whatever its scheduler answers; longer where pieces take long here.',
+    { scope: 'host', value: 'DURATION', defaultText: '5s' },
+  ),
   'cache-size': setting(
     z
       .union([z.string(), z.number()])

@@ -45,7 +45,15 @@ export interface DownloadRequest extends Readonly<GetRequest> {
 const bytesBySource = z.object({ origin: z.number(), peers: z.number(), local: z.number() });
 
 /** Why bytes came from the origin and not from a host. */
-const originReason = z.enum(['no-holder', 'adrift', 'credentials', 'lone-host']);
+const originReason = z.enum([
+  'no-holder',
+  'adrift',
+  'refused-epoch',
+  'starved',
+  'unreachable',
+  'credentials',
+  'lone-host',
+]);
 export type OriginReadReason = z.infer<typeof originReason>;
 
 const pieceHashes = z.object({
@@ -78,7 +86,7 @@ export const downloadProgressSchema = z.object({
   bytes: bytesBySource,
   /** Hosts bytes are coming from, or came from. */
   parents: z.number(),
-  state: z.enum(['resolving', 'waiting', 'transferring', 'adrift', 'verifying']),
+  state: z.enum(['resolving', 'waiting', 'transferring', 'starved', 'adrift', 'verifying']),
   cached: cached.optional(),
 });
 /** How far a download is. */

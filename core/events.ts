@@ -55,7 +55,21 @@ export const EVENTS = {
     data: z.object({ taskId, hostId, error }),
   },
   'peer.adrift': {
-    about: 'No scheduler answers a host; it carries on with the parents it knows, then the origin.',
+    about:
+      'No scheduler answers a host, or none that it believes; it carries on with the hosts it knows, and the origin.',
+    data: z.object({ taskId, hostId, why: z.enum(['silent', 'refused-epoch']) }),
+  },
+  'peer.starved': {
+    about: 'A scheduler answers, and nothing comes: a host reads the origin for what it lacks.',
+    data: z.object({
+      taskId,
+      hostId,
+      why: z.enum(['starved', 'unreachable']),
+      parents: z.array(z.string()).describe('hosts that were to give pieces and cannot be got at from there'),
+    }),
+  },
+  'peer.fed': {
+    about: 'What a scheduler leases comes again to a host that went to the origin for want of it.',
     data: z.object({ taskId, hostId }),
   },
   'peer.recovered': {
@@ -123,6 +137,16 @@ export const EVENTS = {
   'host.lost': {
     about: 'A host has not been heard of for several seconds.',
     data: z.object({ hostId }),
+  },
+  'scheduler.refused': {
+    about:
+      'A host does not believe a scheduler: its epoch is older than one accepted, or a day ahead of its clock.',
+    data: z.object({
+      hostId,
+      epoch: z.int(),
+      against: z.int().describe('the larger epoch accepted, or the clock of the host in ms'),
+      why: z.enum(['older', 'ahead']),
+    }),
   },
   'host.drained': {
     about: 'A host left in good order.',

@@ -44,9 +44,10 @@ export const LIMITS = {
   connectMs: 1_000,
   firstByteMs: 2_000,
   idleMs: 2_000,
-  /** Hedging: in the last part of the pieces, after this many median piece times. */
-  hedgeTailShare: 0.05,
+  /** Hedging: after this many median piece times; before the last part of the pieces after so many ms at least. */
   hedgeAfterMedians: 3,
+  hedgeTailShare: 0.05,
+  hedgeLateMs: 2_000,
   syncMinIntervalMs: 50,
   syncPerHostMs: 0.2,
   /** A host that works on several tasks syncs each no sooner than this for each of them, up to a bound. */
@@ -61,8 +62,14 @@ export const LIMITS = {
   pushEveryMs: 20,
   syncTimeoutMs: 1_000,
   adriftAfterMs: 3_000,
-  adriftOriginMinMs: 8_000,
-  adriftOriginMaxMs: 12_000,
+  /** An epoch so far ahead of a host's own clock is refused. */
+  epochAheadMs: 86_400_000,
+  /** Nothing comes for this long, and a download goes to the origin, whatever its scheduler answers; a setting. */
+  starvedAfterMs: 5_000,
+  /** Bytes that come slower than this are no progress. */
+  floorBytesPerSec: 32 * KIB,
+  /** A piece is overdue after so many times what one takes at the rate measured on this host. */
+  overduePieces: 3,
   firstSyncMinMs: 1_000,
   firstSyncMaxMs: 2_000,
   /** How long hosts have to tell a scheduler just born, or back on NATS, what they hold. */

@@ -40,6 +40,10 @@ export interface HostMetrics {
   /** Transfers running in one direction, and the most that may. */
   slots(direction: 'up' | 'down', used: number, total: number): void;
   cache(bytes: number, tasks: number): void;
+  /** A download got nothing though a scheduler answers. */
+  starved(why: 'starved' | 'unreachable'): void;
+  /** The word of a scheduler was not believed; once for each epoch. */
+  epochRefused(why: 'older' | 'ahead'): void;
   busState(state: BusGaugeState): void;
 }
 
@@ -63,6 +67,8 @@ export const silentHostMetrics: HostMetrics = {
   proxySent() {},
   slots() {},
   cache() {},
+  starved() {},
+  epochRefused() {},
   busState() {},
 };
 

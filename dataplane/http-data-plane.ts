@@ -64,7 +64,9 @@ export function createDataPlane(options: DataPlaneOptions): DataPlane {
   /** A proof admits once: no two are of the same moment. */
   let provenMs = 0;
   const proofTime = () => {
-    provenMs = Math.max(provenMs + 1, Math.trunc(options.members.clock.wall()));
+    const wallMs = Math.trunc(options.members.clock.wall());
+    // A clock that was set back by more than proofs run ahead is followed: of that time none was made lately.
+    provenMs = wallMs < provenMs - LIMITS.clockLeewayMs / 2 ? wallMs : Math.max(provenMs + 1, wallMs);
     return provenMs;
   };
   const isMember = (certificate: X509Certificate | undefined) =>

@@ -4,6 +4,7 @@ import { type Choice, chooseParent, choosePiece, type View } from './choice.ts';
 import { KEY_LOST, KEY_RAREST } from './holdings.ts';
 import type { LedgerState } from './ledger-state.ts';
 import { brings, type Flight, type Member } from './member.ts';
+import { chooseUnreachable, unreachableBy, unreachableRun } from './unreachable.ts';
 
 const MASK_PIECES = 32;
 const MOST_STARVING = 64;
@@ -59,6 +60,12 @@ export function grantLeases(state: LedgerState, child: Member, demand: Demand): 
       const [first, count] = peerRun(state, child, choice, most);
       book(choice.parent, first, count);
     }
+  }
+  const unreachable = slots > 0 && state.ranges ? unreachableBy(state, child, nowMs) : undefined;
+  while (unreachable && slots > 0 && state.origin.mayTake(child, ahead, nowMs)) {
+    const first = chooseUnreachable(state, child, unreachable);
+    if (first < 0) break;
+    book('origin', first, unreachableRun(state, child, unreachable, { first, most }));
   }
   if (slots > 0) hedgeTail(state, view, child, nowMs, () => slots > 0, book);
   if (child.flights.length > 0 || !view.left) child.waitingSinceMs = undefined;
@@ -188,7 +195,10 @@ function grantStream(state: LedgerState, child: Member, { nowMs, setNumber }: De
   return true;
 }
 
-/** In the last part of its pieces, a child that waits too long for one asks another parent as well. */
+/**
+ * A child that waits too long for a piece, and can be given nothing else, asks another parent as well; in the last part
+ * of its pieces sooner.
+ */
 function hedgeTail(
   state: LedgerState,
   view: View,
@@ -199,11 +209,13 @@ function hedgeTail(
 ): void {
   const pieces = state.holdings.pieces;
   const missing = pieces - child.have.count;
-  if (state.geometry === undefined || missing > Math.max(1, pieces * LIMITS.hedgeTailShare)) return;
+  if (state.geometry === undefined) return;
   const medianMs = state.flights.medianPieceMs();
   if (medianMs === undefined) return;
+  const isTail = missing <= Math.max(1, pieces * LIMITS.hedgeTailShare);
+  const lateMs = Math.max(LIMITS.hedgeAfterMedians * medianMs, isTail ? 0 : LIMITS.hedgeLateMs);
   const late = (flight: Flight): boolean =>
-    !flight.stream && !flight.hedge && nowMs - flight.movedMs > LIMITS.hedgeAfterMedians * medianMs;
+    !flight.stream && !flight.hedge && nowMs - flight.movedMs > lateMs;
   for (const flight of child.flights.filter(late)) {
     const piece = flight.first + 31 - Math.clz32(flight.mask & -flight.mask);
     if (!more() || state.holdings.order.key(piece) < KEY_RAREST) continue;

@@ -38,14 +38,18 @@ export class Holdings {
     return this.#copies[piece] ?? 0;
   }
 
+  /** How many children are fetching the piece. */
+  flights(piece: number): number {
+    return this.#flights[piece] ?? 0;
+  }
+
   /**
    * Whether so many children are fetching the piece as there are copies, and one more for each 128 pieces of the task. A
    * further one would only divide the uplink of the holders; who waits for the copies on their way finds twice as many
    * holders. Where there are many pieces, children find others to fetch meanwhile.
    */
   doubling(piece: number): boolean {
-    const flights = this.#flights[piece] ?? 0;
-    return flights >= this.copies(piece) + Math.floor(this.#pieces / PIECES_A_FLIGHT);
+    return this.flights(piece) >= this.copies(piece) + Math.floor(this.#pieces / PIECES_A_FLIGHT);
   }
 
   /** How many pieces only the origin has. */

@@ -136,9 +136,12 @@ export class LedgerHosts {
     }
   }
 
-  /** Lets nobody fetch this task from the member any more; what it holds stays its own. */
+  /** Lets nobody fetch this task from the member any more, nor wait for what it is to read; what it holds stays its own. */
   quarantine(member: Member): void {
     if (member.quarantined) return;
+    for (const flight of member.flights.slice()) {
+      if (flight.from === 'origin' && flight.begunMs === undefined) this.#state.flights.end(flight);
+    }
     for (const piece of member.have.values()) this.#state.holdings.unserve(member, piece);
     member.quarantined = true;
     this.#loaded(member);

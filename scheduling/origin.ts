@@ -69,6 +69,8 @@ export class OriginLeases {
   /** Whether the member may be given one more lease; `aheadLeases` are planned behind those that run. */
   mayTake(member: Member, aheadLeases: number, nowMs: number): boolean {
     if (!member.mayReadOrigin || avoids(member, 'origin', nowMs)) return false;
+    // What it reads is of no use to anybody else: it gets from those what they read.
+    if (member.quarantined && this.#trustedRead(nowMs)) return false;
     const ahead = Math.min(MOST_AHEAD, Math.max(1, Math.ceil(aheadLeases)));
     if (member.originFlights >= this.parallel(member, nowMs) + ahead) return false;
     if (this.#pace.lags(member)) {
@@ -79,6 +81,13 @@ export class OriginLeases {
     if (!this.#reads.mayBegin(member.id, nowMs)) return false;
     const free = this.cap.readers - this.#flights.originReaders;
     return free > 0 && (member.role === 'seed' || free > this.#seedsInLine(nowMs));
+  }
+
+  #trustedRead(nowMs: number): boolean {
+    for (const other of this.#candidates) {
+      if (!other.quarantined && !avoids(other, 'origin', nowMs)) return true;
+    }
+    return false;
   }
 
   #seedsInLine(nowMs: number): number {

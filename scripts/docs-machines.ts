@@ -58,6 +58,8 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
       'fetching.swarm.joining':
         'It has asked the scheduler and waits for the first answer, or begins anew after a whole that was wrong.',
       'fetching.swarm.transferring': 'The scheduler answers; the pieces it leased are fetched.',
+      'fetching.swarm.starved':
+        'A scheduler answers, and nothing comes: beside what it leases, it fetches from the hosts it knows, then from the origin.',
       'fetching.swarm.adrift':
         'No scheduler answers: it fetches from the hosts it knows, then from the origin. Without a swarm, always.',
       'fetching.origin': 'What it learns from the origin.',

@@ -106,6 +106,7 @@ ${await metricsTable(openHostMetrics().registry)}
 ${await metricsTable(openSchedulerMetrics().registry)}
 
 Reasons of \`shoal_origin_bytes_total\`: \`no-holder\` (nobody in the swarm had the piece yet), \`adrift\` (no scheduler answered),
+\`refused-epoch\` (one answered that is not believed), \`starved\` (nothing came by what it said), \`unreachable\` (holders cannot be got at from here),
 \`credentials\` (the content is read with one's own), \`lone-host\` (nobody else to ask).
 
 This page is made from \`app/metrics.ts\` by \`scripts/docs.ts\`.

@@ -45,7 +45,12 @@ export const EXAMPLES: { readonly [T in EventType]: { by: 'host' | 'scheduler'; 
       error: { code: 'ERR_STORE_FULL', message: 'no space left in /var/lib/shoal' },
     },
   },
-  'peer.adrift': { by: 'host', data: { taskId: TASK, hostId: HOST } },
+  'peer.adrift': { by: 'host', data: { taskId: TASK, hostId: HOST, why: 'silent' } },
+  'peer.starved': {
+    by: 'host',
+    data: { taskId: TASK, hostId: HOST, why: 'unreachable', parents: [PARENT] },
+  },
+  'peer.fed': { by: 'host', data: { taskId: TASK, hostId: HOST } },
   'peer.recovered': { by: 'host', data: { taskId: TASK, hostId: HOST } },
   'piece.rejected': { by: 'host', data: { taskId: TASK, hostId: HOST, parent: PARENT, piece: 17 } },
   'piece.damaged': { by: 'host', data: { taskId: TASK, hostId: HOST, piece: 17 } },
@@ -95,5 +100,9 @@ export const EXAMPLES: { readonly [T in EventType]: { by: 'host' | 'scheduler'; 
   },
   'host.isolated': { by: 'host', data: { hostId: HOST, isolatedMs: 4210 } },
   'host.lost': { by: 'scheduler', data: { hostId: HOST } },
+  'scheduler.refused': {
+    by: 'host',
+    data: { hostId: HOST, epoch: 1767225600000, against: 1767229200000, why: 'older' },
+  },
   'host.drained': { by: 'host', data: { hostId: HOST } },
 };

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Cancel, Clock } from '../core/clock.ts';
+import type { ProcessTime } from '../transport/memory-hub.ts';
 
 interface Timer {
   readonly atMs: number;
@@ -94,13 +95,19 @@ function isBefore(left: Timer, right: Timer): boolean {
   return left.atMs < right.atMs || (left.atMs === right.atMs && left.order < right.order);
 }
 
-/** The clock of one simulated process: when the process is killed, none of its timers fires any more. */
-export class ProcessClock implements Clock {
+/**
+ * The clock of one simulated process, wrong by `skewMs`. When the process is killed, none of its timers fires any more; while
+ * it is frozen, as by SIGSTOP, whatever comes to it waits.
+ */
+export class ProcessClock implements ProcessTime {
   readonly #clock: Clock;
+  readonly #skewMs: number;
   #dead = false;
+  #waiting: (() => void)[] | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, skewMs = 0) {
     this.#clock = clock;
+    this.#skewMs = skewMs;
   }
 
   now(): number {
@@ -108,13 +115,35 @@ export class ProcessClock implements Clock {
   }
 
   wall(): number {
-    return this.#clock.wall();
+    return this.#clock.wall() + this.#skewMs;
   }
 
   after(delayMs: number, run: () => void): Cancel {
-    return this.#clock.after(delayMs, () => {
-      if (!this.#dead) run();
-    });
+    let open = true;
+    const fire = () => {
+      if (open) run();
+    };
+    const cancel = this.#clock.after(delayMs, () => this.take(fire));
+    return () => {
+      open = false;
+      cancel();
+    };
+  }
+
+  take(run: () => void): void {
+    if (this.#dead) return;
+    if (this.#waiting === undefined) run();
+    else this.#waiting.push(run);
+  }
+
+  freeze(): void {
+    this.#waiting ??= [];
+  }
+
+  thaw(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const run of waiting) this.after(0, run);
   }
 
   get alive(): boolean {

@@ -1,28 +1,43 @@
+import { type Clock, sleep } from '../core/clock.ts';
 import { ShoalError } from '../core/errors.ts';
 import type { HostAddress } from '../core/host.ts';
 import type { HostId, TaskId } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { ByteRange } from '../core/ranges.ts';
+import type { Admit } from '../dataplane/admission.ts';
+import { formatAuthorization } from '../dataplane/authorization.ts';
 import type { ByteSink, ContentRequest, DataPlane, HaveReply } from '../dataplane/data-plane.ts';
 import type { Store, StoredTask } from '../storage/store.ts';
-import { cancelled, chunksOf, travel } from './exchange.ts';
+import { CHUNK_BYTES, cancelled, chunksOf, takenUp, travel } from './exchange.ts';
 import type { SimNetwork, SimNode, StreamFault } from './network.ts';
+import type { SimPapers } from './papers.ts';
+
+/** What the parent's side of a simulated host is made of. */
+export interface SimServerParts {
+  readonly hostId: HostId;
+  readonly node: SimNode;
+  readonly store: Store;
+  readonly admit: Admit;
+}
 
 /** The parent's side of one simulated host: its store, and as many uploads at once as it has slots. */
 export class SimRangeServer {
   readonly hostId: HostId;
   readonly node: SimNode;
-  readonly slots: number;
+  readonly admit: Admit;
+  readonly slots = LIMITS.slotsUp;
   readonly #store: Store;
   uploading = 0;
   sentBytes = 0;
   /** Flips a bit in every chunk it sends. */
   lies = false;
+  /** Sends a byte a second. */
+  trickles = false;
 
-  constructor(hostId: HostId, node: SimNode, store: Store, slots: number = LIMITS.slotsUp) {
+  constructor({ hostId, node, store, admit }: SimServerParts) {
     this.hostId = hostId;
     this.node = node;
-    this.slots = slots;
+    this.admit = admit;
     this.#store = store;
   }
 
@@ -30,7 +45,12 @@ export class SimRangeServer {
     return this.#store.open(taskId);
   }
 
-  async read(stored: StoredTask, start: number, end: number): Promise<Uint8Array> {
+  get chunkBytes(): number {
+    return this.trickles ? 1 : CHUNK_BYTES;
+  }
+
+  async read(stored: StoredTask, start: number, end: number, clock: Clock): Promise<Uint8Array> {
+    if (this.trickles) await sleep(clock, 1_000);
     const chunk = new Uint8Array(end - start);
     await stored.read(chunk, start);
     this.sentBytes += chunk.length;
@@ -47,16 +67,29 @@ const FAULTS = {
   stalled: 'ERR_PEER_STALLED',
 } as const satisfies Record<Exclude<StreamFault, 'aborted'>, string>;
 
+interface DataPlaneParts {
+  readonly network: SimNetwork;
+  readonly node: SimNode;
+  readonly clock: Clock;
+  /** What this host proves itself by, ms since 1970. */
+  readonly wall: () => number;
+  readonly papers: SimPapers;
+  readonly find: FindServer;
+}
+
 /** The data plane of one simulated host: the bytes of other hosts' stores over simulated links. */
 export class SimDataPlane implements DataPlane {
   readonly #network: SimNetwork;
   readonly #node: SimNode;
-  readonly #find: FindServer;
+  readonly #parts: DataPlaneParts;
+  /** Servers that this host has proven its membership to; a connection is kept, and proves it once. */
+  readonly #admittedBy = new WeakSet<SimRangeServer>();
+  #provenMs = 0;
 
-  constructor(network: SimNetwork, node: SimNode, find: FindServer) {
-    this.#network = network;
-    this.#node = node;
-    this.#find = find;
+  constructor(parts: DataPlaneParts) {
+    this.#parts = parts;
+    this.#network = parts.network;
+    this.#node = parts.node;
   }
 
   async fetch(
@@ -81,7 +114,11 @@ export class SimDataPlane implements DataPlane {
     const fault = await this.#network.stream({
       from: server.node,
       to: this.#node,
-      pull: chunksOf(range, (start, end) => server.read(stored, start, end)),
+      pull: chunksOf(
+        range,
+        (start, end) => server.read(stored, start, end, this.#network.clock),
+        () => server.chunkBytes,
+      ),
       sink,
       signal,
       idleMs: LIMITS.idleMs,
@@ -109,11 +146,30 @@ export class SimDataPlane implements DataPlane {
   }
 
   async #reach(parent: HostAddress, signal: AbortSignal): Promise<SimRangeServer> {
-    const way = { from: this.#node, to: this.#find(parent)?.node, clock: this.#network.clock };
-    await travel(this.#network, way, 'ERR_PEER_UNAVAILABLE', signal);
-    const server = this.#find(parent);
-    if (server?.hostId === parent.hostId) return server;
-    throw new ShoalError('ERR_PEER_UNAVAILABLE', `host ${parent.hostId} is not there any more`);
+    const { clock, find } = this.#parts;
+    const way = { from: this.#node, to: find(parent)?.node, clock };
+    const node = await travel(this.#network, way, 'ERR_PEER_UNAVAILABLE', signal);
+    await takenUp(node, clock, signal);
+    const server = find(parent);
+    if (server?.hostId !== parent.hostId) {
+      throw new ShoalError('ERR_PEER_UNAVAILABLE', `host ${parent.hostId} is not there any more`);
+    }
+    this.#prove(server);
+    return server;
+  }
+
+  /** @throws ERR_AUTH_DENIED, ERR_AUTH_KEY_UNKNOWN */
+  #prove(server: SimRangeServer): void {
+    if (this.#admittedBy.has(server)) return;
+    const { wall, papers } = this.#parts;
+    const { key, token } = papers;
+    if (token === undefined) throw new ShoalError('ERR_AUTH_DENIED', 'this host has no membership token yet');
+    this.#provenMs = Math.max(this.#provenMs + 1, Math.trunc(wall()));
+    const proof = formatAuthorization(key, token, server.hostId, this.#provenMs);
+    const admission = server.admit.byProof(proof);
+    if (admission.kind === 'admitted') this.#admittedBy.add(server);
+    else if (admission.kind === 'denied') throw new ShoalError('ERR_AUTH_DENIED', admission.why);
+    else throw new ShoalError('ERR_AUTH_KEY_UNKNOWN', `host ${server.hostId} does not know the key yet`);
   }
 }
 

@@ -22,6 +22,22 @@ export async function travel(
   throw new ShoalError(code, `${to?.name ?? 'nobody'} is out of reach of ${from.name}`);
 }
 
+/** Resolves when the process of a node has taken up a request that came to its machine. @throws ERR_PEER_STALLED */
+export async function takenUp(node: SimNode, clock: Clock, signal: AbortSignal): Promise<void> {
+  let isTaken = false;
+  const taken = new Promise<void>((resolve) => {
+    node.take(() => {
+      isTaken = true;
+      resolve();
+    });
+  });
+  if (isTaken) return;
+  const late = waiting(sleep(clock, LIMITS.firstByteMs, signal), signal).then(() => {
+    throw new ShoalError('ERR_PEER_STALLED', `${node.name} does not answer`);
+  });
+  await Promise.race([taken, late]);
+}
+
 async function waiting(wait: Promise<void>, signal: AbortSignal): Promise<void> {
   try {
     await wait;
@@ -42,15 +58,16 @@ export function cancelled(signal: AbortSignal): ShoalError {
 export function chunksOf(
   range: { readonly start: number; readonly end: number },
   read: (start: number, end: number) => Promise<Uint8Array>,
+  chunkBytes: () => number = () => CHUNK_BYTES,
 ): () => Promise<Uint8Array | undefined> {
   let at = range.start;
   return async () => {
     if (at >= range.end) return undefined;
     const start = at;
-    at = Math.min(range.end, at + CHUNK_BYTES);
+    at = Math.min(range.end, at + chunkBytes());
     return read(start, at);
   };
 }
 
 /** What a link carries of one stream before it turns to the next. */
-const CHUNK_BYTES = 64 * 1024;
+export const CHUNK_BYTES = 64 * 1024;

@@ -6,7 +6,9 @@ import type { DownloadRequest, DownloadResult, StreamHooks } from '../core/downl
 import { type ShoalError, toShoalError } from '../core/errors.ts';
 import type { HostAddress, HostRole } from '../core/host.ts';
 import { type HostId, hostIdFrom } from '../core/ids.ts';
+import { LIMITS } from '../core/limits.ts';
 import { silentHostMetrics } from '../core/metrics.ts';
+import { createAdmission } from '../dataplane/admission.ts';
 import { createMemoryStore } from '../storage/memory-store.ts';
 import type { Store } from '../storage/store.ts';
 import type { MemoryBus } from '../transport/memory-bus.ts';
@@ -15,7 +17,8 @@ import { copyStore } from './copy-store.ts';
 import { type FindServer, SimDataPlane, SimRangeServer } from './data-plane.ts';
 import { SimNode } from './network.ts';
 import { SimOrigin } from './origin.ts';
-import type { SimPlace } from './place.ts';
+import { SimPapers, signingKeyOf } from './papers.ts';
+import { type SimPlace, SWARM, spokenBy } from './place.ts';
 import type { SimRandom } from './random.ts';
 
 /** One `get` of a simulated host, and how it ended. */
@@ -55,6 +58,9 @@ export class SimHost {
   readonly #place: SimPlace;
   readonly #options: HostOptions;
   readonly #random: SimRandom;
+  readonly #papers: SimPapers;
+  /** How far its clock is ahead of the others', from its next start on, ms. */
+  skewMs = 0;
   #store: Store;
   #life: Life | undefined;
   #lives = 0;
@@ -65,6 +71,7 @@ export class SimHost {
     this.name = `host-${options.index}`;
     this.#random = place.random.fork(this.name);
     this.hostId = hostIdFrom(this.#random.bytes(16));
+    this.#papers = new SimPapers(signingKeyOf(this.#random.fork('key')));
     this.#store = createMemoryStore({ clock: place.clock });
   }
 
@@ -95,27 +102,43 @@ export class SimHost {
 
   start(): void {
     if (this.#life !== undefined) return;
-    const { clock: world, network, hub, origin, registry, log } = this.#place;
+    const { clock: world, network, hub, origin, registry, kept } = this.#place;
+    const log = spokenBy(this.name, this.#place.log);
     this.#lives += 1;
     const random = this.#random.fork(`life ${this.#lives}`);
-    const clock = new ProcessClock(world);
-    const bus = hub.bus(this.hostId, { logger: log });
-    const node = new SimNode(this.name, this.#options.bytesPerSec);
-    const server = new SimRangeServer(this.hostId, node, this.#store);
+    const { hostId } = this;
+    const papers = this.#papers;
+    const clock = new ProcessClock(world, this.skewMs);
+    const bus = hub.bus(hostId, { logger: log, process: clock });
+    const node = new SimNode(this.name, this.#options.bytesPerSec, clock);
+    const wall = () => this.#life?.host.swarmWall() ?? clock.wall();
+    const admit = createAdmission({
+      selfHostId: hostId,
+      swarm: SWARM,
+      keys: () => papers.keys,
+      clock: { wall },
+      isolated: () => this.state !== 'announced',
+      onUnknownKey: (id) => {
+        const publicKey = kept.keys.get(id);
+        if (publicKey && bus.state === 'connected') papers.learnKeys([{ id, publicKey }]);
+      },
+    });
+    const server = new SimRangeServer({ hostId, node, store: this.#store, admit });
     const hostWorld: HostWorld = {
       clock,
       random,
       bus,
-      emit: this.#place.emitter(this.hostId, () => clock.alive),
+      emit: this.#place.emitter(hostId, () => clock.alive),
       log,
-      hostId: this.hostId,
+      hostId,
       incarnation: Math.floor(random.next() * 2 ** 48),
       role: this.#options.role,
       store: this.#store,
-      dataPlane: new SimDataPlane(network, node, this.#options.find),
-      origin: new SimOrigin(origin, { network, node, random: random.fork('origin') }),
+      dataPlane: new SimDataPlane({ network, node, clock, wall, papers, find: this.#options.find }),
+      origin: new SimOrigin(origin, { network, node, clock, random: random.fork('origin') }),
       metrics: silentHostMetrics,
       originReaders: 'all',
+      starvedAfterMs: LIMITS.starvedAfterMs,
       alone: false,
     };
     const { ip, port } = this.address;
@@ -123,7 +146,7 @@ export class SimHost {
       world: hostWorld,
       registry,
       admission: { memoryMs: 30_000, graceMs: 600_000 },
-      trust: { publicKey: new Uint8Array(32).fill(1), accept() {}, learnKeys() {} },
+      trust: papers,
       onBook: () => {},
       describe: () => ({
         ip,
@@ -153,6 +176,12 @@ export class SimHost {
     this.crash();
     this.#store = await copyStore(this.#store, this.#place.clock);
     this.start();
+  }
+
+  /** Stops the process where it is, as SIGSTOP does, or lets it go on. */
+  freeze(isFrozen: boolean): void {
+    if (isFrozen) this.#life?.clock.freeze();
+    else this.#life?.clock.thaw();
   }
 
   /** Leaves in good order. */
@@ -185,18 +214,20 @@ export class SimHost {
       get.state = state;
       get.endedMs = this.#place.clock.now();
     };
-    life?.host.downloads
-      .get(whole, () => {}, abort.signal)
-      .then(
-        (result) => {
-          get.result = result;
-          ended('done');
-        },
-        (error: unknown) => {
-          get.error = toShoalError(error);
-          ended('failed');
-        },
-      );
+    const begin = ({ host }: Life) =>
+      host.downloads
+        .get(whole, () => {}, abort.signal)
+        .then(
+          (result) => {
+            get.result = result;
+            ended('done');
+          },
+          (error: unknown) => {
+            get.error = toShoalError(error);
+            ended('failed');
+          },
+        );
+    life?.clock.take(() => void begin(life));
     return get;
   }
 

@@ -1,5 +1,6 @@
 import type { Cancel, Clock } from '../core/clock.ts';
 import { onAbort } from '../core/on-abort.ts';
+import type { ProcessTime } from '../transport/memory-hub.ts';
 
 /** A machine's place in the network: what it sends and what it receives go one after the other, each at its own rate. */
 export class SimNode {
@@ -11,10 +12,13 @@ export class SimNode {
   up = true;
   sendingUntilMs = 0;
   receivingUntilMs = 0;
+  /** Runs something now, or as soon as its process runs. */
+  readonly take: (run: () => void) => void;
 
-  constructor(name: string, bytesPerSec: number) {
+  constructor(name: string, bytesPerSec: number, process?: Pick<ProcessTime, 'take'>) {
     this.name = name;
     this.bytesPerSec = bytesPerSec;
+    this.take = (run) => (process === undefined ? run() : process.take(run));
   }
 }
 
@@ -43,17 +47,29 @@ export class SimNetwork {
   readonly clock: Clock;
   readonly latencyMs: number;
   readonly #streams = new Set<SimStream>();
+  readonly #severed = new Set<string>();
 
   constructor(clock: Clock, latencyMs: number) {
     this.clock = clock;
     this.latencyMs = latencyMs;
   }
 
-  /** A request that arrives, one that is refused since no process listens, or one that is lost. */
+  /** A request that arrives at a machine, one that is refused since no process listens, or one that is lost. */
   request(from: SimNode, to: SimNode | undefined): 'arrives' | 'refused' | 'lost' {
     if (to === undefined) return 'refused';
-    if (from.cut || to.cut) return 'lost';
+    if (!this.carries(from, to)) return 'lost';
     return to.up ? 'arrives' : 'refused';
+  }
+
+  /** Loses all connections that one machine opens to another, by their names, or no longer; nobody is told. */
+  sever(from: string, to: string, isSevered: boolean): void {
+    if (isSevered) this.#severed.add(`${from} ${to}`);
+    else this.#severed.delete(`${from} ${to}`);
+  }
+
+  /** Whether a connection that `from` opens to `to` carries anything now. */
+  carries(from: SimNode, to: SimNode): boolean {
+    return !from.cut && !to.cut && !this.#severed.has(`${from.name} ${to.name}`);
   }
 
   /** Resolves at the end of the bytes, or with what broke it. @throws what `pull` or `sink` threw */
@@ -77,7 +93,7 @@ export class SimNetwork {
         this.#streams.delete(stream);
         stream.vanish();
       } else if (stream.from === node && !node.cut) {
-        this.clock.after(this.latencyMs, () => stream.fail('unreachable'));
+        this.clock.after(this.latencyMs, () => stream.to.take(() => stream.fail('unreachable')));
       }
     }
   }
@@ -95,6 +111,8 @@ class SimStream {
   #open = true;
   #broken = false;
   #idle: Cancel = () => {};
+  /** What came last; a receiver that was frozen finds both what came meanwhile and that time went by. */
+  #arrivals = 0;
   #unlisten: Cancel = () => {};
   #delivered: Promise<void> = Promise.resolve();
 
@@ -146,12 +164,22 @@ class SimStream {
 
   #watch(): void {
     this.#idle();
-    this.#idle = this.#network.clock.after(this.#options.idleMs, () => this.fail('stalled'));
+    this.#arrivals += 1;
+    const mine = this.#arrivals;
+    const isIdle = () => {
+      if (mine === this.#arrivals) this.fail('stalled');
+    };
+    this.#idle = this.#network.clock.after(this.#options.idleMs, () => this.to.take(isIdle));
   }
 
   #pump(): void {
     if (!this.#open || this.#pulling || this.#drained || this.#onWay >= WINDOW) return;
     this.#pulling = true;
+    this.from.take(() => this.#pull());
+  }
+
+  #pull(): void {
+    if (!this.#open) return;
     this.#options.pull().then(
       (chunk) => {
         this.#pulling = false;
@@ -171,10 +199,10 @@ class SimStream {
     from.sendingUntilMs = Math.max(clock.now(), from.sendingUntilMs) + millis(chunk, from);
     clock.after(from.sendingUntilMs + latencyMs - clock.now(), () => {
       // A cut link loses the chunk, and with it all that follows: only the receiver's patience ends the stream.
-      this.#broken ||= from.cut || to.cut;
+      this.#broken ||= !this.#network.carries(to, from);
       if (!this.#open || this.#broken) return;
       to.receivingUntilMs = Math.max(clock.now(), to.receivingUntilMs) + millis(chunk, to);
-      clock.after(to.receivingUntilMs - clock.now(), () => this.#arrive(chunk));
+      clock.after(to.receivingUntilMs - clock.now(), () => to.take(() => this.#arrive(chunk)));
     });
   }
 

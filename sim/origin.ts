@@ -1,4 +1,4 @@
-import { sleep } from '../core/clock.ts';
+import { type Clock, sleep } from '../core/clock.ts';
 import { ShoalError } from '../core/errors.ts';
 import type { Probed } from '../core/probed.ts';
 import type { ByteRange } from '../core/ranges.ts';
@@ -55,6 +55,8 @@ const IDLE_MS = 5_000;
 interface Reader {
   readonly network: SimNetwork;
   readonly node: SimNode;
+  /** Of the process that reads. */
+  readonly clock: Clock;
   readonly random: SimRandom;
 }
 
@@ -124,7 +126,7 @@ export class SimOrigin implements Origin {
       } catch (error) {
         if (left === 0 || !(error instanceof ShoalError) || error.code !== 'ERR_SOURCE_UNAVAILABLE')
           throw error;
-        await sleep(this.#reader.network.clock, RETRY_MS, signal);
+        await sleep(this.#reader.clock, RETRY_MS, signal);
       }
     }
   }
@@ -136,14 +138,14 @@ export class SimOrigin implements Origin {
       } catch (error) {
         if (left === 0 || !(error instanceof ShoalError) || error.code !== 'ERR_SOURCE_UNAVAILABLE')
           throw error;
-        await sleep(this.#reader.network.clock, RETRY_MS, signal);
+        await sleep(this.#reader.clock, RETRY_MS, signal);
       }
     }
   }
 
   async #ask(request: OriginRequest, signal: AbortSignal): Promise<SimContent> {
-    const { network, node } = this.#reader;
-    const way = { from: node, to: this.#server.node, clock: network.clock };
+    const { network, node, clock } = this.#reader;
+    const way = { from: node, to: this.#server.node, clock };
     await travel(network, way, 'ERR_SOURCE_UNAVAILABLE', signal);
     const { url, headers } = request;
     this.#server.requests.push({ atMs: network.clock.now(), host: node.name, url, headers });
@@ -152,7 +154,7 @@ export class SimOrigin implements Origin {
     if (content.authorization !== undefined && headers['authorization'] !== content.authorization) {
       throw new ShoalError('ERR_SOURCE_REFUSED', 'the origin answered 401', { details: { status: 401 } });
     }
-    await sleep(network.clock, network.latencyMs, signal);
+    await sleep(clock, network.latencyMs, signal);
     return content;
   }
 

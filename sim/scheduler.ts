@@ -2,9 +2,12 @@ import { composeScheduler } from '../actors/scheduler/compose-scheduler.ts';
 import type { SchedulerActor } from '../actors/scheduler/scheduler.ts';
 import { schedulerIdFrom } from '../core/ids.ts';
 import { silentSchedulerMetrics } from '../core/metrics.ts';
+import { mintToken } from '../dataplane/membership-token.ts';
+import type { SigningKey } from '../dataplane/signing-key.ts';
 import type { MemoryBus } from '../transport/memory-bus.ts';
 import { ProcessClock } from './clock.ts';
-import type { SimPlace } from './place.ts';
+import { signingKeyOf } from './papers.ts';
+import { type SimPlace, SWARM, spokenBy } from './place.ts';
 
 interface Life {
   readonly clock: ProcessClock;
@@ -15,12 +18,20 @@ interface Life {
 /** A simulated scheduler: it crashes, and another is born under a larger epoch. */
 export class SimScheduler {
   readonly #place: SimPlace;
+  readonly #name: string;
+  readonly #key: SigningKey;
+  /** How far its clock is ahead of the others', from its next start on, ms. */
+  skewMs = 0;
+  /** Whether it finds the last epoch in NATS when it starts; without, its clock alone must do. */
+  hasStore = true;
   #life: Life | undefined;
   #lives = 0;
   #epoch = 0;
 
-  constructor(place: SimPlace) {
+  constructor(place: SimPlace, name: string) {
     this.#place = place;
+    this.#name = name;
+    this.#key = signingKeyOf(place.random.fork(`${name} key`));
   }
 
   get epoch(): number {
@@ -33,13 +44,16 @@ export class SimScheduler {
 
   start(): void {
     if (this.#life !== undefined) return;
-    const { clock: world, hub, log } = this.#place;
+    const { clock: world, hub, kept } = this.#place;
+    const log = spokenBy(this.#name, this.#place.log);
     this.#lives += 1;
-    const random = this.#place.random.fork(`scheduler ${this.#lives}`);
-    const clock = new ProcessClock(world);
+    const random = this.#place.random.fork(`${this.#name} ${this.#lives}`);
+    const clock = new ProcessClock(world, this.skewMs);
     const schedulerId = schedulerIdFrom(random.bytes(8));
-    const bus = hub.bus(schedulerId, { logger: log });
-    this.#epoch = Math.max(this.#epoch + 1, clock.wall());
+    const bus = hub.bus(schedulerId, { logger: log, process: clock });
+    this.#epoch = Math.max(this.hasStore ? kept.epoch + 1 : 0, clock.wall());
+    if (this.hasStore) kept.epoch = this.#epoch;
+    kept.keys.set(this.#key.keyId, this.#key.publicKey);
     const actor = composeScheduler({
       clock,
       random,
@@ -50,8 +64,9 @@ export class SimScheduler {
       epoch: this.#epoch,
       originReaders: 'all',
       metrics: silentSchedulerMetrics,
-      mintToken: () => 'token',
-      schedulerKeys: () => [],
+      mintToken: (hostId, publicKey, expMs) =>
+        mintToken(this.#key, { hostId, publicKey, swarm: SWARM, expMs }),
+      schedulerKeys: () => [...kept.keys].map(([id, publicKey]) => ({ id, publicKey })),
     });
     this.#life = { clock, bus, actor };
     actor.start();
@@ -68,6 +83,12 @@ export class SimScheduler {
   restart(): void {
     this.crash();
     this.start();
+  }
+
+  /** Stops the process where it is, as SIGSTOP does, or lets it go on. */
+  freeze(isFrozen: boolean): void {
+    if (isFrozen) this.#life?.clock.freeze();
+    else this.#life?.clock.thaw();
   }
 
   cutBus(cut: boolean): void {

@@ -50,6 +50,8 @@ export class Simulation {
   readonly origin: SimOriginServer;
   readonly hosts: readonly SimHost[];
   readonly scheduler: SimScheduler;
+  /** A second scheduler, which runs only where it is started. */
+  readonly rival: SimScheduler;
   readonly events: SimEvent[] = [];
   /** Loses every message for which it is true, whatever the faults are. */
   lose: (flight: MessageFlight) => boolean = () => false;
@@ -82,13 +84,15 @@ export class Simulation {
       origin: this.origin,
       registry: { ask: (request, signal) => this.registry(request, signal) },
       log: options.log ?? silentLogger,
+      kept: { epoch: 0, keys: new Map() },
       emitter: (speaker, isAlive) => (type, id, data) => {
         if (isAlive())
           this.events.push({ atMs: clock.now(), speaker, type, id, data: structuredClone(data) });
       },
     };
     this.place = place;
-    this.scheduler = new SimScheduler(place);
+    this.scheduler = new SimScheduler(place, 'scheduler');
+    this.rival = new SimScheduler(place, 'rival');
     const byIp = new Map<string, SimHost>();
     this.hosts = Array.from({ length: options.hosts }, (_, index) => {
       const role = index < (options.seeds ?? 0) ? 'seed' : 'normal';
@@ -125,6 +129,7 @@ export class Simulation {
   /** Cuts NATS off for everybody, or brings it back. */
   cutNats(cut: boolean): void {
     this.scheduler.cutBus(cut);
+    this.rival.cutBus(cut);
     for (const host of this.hosts) host.cutBus(cut);
   }
 

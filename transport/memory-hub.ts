@@ -12,6 +12,12 @@ export interface MessageFlight {
   readonly subject: string;
 }
 
+/** The time of the process that a bus belongs to, and whether it gets to what comes. */
+export interface ProcessTime extends Clock {
+  /** Runs something now, or as soon as the process runs. */
+  take(run: () => void): void;
+}
+
 /** What goes wrong with one message. A delayed one is overtaken by later ones. */
 export interface Fault {
   readonly drop?: boolean;
@@ -88,7 +94,9 @@ export class MemorySwitch {
     }
     for (const listener of receivers) {
       this.fly({ kind, from: from.name, to: listener.wire.name, subject }, () => {
-        if (listener.open && listener.wire.state === 'connected') deliver(listener);
+        listener.wire.process.take(() => {
+          if (listener.open && listener.wire.state === 'connected') deliver(listener);
+        });
       });
     }
     return receivers.length > 0;
@@ -108,6 +116,7 @@ export class MemorySwitch {
 export interface HubWire {
   readonly name: string;
   readonly state: BusState;
+  readonly process: ProcessTime;
   /** Its subscriptions to a subject. */
   listeners(subject: string): readonly Listener[];
 }

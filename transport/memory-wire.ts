@@ -4,7 +4,7 @@ import { onAbort } from '../core/on-abort.ts';
 import type { BusState, Directory, Subscription } from './bus.ts';
 import { inboxPrefix } from './inbox.ts';
 import { MemoryDirectory } from './memory-directory.ts';
-import { type Listener, type MemorySwitch, STORE_PLACE } from './memory-hub.ts';
+import { type Listener, type MemorySwitch, type ProcessTime, STORE_PLACE } from './memory-hub.ts';
 import { matches } from './pattern.ts';
 import { cancelled, unavailable } from './unavailable.ts';
 import type { Wire, WireAnswer, WireMessage, WireRecord } from './wire.ts';
@@ -12,6 +12,7 @@ import type { Wire, WireAnswer, WireMessage, WireRecord } from './wire.ts';
 /** A wire over a hub in memory. */
 export class MemoryWire implements Wire {
   readonly name: string;
+  readonly process: ProcessTime;
   readonly #hub: MemorySwitch;
   readonly #listeners = new Set<Listener>();
   readonly #bySubject = new Map<string, Listener[]>();
@@ -19,8 +20,9 @@ export class MemoryWire implements Wire {
   readonly #states = new Set<(state: BusState) => void>();
   #state: BusState = 'connected';
 
-  constructor(name: string, hub: MemorySwitch) {
+  constructor(name: string, hub: MemorySwitch, process: ProcessTime) {
     this.name = name;
+    this.process = process;
     this.#hub = hub;
     hub.wires.add(this);
   }
@@ -56,9 +58,9 @@ export class MemoryWire implements Wire {
       const heard = this.#ask(subject, bytes, (answer) => settle(undefined, answer));
       if (!heard) {
         const nobody = new ShoalError('ERR_BUS_NO_RESPONDERS', `nobody answers on ${subject}`);
-        return this.#hub.clock.after(2 * this.#hub.latencyMs(this.name, STORE_PLACE), () => settle(nobody));
+        return this.process.after(2 * this.#hub.latencyMs(this.name, STORE_PLACE), () => settle(nobody));
       }
-      return this.#hub.clock.after(options.timeoutMs, () =>
+      return this.process.after(options.timeoutMs, () =>
         settle(new ShoalError('ERR_BUS_TIMEOUT', `no answer on ${subject} within ${options.timeoutMs} ms`)),
       );
     });
@@ -75,7 +77,7 @@ export class MemoryWire implements Wire {
       const heard = this.#ask(subject, bytes, (answer) => {
         if (answers.push(answer) >= most) settle(undefined, answers);
       });
-      return this.#hub.clock.after(heard ? waitMs : 0, () => settle(undefined, answers));
+      return this.process.after(heard ? waitMs : 0, () => settle(undefined, answers));
     });
   }
 
@@ -119,7 +121,7 @@ export class MemoryWire implements Wire {
   /** Runs an operation at the store, a round trip away. @throws ERR_BUS_UNAVAILABLE */
   stored<R>(run: () => R): Promise<R> {
     return this.#operation<R>(undefined, (settle) =>
-      this.#hub.clock.after(2 * this.#hub.latencyMs(this.name, STORE_PLACE), () => {
+      this.process.after(2 * this.#hub.latencyMs(this.name, STORE_PLACE), () => {
         try {
           settle(undefined, run());
         } catch (error) {
@@ -142,7 +144,9 @@ export class MemoryWire implements Wire {
       const respond = (answer: WireAnswer) => {
         if (wire.state !== 'connected') return;
         this.#hub.fly({ kind: 'reply', from: wire.name, to: this.name, subject }, () => {
-          if (this.#state === 'connected') take(answer);
+          this.process.take(() => {
+            if (this.#state === 'connected') take(answer);
+          });
         });
       };
       handler({

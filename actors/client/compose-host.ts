@@ -1,9 +1,11 @@
 import type { Alive } from '../../core/host-messages.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { RegistryClient } from '../../origins/registry/registry.ts';
+import { tellRefused } from '../host/epoch-refusal.ts';
 import { HostActor } from '../host/host.ts';
 import { Membership } from '../host/membership.ts';
 import { Peers } from '../host/peers.ts';
+import { type Troubles, troublesOf } from '../host/troubles.ts';
 import type { HostOptions } from '../host/work.ts';
 import type { HostWorld } from '../host/world.ts';
 import { type AdmissionTimes, ClientAdmission } from './admission.ts';
@@ -28,6 +30,10 @@ export interface ComposedHost {
   readonly peers: Peers;
   readonly admission: ClientAdmission;
   readonly downloads: Downloads;
+  /** What keeps it from the best of its swarm now, in words. */
+  readonly troubles: () => Troubles;
+  /** The time that hosts of the swarm prove themselves by, ms since 1970: the scheduler's, where the own clock is far off. */
+  readonly swarmWall: () => number;
   /** Joins the swarm, where there is one. */
   start(): void;
   /** Ends what runs, and leaves. */
@@ -37,7 +43,7 @@ export interface ComposedHost {
 /** Puts a host together: the daemon's and the simulated one alike. */
 export function composeHost(parts: HostParts): ComposedHost {
   const { world, registry, trust, onBook, describe } = parts;
-  const membership = new Membership();
+  const membership = new Membership(world.clock, (refused) => tellRefused(world, refused));
   const peers = new Peers(world, membership);
   const actor = new HostActor({
     world,
@@ -60,6 +66,8 @@ export function composeHost(parts: HostParts): ComposedHost {
     peers,
     admission,
     downloads,
+    troubles: () => (world.alone ? {} : troublesOf(membership, peers)),
+    swarmWall: () => world.clock.wall() - (membership.clockAheadMs ?? 0),
     start() {
       if (world.alone) return;
       actor.start();

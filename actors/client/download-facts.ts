@@ -49,6 +49,7 @@ export function peerResult(peer: PeerActor, stored: StoredTask, durationMs: numb
 const STATES: Partial<Record<PeerActor['state'], DownloadProgress['state']>> = {
   joining: 'waiting',
   transferring: 'transferring',
+  starved: 'starved',
   adrift: 'adrift',
   verifying: 'verifying',
   serving: 'verifying',

@@ -4,7 +4,7 @@ import { partitionOf, type TaskId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { Probed } from '../../core/probed.ts';
 import type { ResolveReply, ResolveRequest } from '../../core/resolve-messages.ts';
-import { portOf, resourceIdOf, taskIdOfUrl } from '../../core/source.ts';
+import { portOf, redactUrl, resourceIdOf, taskIdOfUrl } from '../../core/source.ts';
 import type { OpenBody, ProbeAnswer } from '../../origins/origin.ts';
 import { addressRefused } from '../../origins/origin-error.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
@@ -71,7 +71,10 @@ export async function resolveUrl(
     );
     return waitMs === 0 ? Promise.resolve() : Promise.race([told, sleep(world.clock, waitMs)]);
   };
-  let heardMs = world.clock.now();
+  const askedMs = world.clock.now();
+  // Whoever was sent to the origin may not come back: those who wait do not all go at the same time.
+  const waitMs = world.starvedAfterMs * (1.5 + world.random.next());
+  let heardMs = askedMs;
   let patienceMs = SILENCE_MS;
   for (;;) {
     let reply: ResolveReply;
@@ -91,6 +94,10 @@ export async function resolveUrl(
     if (reply.status === 'failed') throw inOwnWords(errorFromWire(reply.error), input, request);
     if (reply.status === 'resolved') return { taskId: reply.taskId, probed: reply.probed, body: undefined };
     if (reply.status === 'wait') {
+      if (request.mayReadOrigin && world.clock.now() - askedMs > waitMs) {
+        world.log.warn({ url: redactUrl(input.url) }, 'nobody says what a URL points to; asking its origin');
+        return askAndTell(world, input, undefined, signal, tellAs(TELL_FIRST_MS));
+      }
       await sleep(world.clock, reply.afterMs, signal);
       continue;
     }

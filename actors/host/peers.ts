@@ -63,6 +63,13 @@ export class Peers {
     for (const [taskId, { peer }] of this.#peers) if (peer.ended) this.#forget(taskId, peer);
   }
 
+  /** How many downloads go on without a scheduler, and past what one says. */
+  get astray(): { readonly adrift: number; readonly starved: number } {
+    const states = [...this.#peers.values()].map(({ peer }) => peer.state);
+    const count = (state: PeerActor['state']) => states.filter((other) => other === state).length;
+    return { adrift: count('adrift'), starved: count('starved') };
+  }
+
   /** Bytes received since the start, by source. */
   get received(): Received {
     return this.#share.received.now();

@@ -7,6 +7,7 @@ import { SUBJECTS } from '../../transport/subjects.ts';
 import { sendHoldings } from './holdings.ts';
 import type { Membership } from './membership.ts';
 import type { Peers } from './peers.ts';
+import { clockText } from './troubles.ts';
 import type { Trust } from './trust.ts';
 import type { HostWorld } from './world.ts';
 
@@ -44,8 +45,16 @@ export class HostWork implements HostEffects {
     const reply = await world.bus.request(SUBJECTS.announce, { hostId }, message, options);
     trust.accept(reply);
     membership.know(reply.addressBook);
+    // It gave the token its whole life a moment ago.
+    if (membership.compareClock(reply.tokenExpiresAtMs - LIMITS.tokenMs)) this.#tellClock();
     onBook(reply.addressBook);
     return this.#rhythm(reply);
+  }
+
+  #tellClock(): void {
+    const { world, membership } = this.#options;
+    const { clockAheadMs = 0 } = membership;
+    world.log.warn({ clockAheadMs }, `the clock of this host is ${clockText(clockAheadMs)}`);
   }
 
   /** Half the token's life, and often enough to keep the address book fresh: who comes early is told of few. */

@@ -18,6 +18,8 @@ export interface HostWorld extends World {
   readonly metrics: HostMetrics;
   /** Whether hosts that are not seeds may read origins on behalf of the swarm. */
   readonly originReaders: 'all' | 'seeds';
+  /** Without progress for this long a download goes to the origin, whatever its scheduler answers, ms. */
+  readonly starvedAfterMs: number;
   /** Whether there is a swarm at all; without one every download goes straight to the origin. */
   readonly alone: boolean;
 }

@@ -16,6 +16,7 @@ const PLAIN: Readonly<Record<DownloadProgress['state'], string>> = {
   resolving: 'asking the origin what it has',
   waiting: 'waiting for the first piece',
   transferring: 'transferring',
+  starved: 'other hosts give nothing, reading the origin',
   adrift: 'no scheduler answers, going on without',
   verifying: 'verifying',
 };

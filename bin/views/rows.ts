@@ -13,6 +13,7 @@ export function statusText(status: HostStatus): string {
   return factsText([
     ['host', status.hostId],
     ['state', status.state],
+    ...Object.entries(status.troubles),
     ['role', status.zone === undefined ? status.role : `${status.role}, zone ${status.zone}`],
     ['swarm', status.swarm],
     ['nats', nats.url === undefined ? nats.state : `${nats.url} (${nats.state})`],

@@ -4,6 +4,9 @@ import { formatBytes, formatDuration, formatRate } from '../../core/units.ts';
 const REASONS: Readonly<Record<string, string>> = {
   'no-holder': 'no holder yet',
   adrift: 'adrift',
+  'refused-epoch': 'scheduler not believed',
+  starved: 'nothing came',
+  unreachable: 'holders out of reach',
   credentials: 'credentials',
   'lone-host': 'lone host',
 };

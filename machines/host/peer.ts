@@ -8,6 +8,10 @@ export type PeerEvent =
   | { readonly type: 'sync.answered' }
   /** No scheduler has answered for too long. */
   | { readonly type: 'sync.silent' }
+  /** Nothing has come for too long, whatever the scheduler answers. */
+  | { readonly type: 'progress.missed' }
+  /** What the scheduler leases comes again. */
+  | { readonly type: 'leases.carried' }
   /** The scheduler sent a set that was not asked for. */
   | { readonly type: 'set.pushed'; readonly set: LeaseSet }
   /** Somebody came who may read the origin, which this host could not. */
@@ -52,6 +56,11 @@ export interface PeerEffects {
   /** Asks known hosts, and the origin, without a scheduler; returns how to end that. */
   goAdrift(): () => void;
   tellRecovered(): void;
+  /** Tells `progress.missed` where pieces are missing and none comes; returns how to end that. */
+  watchProgress(): () => void;
+  /** Asks known hosts, and the origin, beside what the scheduler leases; returns how to end that. */
+  goStarved(): () => void;
+  tellFed(): void;
   /** Reads the origin's first bytes, and uses what comes. */
   probe(signal: AbortSignal): Promise<void>;
   /** What was hashed of the whole counts no more. */
@@ -93,6 +102,8 @@ export const peerMachine = setup({
     open: fromPromise<void, PeerEffects>(({ input, signal }) => input.open(signal)),
     probe: fromPromise<void, PeerEffects>(({ input, signal }) => input.probe(signal)),
     adrift: fromCallback<PeerEvent, PeerEffects>(({ input }) => input.goAdrift()),
+    starved: fromCallback<PeerEvent, PeerEffects>(({ input }) => input.goStarved()),
+    watch: fromCallback<PeerEvent, PeerEffects>(({ input }) => input.watchProgress()),
     compare: fromPromise<boolean, PeerEffects>(({ input }) => input.compare()),
     seal: fromPromise<void, PeerEffects>(({ input }) => input.seal()),
     sample: fromPromise<void, PeerContext & { readonly samples: readonly number[] }>(
@@ -109,6 +120,7 @@ export const peerMachine = setup({
       if (event.type === 'set.pushed') context.effects.take(event.set);
     },
     tellRecovered: ({ context }) => context.effects.tellRecovered(),
+    tellFed: ({ context }) => context.effects.tellFed(),
     rehash: ({ context }) => context.effects.rehash(),
     tellContradiction: ({ context }) => context.effects.tellContradiction(),
     tellUnread: ({ context, event }) =>
@@ -148,6 +160,7 @@ export const peerMachine = setup({
     },
     fetching: {
       type: 'parallel',
+      invoke: { src: 'watch', input: ({ context }) => context.effects },
       on: {
         'pieces.completed': 'verifying',
         'content.withdrawn': { actions: ['rehash', 'sync'] },
@@ -160,10 +173,17 @@ export const peerMachine = setup({
             joining: {
               entry: 'sync',
               always: { guard: 'isAlone', target: 'adrift' },
-              on: { 'sync.answered': 'transferring', 'sync.silent': 'adrift' },
+              on: { 'sync.answered': 'transferring', 'sync.silent': 'adrift', 'progress.missed': 'starved' },
             },
             transferring: {
-              on: { 'sync.silent': 'adrift' },
+              on: { 'sync.silent': 'adrift', 'progress.missed': 'starved' },
+            },
+            starved: {
+              invoke: { src: 'starved', input: ({ context }) => context.effects },
+              on: {
+                'leases.carried': { target: 'transferring', actions: 'tellFed' },
+                'sync.silent': 'adrift',
+              },
             },
             adrift: {
               invoke: { src: 'adrift', input: ({ context }) => context.effects },
@@ -280,7 +300,15 @@ export const peerMachine = setup({
 });
 
 /** Where a peer is, in the words that others read. */
-export type PeerState = 'joining' | 'transferring' | 'adrift' | 'verifying' | 'serving' | 'failed' | 'left';
+export type PeerState =
+  | 'joining'
+  | 'transferring'
+  | 'starved'
+  | 'adrift'
+  | 'verifying'
+  | 'serving'
+  | 'failed'
+  | 'left';
 
 type PeerSnapshot = SnapshotFrom<typeof peerMachine>;
 

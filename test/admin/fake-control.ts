@@ -27,6 +27,7 @@ export const STATUS: HostStatus = {
   nats: { url: 'nats://127.0.0.1:4222', state: 'connected' },
   state: 'announced',
   ip: '127.0.0.1',
+  troubles: {},
   dataPort: 7400,
   uptimeMs: 1000,
   cache: { bytes: 0, tasks: 0, quotaBytes: 1 },

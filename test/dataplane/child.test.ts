@@ -4,7 +4,16 @@ import { describe, expect, test, vi } from 'vitest';
 import type { HostAddress } from '../../core/host.ts';
 import type { TaskId } from '../../core/ids.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
-import { fakeTask, fetchBytes, KIB, newChild, PATIENT, randomHostId, startParent } from './fixture.ts';
+import {
+  fakeTask,
+  fetchBytes,
+  KIB,
+  membersOf,
+  newChild,
+  PATIENT,
+  randomHostId,
+  startParent,
+} from './fixture.ts';
 
 const signal = new AbortController().signal;
 const taskId = `url-${'0'.repeat(64)}` as TaskId;
@@ -465,4 +474,16 @@ describe('on a bad network', () => {
     const differing = bytes.reduce((count, byte, at) => count + (byte === task.content[at] ? 0 : 1), 0);
     expect(differing).toBe(1);
   });
+});
+
+test('a child whose clock was an hour ahead proves itself as soon as it is right', async () => {
+  const task = fakeTask(64 * KIB);
+  await using parent = await startParent([task]);
+  let aheadMs = 3_600_000;
+  const clock = { wall: () => Date.now() + aheadMs };
+  await using child = newChild({ members: { ...membersOf(), clock } });
+  const fetch = () => fetchBytes(child, parent.address, task.taskId, range);
+  await expect(fetch()).rejects.toMatchObject({ code: 'ERR_AUTH_DENIED' });
+  aheadMs = 0;
+  expect(await fetch()).toEqual(task.content.subarray(range.start, range.end));
 });

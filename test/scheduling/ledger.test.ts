@@ -338,6 +338,27 @@ test('a parent that failed is avoided by that child, longer each time, and by al
   expect(leased(ledger, d)).toHaveLength(2);
 });
 
+test('a child that cannot get at any holder of a piece is leased it from the origin, unless somebody is bringing it', () => {
+  const { ledger } = ledgerWith({ pieces: 4 });
+  for (const host of [b, c]) join(ledger, host, true);
+  for (const host of [a, d]) join(ledger, host);
+  ledger.add(a, [0, 1, 2, 3]);
+  ledger.add(d, [0]);
+  grant(ledger, c, 1);
+  const [coming] = leased(ledger, c) as [number];
+  at(ledger, c).sync({ running: [coming], queued: [], seenNumber: 1, nowMs: 0 });
+  fail(ledger, b, { first: 0, count: 4, parent: a, reason: 'unreachable' }, 0);
+  grant(ledger, b, 9, { bytesPerSec: 1e9 });
+  const origin = ledger.leasesOf(b).filter(({ parent }) => parent === 'origin');
+  const pieces = origin.flatMap(({ first, count }) => all(count).map((index) => first + index));
+  expect(pieces.sort()).toEqual([1, 2, 3].filter((piece) => piece !== coming));
+  // It is asked again first, when that may help.
+  sync(ledger, b, [], [], 1, 600);
+  grant(ledger, b, 9, { nowMs: 600, setNumber: 2 });
+  expect(leased(ledger, b)).not.toEqual([]);
+  expect(ledger.leasesOf(b).filter(({ parent }) => parent === 'origin')).toEqual([]);
+});
+
 test('a piece that a parent has not is taken from its holdings', () => {
   const { ledger } = ledgerWith();
   for (const host of [a, b]) join(ledger, host);
@@ -380,6 +401,23 @@ describe('a parent that gave a wrong piece', () => {
       expect(leased(ledger, c)).toEqual([]);
     },
   );
+});
+
+test('a host that lied leaves the origin to those whose pieces others may have, as long as one of them reads', () => {
+  const { ledger } = ledgerWith();
+  for (const host of [a, b]) join(ledger, host, true);
+  grant(ledger, a, 9, { nowMs: 600 });
+  const [running] = leased(ledger, a) as [number];
+  expect(leased(ledger, a).length).toBeGreaterThan(1);
+  sync(ledger, a, [running], leased(ledger, a).slice(1), 1, 600);
+  ledger.quarantine(a);
+  expect(leased(ledger, a)).toEqual([running]);
+  sync(ledger, a, [], [], 1, 700);
+  grant(ledger, a, 9, { nowMs: 700, setNumber: 2 });
+  expect(leased(ledger, a)).toEqual([]);
+  join(ledger, b, false);
+  grant(ledger, a, 9, { nowMs: 800, setNumber: 3 });
+  expect(leased(ledger, a)).not.toEqual([]);
 });
 
 test('a plan not begun within two seconds is taken back, a running one is not', () => {
@@ -447,6 +485,29 @@ test('in the tail a piece that takes too long is asked of another parent as well
   expect(ledger.leasesOf(c)).toEqual([{ first: slow?.first, count: 1, parent: hedge?.parent }]);
   ledger.add(c, all(20));
   expect(ledger.stats()).toMatchObject({ leases: 0, complete: 3, children: 0 });
+});
+
+test('before the tail a piece is asked of another parent as well only when it is late by seconds', () => {
+  const { ledger } = ledgerWith({ pieces: 20 });
+  for (const host of [a, b, c]) join(ledger, host);
+  ledger.add(a, all(5));
+  ledger.add(b, all(5));
+  for (let round = 0; round < 30 && ledger.held(c) < 4; round += 1) {
+    const nowMs = round * 10;
+    sync(ledger, c, leased(ledger, c), [], round, nowMs);
+    grant(ledger, c, 1, { nowMs, setNumber: round + 1 });
+    ledger.add(c, leased(ledger, c));
+  }
+  grant(ledger, c, 1, { nowMs: 1_000, setNumber: 50 });
+  const [slow] = ledger.leasesOf(c);
+  sync(ledger, c, leased(ledger, c), [], 50, 1_000);
+  grant(ledger, c, 5, { nowMs: 1_000 + LIMITS.hedgeLateMs, setNumber: 51 });
+  expect(ledger.leasesOf(c)).toEqual([slow]);
+  grant(ledger, c, 5, { nowMs: 1_001 + LIMITS.hedgeLateMs, setNumber: 52 });
+  const [, hedge, ...more] = ledger.leasesOf(c);
+  expect(more).toEqual([]);
+  expect(hedge).toMatchObject({ first: slow?.first, hedge: true });
+  expect(hedge?.parent).not.toBe(slow?.parent);
 });
 
 test('an origin without ranges is read in one stream by one host, the rest is served by peers', () => {

@@ -38,6 +38,18 @@ export async function delivered({ host, result }: SimGet, content: SimContent): 
   return Buffer.compare(bytes, content.bytes) === 0;
 }
 
+/** Bytes that the host holds and none of the others does. */
+export async function heldAlone(host: SimHost, others: readonly SimHost[]): Promise<number> {
+  let bytes = 0;
+  for (const { taskId } of host.store.rows()) {
+    const [stored, ...more] = await Promise.all([host, ...others].map(({ store }) => store.open(taskId)));
+    if (stored === undefined) continue;
+    const alone = [...stored.have.ones()].filter((piece) => !more.some((other) => other?.have.has(piece)));
+    bytes += alone.length * stored.record.pieceLength;
+  }
+  return bytes;
+}
+
 /** Copies of the content that left the origin. */
 export function copies(sim: Simulation, content: SimContent): number {
   return sim.origin.bodyBytes / content.bytes.length;

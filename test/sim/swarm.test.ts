@@ -1,11 +1,10 @@
 import { expect, test } from 'vitest';
 import type { SimHost } from '../../sim/host.ts';
-import { createSimulation, type Simulation } from '../../sim/world.ts';
+import { createSimulation } from '../../sim/world.ts';
 import { copies, delivered, digestOf, MIB, URL_A, wrongPieces } from './scene.ts';
 
-/** Twenty hosts at once; one crashes in the middle, another crashes and comes back, messages are lost. */
-async function twenty(seed: number): Promise<{ sim: Simulation; copies: number; ended: string[] }> {
-  const sim = createSimulation({ seed, hosts: 20, linkBytesPerSec: 2 * MIB });
+test('twenty hosts finish with the right content though one crashes and messages are lost', async () => {
+  const sim = createSimulation({ seed: 11, hosts: 20, linkBytesPerSec: 2 * MIB });
   const content = sim.publish(URL_A, 3 * MIB + 777);
   sim.faults.drop = 0.02;
   sim.start();
@@ -14,28 +13,12 @@ async function twenty(seed: number): Promise<{ sim: Simulation; copies: number; 
   await sim.run(900);
   sim.hosts[7]?.crash();
   await sim.run(60_000, () => gets.every(({ state }) => state !== 'running'));
-  const ended: string[] = [];
   for (const get of gets) {
-    const right = await delivered(get, content);
-    ended.push(`${get.state} ${right ? 'right' : 'not right'} ${get.error?.code ?? ''}`.trim());
+    expect(get.state).toBe(get.host === sim.hosts[7] ? 'crashed' : 'done');
+    if (get.state === 'done') expect(await delivered(get, content)).toBe(true);
     expect(await wrongPieces(get.host, content)).toEqual([]);
   }
-  return { sim, ended, copies: copies(sim, content) };
-}
-
-test('twenty hosts finish with the right content though one crashes and messages are lost', async () => {
-  const { ended, copies: read } = await twenty(11);
-  const crashed = ended.splice(7, 1);
-  expect(crashed).toEqual(['crashed not right']);
-  expect(ended).toEqual(Array.from({ length: 19 }, () => 'done right'));
-  expect(read).toBeLessThan(1.5);
-});
-
-test('two runs of one seed give the same event log, and another seed another one', async () => {
-  const first = (await twenty(12)).sim.history();
-  expect((await twenty(12)).sim.history()).toBe(first);
-  expect((await twenty(13)).sim.history()).not.toBe(first);
-  expect(first.split('\n').length).toBeGreaterThan(500);
+  expect(copies(sim, content)).toBeLessThan(1.5);
 });
 
 test('a reader in order gets the right bytes while parents crash and messages are lost', async () => {

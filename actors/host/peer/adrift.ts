@@ -1,34 +1,42 @@
 import { type Cancel, randomInt } from '../../../core/clock.ts';
-import { ShoalError, toShoalError } from '../../../core/errors.ts';
-import type { HostAddress } from '../../../core/host.ts';
-import type { HostId } from '../../../core/ids.ts';
+import { type ShoalError, toShoalError } from '../../../core/errors.ts';
 import { LIMITS } from '../../../core/limits.ts';
-import { rendezvous } from '../../../core/rendezvous.ts';
 import type { Run } from '../../../core/run.ts';
 import type { FailureReason } from '../../../core/sync-messages.ts';
-import type { HaveReply } from '../../../dataplane/data-plane.ts';
 import type { SlotPool } from '../slot-pool.ts';
 import type { HostWorld } from '../world.ts';
 import type { PeerChart } from './chart.ts';
 import type { PeerContent } from './content.ts';
+import { KnownHosts } from './known-hosts.ts';
 import type { LeaseBook } from './lease-book.ts';
 import type { LeaseSets } from './lease-sets.ts';
+import { MissingPieces } from './missing-pieces.ts';
 import type { PeerNeeds } from './needs.ts';
 import { nobodyHas } from './nobody-has.ts';
 import type { PeerOrigin } from './origin.ts';
 
 const TICK_MS = 100;
-/** How often a known host is asked what it has. */
-const ASK_MS = 500;
 /** Known hosts have this long to answer before the origin is read at once. */
 const ASK_FIRST_MS = 300;
-/** A host that failed is left alone for this long. */
-const AVOID_MS = 3_000;
-/** One that has no free slot is asked again soon. */
-const BUSY_MS = 200;
-const PER_PARENT = 4;
-/** Without a piece for this long, pieces that are another's to read are read here. */
-const STARVED_MS = 4_000;
+/** The window in which hosts go to the origin, for each that is known to want the task, and at most. */
+const WINDOW_EACH_MS = 100;
+const WINDOW_MOST_MS = 5_000;
+/** For so long after its first read a host reads one piece at a time: others may be about to come. */
+const ALONE_AFTER_MS = 1_000;
+/** Nothing of its own to read and nothing on its way for this long, and a host reads what is others' to read. */
+const WIDEN_MS = 1_000;
+/** Nobody to ask and no way to the origin for this long, and it is given up. */
+const HOPELESS_MS = 8_000;
+/** Bytes asked of a host at once. */
+const RUN_BYTES = 1024 * 1024;
+/** Leases are looked at for so long to see whether they carry. */
+const LOOK_MS = 1_000;
+
+/**
+ * Why a peer goes on by itself: no scheduler ever answered, none answers any more, or one does and what it leases does
+ * not come.
+ */
+export type AdriftMode = 'first' | 'lost' | 'starved';
 
 interface AdriftOptions {
   readonly world: HostWorld;
@@ -43,72 +51,94 @@ interface AdriftOptions {
   readonly chart: PeerChart;
 }
 
-interface KnownHost {
-  readonly address: HostAddress;
-  reply: HaveReply | undefined;
-  askedMs: number;
-  avoidUntilMs: number;
-}
-
 /**
- * A download without a scheduler: pieces of known hosts first, then the origin. Who reads which piece from the
- * origin is agreed upon without a word, by rendezvous over the hosts known; a hash is believed of the host that is
- * responsible for its piece, as it would be of the holder of an origin lease.
+ * A download that does not wait for leases: pieces of known hosts, and of the origin what none of them offers. Who reads
+ * which piece from the origin is agreed upon without a word, by rendezvous over the hosts that fetch the task too.
  */
 export class Adrift {
   readonly #options: AdriftOptions;
-  readonly #known = new Map<HostId, KnownHost>();
+  readonly #hosts: KnownHosts;
+  readonly #missing: MissingPieces;
+  /** Transfers that were begun here, and not by a lease. */
+  readonly #own = new Set<Run>();
+  #mode: AdriftMode = 'first';
   #timer: Cancel | undefined;
-  #originFromMs = 0;
-  #progressMs = 0;
-  #held = 0;
-  /** Where the last reader is, in pieces: a lone host reads on from there. */
-  #cursor = 0;
+  #begunMs = 0;
+  /** This host's moment in the window, as a share of it. */
+  #moment = 0;
+  /** When the last piece came, or more was taken on. */
+  #movedMs = 0;
+  /** The ranks for a piece up to which this host reads it. */
+  #reach = 0;
+  #look = { sinceMs: 0, own: 0, leased: 0 };
+  /** Whether anything that was begun here has come. */
+  #isFed = false;
 
   constructor(options: AdriftOptions) {
     this.#options = options;
+    this.#hosts = new KnownHosts(options);
+    this.#missing = new MissingPieces(options);
   }
 
-  /** @param first no scheduler ever answered: the origin is read at once, from a random piece. */
-  start(first: boolean): void {
+  start(mode: AdriftMode): void {
     const { clock, random } = this.#options.world;
-    const delayMs =
-      LIMITS.adriftOriginMinMs + random.next() * (LIMITS.adriftOriginMaxMs - LIMITS.adriftOriginMinMs);
-    // Whoever is reading already can tell the length, and what need not be read twice.
-    const askedMs = this.#hosts.length > 0 ? ASK_FIRST_MS : 0;
-    this.#originFromMs = clock.now() + (first ? askedMs : delayMs);
-    this.#progressMs = clock.now();
+    const now = clock.now();
+    this.#mode = mode;
+    this.#begunMs = now;
+    this.#moment = random.next();
+    this.#movedMs = now;
+    this.#reach = 0;
+    this.#look = { sinceMs: now, own: 0, leased: 0 };
+    this.#isFed = false;
     this.#tick();
   }
 
   stop(): void {
     this.#timer?.();
-    this.#known.clear();
+    this.#hosts.clear();
   }
 
-  /** A run failed; its parent is left alone for a while, and for good where it gave wrong bytes. */
   failed(run: Run, reason: FailureReason): void {
-    const known = run.from === 'origin' ? undefined : this.#known.get(run.from.hostId);
-    if (known === undefined) return;
-    const now = this.#options.world.clock.now();
-    if (reason === 'busy') {
-      known.avoidUntilMs = now + BUSY_MS;
-      return;
-    }
-    known.reply = undefined;
-    known.avoidUntilMs = reason === 'corrupt' ? Number.POSITIVE_INFINITY : now + AVOID_MS;
+    this.#hosts.failed(run, reason);
   }
 
-  get #hosts(): readonly HostAddress[] {
-    return this.#options.sets.knownHosts();
+  /** Whether what is leased from there is left, so that others can give it: whoever leases it may not know better. */
+  shuns({ from }: Run): boolean {
+    return this.#mode === 'starved' && from !== 'origin' && this.#hosts.shuns(from.hostId);
+  }
+
+  stored(run: Run): void {
+    this.#movedMs = this.#options.world.clock.now();
+    this.#hosts.gave(run);
+    if (!this.#own.has(run)) this.#look.leased += 1;
+    else {
+      this.#look.own += 1;
+      this.#isFed = true;
+    }
+  }
+
+  ended(run: Run): void {
+    this.#own.delete(run);
   }
 
   get #mayReadOrigin(): boolean {
-    return this.#options.origin.request() !== undefined;
+    const { origin } = this.#options;
+    // A scheduler may have left the origin to others on purpose.
+    return this.#mode === 'starved' ? origin.readsUnasked : origin.request() !== undefined;
+  }
+
+  /** When this host may go to the origin: those that cannot agree on it do not all come at once. */
+  get #originFromMs(): number {
+    const { sets } = this.#options;
+    // Whoever is reading already can tell the length, and what need not be read twice.
+    const askedMs = sets.knownHosts().length > 0 ? ASK_FIRST_MS : 0;
+    const windowMs = Math.min(WINDOW_MOST_MS, WINDOW_EACH_MS * this.#hosts.wanting);
+    return this.#begunMs + askedMs + (this.#mode === 'first' ? 0 : this.#moment * windowMs);
   }
 
   #fail(error: ShoalError): void {
-    this.#options.chart.report({ type: 'task.failed', error });
+    // Where a scheduler answers, it tells why nothing can be got.
+    if (this.#mode !== 'starved') this.#options.chart.report({ type: 'task.failed', error });
   }
 
   /** A transfer ended well, or a reader starves: what can be begun is begun at once. */
@@ -122,171 +152,129 @@ export class Adrift {
     const { world, content } = this.#options;
     // First: what follows may be the end of it.
     this.#timer = world.clock.after(TICK_MS, () => this.#tick());
-    for (const address of this.#hosts) this.#ask(address);
-    const count = content.stored?.have.count ?? 0;
-    if (count !== this.#held) this.#progressMs = world.clock.now();
-    this.#held = count;
+    // Whoever lies can make a host starve; that there is no scheduler is not in its hands.
+    this.#hosts.ask({ rank: this.#reach, proven: this.#mode === 'starved' });
+    this.#hosts.judge();
     if (content.stored === undefined) this.#learn();
     else {
       this.#fromHosts();
       this.#fromOrigin();
     }
+    this.#lookAtLeases();
+  }
+
+  /** Whether what is leased comes again, and at least as fast as what is fetched beside it. */
+  #lookAtLeases(): void {
+    const { world, chart } = this.#options;
+    const { sinceMs, own, leased } = this.#look;
+    const now = world.clock.now();
+    if (now - sinceMs < LOOK_MS) return;
+    this.#look = { sinceMs: now, own: 0, leased: 0 };
+    if (this.#mode === 'starved' && leased > 1 && leased >= own) chart.report({ type: 'leases.carried' });
   }
 
   /** Learns the length from a host that knows it, else from the origin. */
   #learn(): void {
     const { content, world, origin, chart } = this.#options;
-    for (const { reply } of this.#known.values()) {
-      if (reply?.length === undefined) continue;
-      void content.learnHeld(reply).catch((error: unknown) => this.#fail(toShoalError(error)));
+    const { geometry } = this.#hosts;
+    if (geometry !== undefined) {
+      void content.learnHeld(geometry).catch((error: unknown) => this.#fail(toShoalError(error)));
       return;
     }
     if (world.clock.now() < this.#originFromMs) return;
     if (this.#mayReadOrigin) chart.report({ type: 'probe.asked' });
     else if (origin.error) this.#fail(origin.error);
-    else if (this.#hopeless()) this.#fail(nobodyHas(content));
+    else if (this.#isHopeless) this.#fail(nobodyHas(content));
   }
 
   /** Nobody to ask, and no way to the origin, for long enough. */
-  #hopeless(): boolean {
+  get #isHopeless(): boolean {
     const { world } = this.#options;
-    return world.clock.now() - Math.max(this.#progressMs, this.#originFromMs) > 2 * STARVED_MS;
+    return world.clock.now() - Math.max(this.#movedMs, this.#originFromMs) > HOPELESS_MS;
   }
 
-  #ask(address: HostAddress): void {
-    const { world, content } = this.#options;
-    const now = world.clock.now();
-    const known = this.#known.get(address.hostId) ?? {
-      address,
-      reply: undefined,
-      askedMs: Number.NEGATIVE_INFINITY,
-      avoidUntilMs: 0,
-    };
-    this.#known.set(address.hostId, known);
-    const settled = known.reply?.length !== undefined && known.reply.have.complete;
-    if (now < known.avoidUntilMs || now - known.askedMs < (settled ? 10 * ASK_MS : ASK_MS)) return;
-    known.askedMs = now;
-    const giveUp = new AbortController();
-    const cancel = world.clock.after(LIMITS.firstByteMs, () =>
-      giveUp.abort(new ShoalError('ERR_PEER_STALLED', `host ${address.hostId} does not say what it has`)),
-    );
-    world.dataPlane
-      .have({ parent: address, taskId: content.taskId, isPublic: content.isPublic }, giveUp.signal)
-      .finally(cancel)
-      .then((reply) => {
-        if (known.avoidUntilMs === Number.POSITIVE_INFINITY) return;
-        known.reply = reply;
-        this.#believe(address.hostId, reply);
-      })
-      .catch(() => {
-        known.reply = undefined;
-        known.avoidUntilMs = Math.max(known.avoidUntilMs, world.clock.now() + ASK_MS);
-      });
-  }
-
-  /** With a digest every hash may be tried, since the whole is compared; else only a responsible host's. */
-  #believe(hostId: HostId, reply: HaveReply): void {
-    const { content } = this.#options;
-    for (const { piece, hash } of reply.hashes) {
-      if (content.expected(piece) !== undefined) continue;
-      if (content.digest !== undefined || this.#responsible(piece) === hostId) content.expect(piece, hash);
-    }
-  }
-
-  #responsible(piece: number): HostId | undefined {
-    const hosts = [this.#options.world.hostId, ...this.#hosts.map(({ hostId }) => hostId)];
-    return rendezvous(`${this.#options.content.taskId}/${piece}`, hosts);
+  #begin(run: Run): boolean {
+    const { pool, book } = this.#options;
+    if (!pool.take(() => {})) return false;
+    this.#own.add(run);
+    book.begin(run);
+    return true;
   }
 
   #fromHosts(): void {
-    const { world, pool, book } = this.#options;
-    const now = world.clock.now();
-    const parents = [...this.#known.values()].filter(
-      ({ reply, avoidUntilMs }) => reply && now >= avoidUntilMs,
-    );
+    const { world, pool, book, content } = this.#options;
+    const { parents } = this.#hosts;
+    const most = Math.max(4, Math.ceil(pool.total / 2 / Math.max(1, parents.length)));
     while (pool.free > 0) {
-      const free = parents.filter(({ address }) => book.runningFrom(address) < PER_PARENT);
+      const free = parents.filter(({ address }) => book.runningFrom(address) < most);
       let begun = false;
       while (free.length > 0 && !begun) {
         const [parent] = free.splice(randomInt(world.random, free.length), 1);
-        const piece = parent && this.#pieceOf(parent);
-        if (parent === undefined || piece === undefined || !pool.take(() => {})) continue;
-        book.begin({ first: piece, count: 1, from: parent.address, hedge: false });
-        begun = true;
+        const gives = (piece: number) =>
+          parent?.reply.have.has(piece) === true && content.expected(piece) !== undefined;
+        const piece = this.#missing.pick(gives);
+        if (parent === undefined || piece === undefined) continue;
+        const count = this.#missing.count(piece, RUN_BYTES / Math.max(4, parents.length), gives);
+        begun = this.#begin({ first: piece, count, from: parent.address, hedge: false });
       }
       if (!begun) return;
     }
   }
 
-  /** A piece that the host has and this one lacks. */
-  #pieceOf({ reply }: KnownHost): number | undefined {
-    const { content } = this.#options;
-    return this.#pick((piece) => reply?.have.has(piece) === true && content.expected(piece) !== undefined);
-  }
-
-  /** What a reader needs next; else from where it is on where nobody else reads, or from a random place on. */
-  #pick(wanted: (piece: number) => boolean): number | undefined {
-    const { world, content, book } = this.#options;
-    const urgent = this.#urgentPiece();
-    if (urgent !== undefined && wanted(urgent)) return urgent;
-    const pieces = content.pieces ?? (content.stored?.have.length || 0);
-    const from = world.alone ? this.#cursor : pieces === 0 ? 0 : randomInt(world.random, pieces);
-    for (let step = 0; step < pieces; step += 1) {
-      const piece = (from + step) % pieces;
-      if (!content.has(piece) && !book.isInFlight(piece) && wanted(piece)) return piece;
-    }
-    return undefined;
-  }
-
-  #urgentPiece(): number | undefined {
-    const piece = this.#options.needs.urgent;
-    this.#cursor = piece ?? this.#cursor;
-    return piece;
-  }
-
   #fromOrigin(): void {
-    const { world, content, pool, book, origin } = this.#options;
+    const { world, content, book, origin } = this.#options;
     if (world.clock.now() < this.#originFromMs || content.complete) return;
     if (!this.#mayReadOrigin) {
-      if (book.runningCount === 0 && this.#hopeless()) this.#fail(origin.error ?? nobodyHas(content));
+      if (book.runningCount === 0 && this.#isHopeless) this.#fail(origin.error ?? nobodyHas(content));
       return;
     }
-    const others = this.#hosts.length > 0;
-    const limit = others ? LIMITS.originLeasesPerHost : LIMITS.originLeasesLoneHost;
-    const starved = world.clock.now() - this.#progressMs > STARVED_MS;
+    const { sharers } = this.#hosts;
+    const share = Math.floor(LIMITS.originLeasesPerTask / (1 + sharers));
+    const most = this.#isCareful ? LIMITS.originLeasesPerHost : LIMITS.originLeasesLoneHost;
+    const limit = Math.max(LIMITS.originLeasesPerHost, Math.min(most, share));
     // A reader does not wait until one of the others has ended.
-    const isUrgent = () => !others && content.ranges && this.#urgentPiece() !== undefined;
+    const isUrgent = () => sharers === 0 && content.ranges && this.#missing.urgent !== undefined;
     while (book.runningFrom('origin') < limit || (book.runningFrom('origin') === limit && isUrgent())) {
-      const run = content.ranges ? this.#originRun(others && !starved) : this.#stream();
-      if (run === undefined || !pool.take(() => {})) return;
-      book.begin(run);
+      const run = content.ranges ? this.#originRun(sharers) : this.#stream();
+      if (run === undefined) return this.#widen();
+      if (!this.#begin(run)) return;
     }
+  }
+
+  /** Whether it reads piece by piece: those about to read too may not have been heard of yet, or peers may give again. */
+  get #isCareful(): boolean {
+    const { world, sets } = this.#options;
+    if (this.#mode === 'starved' && !this.#isFed) return true;
+    return sets.knownHosts().length > 0 && world.clock.now() - this.#originFromMs < ALONE_AFTER_MS;
   }
 
   /** A piece to read from the origin, with those after it that are this host's to read too. */
-  #originRun(ownOnly: boolean): Run | undefined {
-    const { content, world } = this.#options;
-    const mine = (piece: number) => !ownOnly || this.#responsible(piece) === world.hostId;
-    const offered = (piece: number) =>
-      [...this.#known.values()].some(({ reply }) => reply?.have.has(piece)) &&
-      content.expected(piece) !== undefined;
-    const wanted = (piece: number) => mine(piece) && !offered(piece);
-    const first = this.#pick(wanted);
-    if (first === undefined || content.pieceLength === undefined) return undefined;
-    const longest = ownOnly ? 1 : Math.max(1, Math.floor(LIMITS.leaseBytes / content.pieceLength));
-    let count = 1;
-    while (count < longest && this.#free(first + count) && wanted(first + count)) count += 1;
+  #originRun(sharers: number): Run | undefined {
+    const sample = this.#hosts.sample((piece) => this.#missing.has(piece));
+    if (sample !== undefined) return { first: sample, count: 1, from: 'origin', hedge: false };
+    const reach = this.#reach;
+    const wanted = (piece: number) =>
+      (sharers === 0 || this.#hosts.rank(piece) <= reach) && !this.#hosts.offers(piece);
+    const first = this.#missing.pick(wanted);
+    if (first === undefined) return undefined;
+    // What is another's to read may be on its way there.
+    const count = this.#missing.count(first, reach > 0 || this.#isCareful ? 0 : LIMITS.leaseBytes, wanted);
     return { first, count, from: 'origin', hedge: false };
   }
 
-  #free(piece: number): boolean {
-    const { content, book } = this.#options;
-    return piece < (content.pieces ?? 0) && !content.has(piece) && !book.isInFlight(piece);
+  /** Nothing is left that is this host's to read: where nothing comes either, it takes on what is others'. */
+  #widen(): void {
+    const now = this.#options.world.clock.now();
+    if (this.#own.size > 0 || now - this.#movedMs < WIDEN_MS) return;
+    this.#reach = Math.min(2 * this.#reach + 1, LIMITS.addressBookHosts);
+    this.#movedMs = now;
   }
 
+  /** All of it, in order, where the origin gives no ranges: not a second time where nothing could tell that it is the same. */
   #stream(): Run | undefined {
     const { content, book } = this.#options;
-    if (book.runningFrom('origin') > 0) return undefined;
+    const isOnce = content.digest === undefined && content.etag === undefined;
+    if (book.runningFrom('origin') > 0 || (isOnce && this.#mode === 'starved')) return undefined;
     return { first: 0, count: content.pieces ?? LIMITS.piecesPerTask, from: 'origin', hedge: false };
   }
 }

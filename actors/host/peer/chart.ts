@@ -8,9 +8,9 @@ export type PeerNews =
   | PeerEvent
   /** The next sync is to come soon. */
   | { readonly type: 'sync.wanted' }
-  | { readonly type: 'piece.stored' }
   /** Children got these pieces wrong from here. */
   | { readonly type: 'pieces.suspected'; readonly pieces: readonly number[] }
+  | { readonly type: 'piece.stored'; readonly run: Run }
   | {
       readonly type: 'transfer.failed';
       readonly run: Run;
@@ -18,7 +18,7 @@ export type PeerNews =
       readonly error: ShoalError;
     }
   /** A transfer ended, and its slot is free. */
-  | { readonly type: 'transfer.ended'; readonly failed: boolean };
+  | { readonly type: 'transfer.ended'; readonly run: Run; readonly failed: boolean };
 
 /** The chart of a peer as its parts see it. */
 export interface PeerChart {

@@ -23,6 +23,9 @@ export class PeerContent {
   stored: StoredTask | undefined;
   readonly #store: Store;
   readonly #expected = new Map<number, Uint8Array>();
+  /** Pieces whose hash is only what some host said. */
+  readonly #supposed = new Set<number>();
+  #isMisled = false;
   #unpin: (() => void) | undefined;
   readonly #life: string;
   #drops = 0;
@@ -138,6 +141,23 @@ export class PeerContent {
 
   expect(piece: number, hash: Uint8Array): void {
     this.#expected.set(piece, hash);
+    this.#supposed.delete(piece);
+  }
+
+  /** Takes the word of a host that nobody vouches for, where the whole is compared in the end. */
+  suppose(piece: number, hash: Uint8Array): void {
+    if (this.#isMisled || this.#expected.has(piece)) return;
+    this.#expected.set(piece, hash);
+    this.#supposed.add(piece);
+  }
+
+  /** The whole is wrong: what rests on such a word is given up, and no more of it is taken. Returns the pieces held. */
+  refuseSupposed(): number[] {
+    this.#isMisled = true;
+    const held = [...this.#supposed].filter((piece) => this.has(piece));
+    for (const piece of this.#supposed) this.#expected.delete(piece);
+    this.#supposed.clear();
+    return held;
   }
 
   /**
@@ -150,6 +170,7 @@ export class PeerContent {
     const last = new Map(hashes.map(({ piece, hash }) => [piece, hash]));
     for (const [piece, hash] of last) {
       const withdrawn = hash.every((byte) => byte === 0);
+      this.#supposed.delete(piece);
       if (withdrawn) this.#expected.delete(piece);
       else this.#expected.set(piece, hash);
       // What agrees with its digest as a whole is right, whatever is said of a part.
@@ -176,6 +197,7 @@ export class PeerContent {
   async discard(): Promise<void> {
     this.#drops += 1;
     this.#expected.clear();
+    this.#supposed.clear();
     this.release();
     this.stored = undefined;
     this.length = undefined;

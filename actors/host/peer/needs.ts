@@ -54,12 +54,12 @@ export class PeerNeeds {
   /** Whether it still wants pieces. */
   get wants(): boolean {
     const { state } = this.#options.chart;
-    return state === 'joining' || state === 'transferring' || state === 'adrift';
+    return state === 'joining' || state === 'transferring' || state === 'starved' || state === 'adrift';
   }
 
   /** What the next sync says; the one after it comes in about `intervalMs`. */
   facts(intervalMs: number): SyncFacts {
-    const { transfers, stats, origin, chart } = this.#options;
+    const { transfers, stats, origin, sets, chart } = this.#options;
     const { book } = transfers;
     return {
       running: book.runningPieces().slice(0, TOLD_AT_ONCE),
@@ -73,6 +73,7 @@ export class PeerNeeds {
       contradicted: chart.contradicted,
       received: stats.received(),
       originReasons: stats.originReasons,
+      fencedBy: sets.fencedBy,
     };
   }
 
@@ -86,7 +87,9 @@ export class PeerNeeds {
 
   /** When a piece that has just come is to be told. */
   afterPiece(): SyncWhen {
-    const { content, stats } = this.#options;
+    const { content, stats, chart } = this.#options;
+    // What nobody leased others are to know before they read it too.
+    if (chart.state === 'starved') return 'news';
     const isFirst = stats.received().peers === 0 && (content.stored?.have.count ?? 0) <= FIRST_PIECES;
     return isFirst ? 'news' : 'later';
   }

@@ -93,6 +93,13 @@ export class PeerOrigin {
     return originReaders === 'all' || role === 'seed';
   }
 
+  /** The same where nobody leased it to this host: what is left to seeds, others read only as a client of their own. */
+  get readsUnasked(): boolean {
+    const request = this.request();
+    const isOwn = request !== undefined && Object.keys(request.headers).length > 0;
+    return this.readsForAll || (isOwn && this.#allows(request.url));
+  }
+
   #allows(url: string): boolean {
     if (this.#judged?.url !== url) this.#judged = { url, allowed: this.#world.origin.allows(url) };
     return this.#judged.allowed;

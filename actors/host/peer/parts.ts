@@ -7,6 +7,8 @@ import type { PeerInput } from './input.ts';
 import { LeaseSets } from './lease-sets.ts';
 import { PeerNeeds } from './needs.ts';
 import { PeerOrigin } from './origin.ts';
+import { originReason } from './origin-reason.ts';
+import { PeerProgress } from './progress.ts';
 import type { PeerShare } from './share.ts';
 import { PeerStats } from './stats.ts';
 import { PeerStory } from './story.ts';
@@ -36,13 +38,20 @@ export function createParts(
   const told = new SyncState(world.incarnation, content, nextSeq);
   const base = { chart, world, content, pool, stats, story, sync: told };
   const origin = new PeerOrigin(input, world, content);
-  const transfers = new PeerTransfers({ ...base, origin });
+  const transfers: PeerTransfers = new PeerTransfers({
+    ...base,
+    origin,
+    received,
+    originReason: () => originReason({ ...base, sets, progress }),
+    shuns: (run) => chart.state === 'starved' && adrift.shuns(run),
+  });
   const { book } = transfers;
   const sets = new LeaseSets({ ...base, membership, book });
   const needs = new PeerNeeds({ ...base, origin, transfers, sets });
   const sync = new PeerSync({ ...base, pace, needs, sets });
-  const adrift = new Adrift({ ...base, book, origin, sets, needs });
+  const adrift: Adrift = new Adrift({ ...base, book, origin, sets, needs });
+  const progress = new PeerProgress({ ...base, book, received });
   const whole = new WholeCheck(content, abort.signal);
-  const work = { content, stats, story, told, origin, transfers, sets, needs, sync, adrift, whole };
+  const work = { content, stats, story, told, origin, transfers, sets, needs, sync, adrift, progress, whole };
   return { ...work, chart, world, clients, opened, abort };
 }

@@ -141,15 +141,16 @@ export class PeerActor implements PeerChart {
   /** What comes with every piece goes past the chart, which has nothing to decide there. */
   report(news: PeerNews): void {
     if (news.type === 'sync.wanted') this.#parts.sync.schedule('soon');
-    else if (news.type === 'piece.stored') this.#stored();
+    else if (news.type === 'piece.stored') this.#stored(news.run);
     else if (news.type === 'pieces.suspected') this.#suspected(news.pieces);
     else if (news.type === 'transfer.failed') this.#transferFailed(news.run, news.reason, news.error);
-    else if (news.type === 'transfer.ended') this.#transferEnded(news.failed);
+    else if (news.type === 'transfer.ended') this.#transferEnded(news.run, news.failed);
     else this.#send(news);
   }
 
-  #stored(): void {
-    const { sync, needs, whole } = this.#parts;
+  #stored(run: Run): void {
+    const { sync, needs, whole, adrift } = this.#parts;
+    adrift.stored(run);
     sync.schedule(needs.afterPiece());
     whole.advance();
     this.#tell();
@@ -166,18 +167,20 @@ export class PeerActor implements PeerChart {
     const isChanged = run.from === 'origin' && error.code === 'ERR_TASK_CHANGED';
     if (reason === 'store' || isChanged) this.#send({ type: 'task.failed', error });
     this.#parts.adrift.failed(run, reason);
+    this.#parts.progress.failed(run, reason);
   }
 
-  #transferEnded(failed: boolean): void {
-    const { sync, transfers } = this.#parts;
+  #transferEnded(run: Run, failed: boolean): void {
+    const { sync, transfers, adrift } = this.#parts;
+    adrift.ended(run);
     if (this.#checkComplete()) return;
     if (!failed) this.#more();
     sync.schedule(failed || transfers.book.queuedCount === 0 ? 'soon' : 'later');
   }
 
-  /** Begins at once what can be begun without a scheduler. */
+  /** Begins at once what can be begun without a lease. */
   #more(): void {
-    if (this.state === 'adrift') this.#parts.adrift.more();
+    if (this.state === 'adrift' || this.state === 'starved') this.#parts.adrift.more();
   }
 
   #checkComplete(): boolean {

@@ -18,6 +18,8 @@ export class ReceivedCount implements Received {
   origin = 0;
   peers = 0;
   local = 0;
+  /** Bytes that came over the network, verified or not. */
+  cameBytes = 0;
 
   add(bytes: number, from: keyof Received): void {
     this[from] += bytes;
@@ -40,6 +42,8 @@ export class PeerStats {
   transferBytesPerSec = 0;
   longestGapMs = 0;
   durationMs = 0;
+  /** Bytes that came over the network, verified or not. */
+  cameBytes = 0;
   readonly #clock: Clock;
   readonly #startedMs: number;
   #lastByteMs: number;
@@ -53,7 +57,9 @@ export class PeerStats {
     this.#lastByteMs = this.#startedMs;
   }
 
-  bytesCame(_bytes: number, from: HostAddress | 'origin'): void {
+  bytesCame(bytes: number, from: HostAddress | 'origin'): void {
+    this.cameBytes += bytes;
+    this.#all.cameBytes += bytes;
     const now = this.#clock.now();
     this.longestGapMs = Math.max(this.longestGapMs, now - this.#lastByteMs);
     this.#lastByteMs = now;

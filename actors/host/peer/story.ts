@@ -6,6 +6,7 @@ import type { FailureReason } from '../../../core/sync-messages.ts';
 import type { SlotPool } from '../slot-pool.ts';
 import type { HostWorld } from '../world.ts';
 import type { PeerContent } from './content.ts';
+import type { StarveCause } from './progress.ts';
 import type { PeerStats } from './stats.ts';
 
 /** Events for damaged pieces at once. */
@@ -25,10 +26,33 @@ export class PeerStory {
     this.#world.emit('peer.joined', this.#of.taskId, this.#of);
   }
 
-  adrift(): void {
+  /** @param refused the scheduler that answers is not believed */
+  adrift(refused: boolean): void {
     const { taskId } = this.#of;
-    this.#world.emit('peer.adrift', taskId, this.#of);
-    if (!this.#world.alone) this.#world.log.info({ taskId }, 'no scheduler answers; going on adrift');
+    const { emit, log, alone } = this.#world;
+    emit('peer.adrift', taskId, { ...this.#of, why: refused ? 'refused-epoch' : 'silent' });
+    if (alone) return;
+    const why = refused ? 'the scheduler’s epoch is refused' : 'no scheduler answers';
+    log.info({ taskId }, `${why}; going on adrift`);
+  }
+
+  /** @param parents those that were to give pieces */
+  starved(why: StarveCause, parents: readonly string[]): void {
+    const { taskId } = this.#of;
+    const { emit, log, metrics } = this.#world;
+    metrics.starved(why);
+    emit('peer.starved', taskId, { ...this.#of, why, parents: parents.slice(0, MOST_TOLD) });
+    const about = why === 'unreachable' ? 'hosts that are to give pieces are out of reach' : 'no piece comes';
+    log.warn(
+      { taskId, why, parents: parents.slice(0, 4) },
+      `${about}; going to the origin beside the leases`,
+    );
+  }
+
+  fed(): void {
+    const { taskId } = this.#of;
+    this.#world.emit('peer.fed', taskId, this.#of);
+    this.#world.log.info({ taskId }, 'what is leased comes again');
   }
 
   recovered(): void {
@@ -73,6 +97,14 @@ export class PeerStory {
     log.warn(
       { taskId, piece, pieces: pieces.length },
       'pieces on disk are not what was recorded; fetching them anew',
+    );
+  }
+
+  misled(pieces: number): void {
+    const { taskId } = this.#of;
+    this.#world.log.warn(
+      { taskId, pieces },
+      'the whole is wrong: what other hosts said of it is fetched anew',
     );
   }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ShoalError, toShoalError } from '../../../core/errors.ts';
 import type { HostAddress } from '../../../core/host.ts';
+import { onAbort } from '../../../core/on-abort.ts';
 import { pieceOffset, runBytes } from '../../../core/piece.ts';
 import type { ByteSink } from '../../../dataplane/data-plane.ts';
 import type { OpenBody, OriginRequest } from '../../../origins/origin.ts';
@@ -9,6 +10,7 @@ import type { MovedLease, PieceTransfer } from '../piece/piece.ts';
 import { PieceSink } from '../piece/sink.ts';
 import type { HostWorld } from '../world.ts';
 import type { PeerContent } from './content.ts';
+import { type HostLoad, ParentPace } from './parent-pace.ts';
 
 interface TransferContext {
   readonly world: HostWorld;
@@ -16,6 +18,7 @@ interface TransferContext {
   /** How to ask the origin, with the credentials of the one who wants the content. */
   readonly originRequest: () => OriginRequest;
   readonly onBytes: (bytes: number, from: HostAddress | 'origin') => void;
+  readonly load: () => HostLoad;
 }
 
 /** Moves the bytes of one lease from a parent or an origin. */
@@ -27,6 +30,7 @@ export class Transfer implements PieceTransfer {
   readonly #stored: StoredTask;
   readonly #sink: PieceSink;
   readonly #write: ByteSink = (chunk) => this.#sink.write(chunk);
+  #pace: ParentPace | undefined;
   /** What of a hedge waits for its place. */
   #held: Buffer | undefined;
 
@@ -52,7 +56,10 @@ export class Transfer implements PieceTransfer {
         this.bytes += bytes;
         onBytes(bytes, run.from);
       },
-      onPiece: (piece, hash, length) => lease.came(piece, hash, length),
+      onPiece: (piece, hash, length) => {
+        this.#pace?.pieceCame();
+        lease.came(piece, hash, length);
+      },
     });
   }
 
@@ -98,10 +105,34 @@ export class Transfer implements PieceTransfer {
     return { start, end: start + runBytes(geometry, first, count) };
   }
 
-  #fetch(parent: HostAddress, write: ByteSink): Promise<void> {
-    const { world, content } = this.#context;
-    const request = { parent, taskId: content.taskId, isPublic: content.isPublic, range: this.#range() };
-    return world.dataPlane.fetch(request, write, this.#lease.signal);
+  async #fetch(parent: HostAddress, write: ByteSink): Promise<void> {
+    const { world, content, load } = this.#context;
+    const { signal } = this.#lease;
+    const { taskId, isPublic, pieceLength = 0 } = content;
+    const request = { parent, taskId, isPublic, range: this.#range() };
+    const until = new AbortController();
+    const unlisten = onAbort(signal, () => until.abort(signal.reason));
+    if (signal.aborted) until.abort(signal.reason);
+    let slow: ShoalError | undefined;
+    const limits = { pieceLength, patienceMs: world.starvedAfterMs };
+    const pace = new ParentPace(world.clock, load, limits, (bytesPerSec) => {
+      const message = `host ${parent.hostId} sends ${Math.round(bytesPerSec)} bytes a second`;
+      slow = new ShoalError('ERR_PEER_STALLED', message);
+      until.abort(slow);
+    });
+    this.#pace = pace;
+    const paced: ByteSink = (chunk) => {
+      pace.came(chunk.length);
+      return write(chunk);
+    };
+    try {
+      await world.dataPlane.fetch(request, paced, until.signal);
+    } catch (error) {
+      throw slow ?? error;
+    } finally {
+      pace.end();
+      unlisten();
+    }
   }
 
   async #fromOrigin(): Promise<void> {

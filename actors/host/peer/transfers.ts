@@ -12,7 +12,7 @@ import type { PeerChart } from './chart.ts';
 import type { PeerContent } from './content.ts';
 import { LeaseBook } from './lease-book.ts';
 import type { PeerOrigin } from './origin.ts';
-import type { PeerStats } from './stats.ts';
+import type { PeerStats, ReceivedCount } from './stats.ts';
 import { nameOf, type PeerStory } from './story.ts';
 import type { SyncState } from './sync-state.ts';
 import { Transfer } from './transfer.ts';
@@ -26,6 +26,12 @@ interface PeerTransfersOptions {
   readonly sync: SyncState;
   readonly story: PeerStory;
   readonly chart: PeerChart;
+  /** Bytes of all tasks of the host. */
+  readonly received: ReceivedCount;
+  /** Why a piece comes from the origin now. */
+  readonly originReason: () => OriginReadReason;
+  /** Whether a lease is left, since its parent does not give. */
+  readonly shuns: (run: Run) => boolean;
 }
 
 /** The transfers of one peer: what they bring and how they fail, as the scheduler is to hear of it. */
@@ -72,8 +78,8 @@ export class PeerTransfers {
   }
 
   #isReady(run: Run): boolean {
-    const { content } = this.#options;
-    if (content.stored === undefined) return false;
+    const { content, shuns } = this.#options;
+    if (content.stored === undefined || shuns(run)) return false;
     if (run.from === 'origin') return true;
     for (let piece = run.first; piece < run.first + run.count; piece += 1) {
       if (!content.has(piece) && content.expected(piece) === undefined) return false;
@@ -82,15 +88,17 @@ export class PeerTransfers {
   }
 
   #transfer(lease: MovedLease): Transfer {
-    const { world, content, origin, stats, story, pool } = this.#options;
+    const { world, content, origin, stats, story, pool, received } = this.#options;
     story.slots(pool);
     const onBytes = (bytes: number, from: Run['from']) => stats.bytesCame(bytes, from);
-    return new Transfer({ world, content, originRequest: origin.demand, onBytes }, lease);
+    const load = () => ({ cameBytes: received.cameBytes, running: pool.used });
+    return new Transfer({ world, content, originRequest: origin.demand, onBytes, load }, lease);
   }
 
-  #stored({ from }: Run, piece: number, hash: Uint8Array, length: number): void {
-    const { content, sync, stats, story, chart } = this.#options;
-    const reason = from === 'origin' ? this.#originReason() : undefined;
+  #stored(run: Run, piece: number, hash: Uint8Array, length: number): void {
+    const { content, sync, stats, story, chart, originReason } = this.#options;
+    const { from } = run;
+    const reason = from === 'origin' ? originReason() : undefined;
     if (reason !== undefined) {
       content.expect(piece, hash);
       sync.readFromOrigin(piece, hash);
@@ -99,14 +107,7 @@ export class PeerTransfers {
     sync.stored(piece);
     stats.pieceCame(length, from);
     story.pieceCame(piece, length, from, reason);
-    chart.report({ type: 'piece.stored' });
-  }
-
-  #originReason(): OriginReadReason {
-    const { world, content, chart } = this.#options;
-    if (world.alone) return 'lone-host';
-    if (chart.state === 'adrift') return 'adrift';
-    return content.audience === 'source' ? 'credentials' : 'no-holder';
+    chart.report({ type: 'piece.stored', run });
   }
 
   #ended({ run, bytes, durationMs, failure }: PieceActor): void {
@@ -115,7 +116,7 @@ export class PeerTransfers {
     stats.transferEnded(bytes, durationMs);
     story.slots(pool);
     if (failure) this.failed(run, failure.reason, failure.error, world.clock.now() - durationMs);
-    chart.report({ type: 'transfer.ended', failed: failure !== undefined });
+    chart.report({ type: 'transfer.ended', run, failed: failure !== undefined });
   }
 
   /** Tells the scheduler of a failure, unless it is this host's own. */

@@ -76,21 +76,40 @@ export class PeerWork implements PeerEffects {
   }
 
   goAdrift(): () => void {
-    const { story, adrift, sync } = this.#parts;
-    story.adrift();
-    adrift.start(sync.isFirst);
+    const { story, adrift, sync, sets } = this.#parts;
+    story.adrift(sets.refused !== undefined);
+    adrift.start(sync.isFirst ? 'first' : 'lost');
     return () => adrift.stop();
   }
 
+  watchProgress(): () => void {
+    const { progress } = this.#parts;
+    progress.start();
+    return () => progress.stop();
+  }
+
+  goStarved(): () => void {
+    const { story, adrift, progress } = this.#parts;
+    story.starved(progress.cause, progress.failing);
+    adrift.start('starved');
+    return () => adrift.stop();
+  }
+
+  tellFed(): void {
+    this.#parts.story.fed();
+  }
+
   tellRecovered(): void {
-    this.#parts.story.recovered();
+    const { story, progress } = this.#parts;
+    progress.restart();
+    story.recovered();
   }
 
   async probe(signal: AbortSignal): Promise<void> {
     const { transfers, adrift, chart } = this.#parts;
     const answer = await this.#askOrigin(signal);
     if (answer?.kind === 'content') await transfers.opened(answer.probed, answer.body);
-    if (chart.state === 'adrift') adrift.more();
+    if (chart.state === 'adrift' || chart.state === 'starved') adrift.more();
   }
 
   /** What the origin answers; undefined where it failed, which the scheduler is to hear. */
@@ -119,7 +138,20 @@ export class PeerWork implements PeerEffects {
       throw error;
     });
     // What was dropped is fetched anew, and then compared anew.
-    return agrees || (await this.dropDamaged()) > 0;
+    return agrees || (await this.dropDamaged()) > 0 || (await this.#dropSupposed());
+  }
+
+  /** Pieces that rest on the bare word of some host, taken without a scheduler. */
+  async #dropSupposed(): Promise<boolean> {
+    const { content, told, story, chart } = this.#parts;
+    const supposed = content.refuseSupposed();
+    if (supposed.length === 0 || chart.ended) return false;
+    story.misled(supposed.length);
+    const dropped = content.drop(supposed).catch(() => content.discard());
+    told.startOver();
+    chart.report({ type: 'content.withdrawn' });
+    await dropped;
+    return true;
   }
 
   /** Drops every piece that is not on disk as it was recorded; returns how many. @throws ERR_STORE_IO */

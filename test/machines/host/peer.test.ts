@@ -21,6 +21,9 @@ const effects: PeerEffects = {
   take() {},
   goAdrift: () => () => {},
   tellRecovered() {},
+  watchProgress: () => () => {},
+  goStarved: () => () => {},
+  tellFed() {},
   probe: () => never,
   rehash() {},
   compare: () => never,
@@ -55,6 +58,8 @@ const ENDS = [
 const told: readonly PeerEvent[] = [
   { type: 'sync.answered' },
   { type: 'sync.silent' },
+  { type: 'progress.missed' },
+  { type: 'leases.carried' },
   { type: 'set.pushed', set: {} as LeaseSet },
   { type: 'origin.gained' },
   { type: 'probe.asked' },
@@ -70,7 +75,7 @@ const ground = { machine: peerMachine, events: [...told, ...(ENDS as never[])], 
 
 test('every state is reached, and two of them end it', () => {
   expect(walkedTypes(ground)).toEqual(eventTypes(peerMachine));
-  const swarm = ['joining', 'transferring', 'adrift'];
+  const swarm = ['joining', 'transferring', 'starved', 'adrift'];
   const fetching = swarm.flatMap((state) =>
     ['resting', 'probing'].map((origin) => `fetching.swarm.${state} & origin.${origin}`),
   );
@@ -88,29 +93,76 @@ test('every event does something in every state, but for these', () => {
     state,
     types.filter((type) => !type.startsWith('xstate.')),
   ]);
-  const verifying = ['client.came', 'origin.gained', 'pieces.completed', 'probe.asked', 'sync.answered'];
+  const verifying = [
+    'client.came',
+    'leases.carried',
+    'origin.gained',
+    'pieces.completed',
+    'probe.asked',
+    'progress.missed',
+    'sync.answered',
+  ];
   expect(Object.fromEntries(table)).toEqual({
     opening: [
       'client.came',
+      'leases.carried',
       'origin.gained',
       'pieces.completed',
       'probe.asked',
+      'progress.missed',
       'samples.asked',
       'set.pushed',
       'sync.answered',
       'sync.silent',
     ],
-    'fetching.swarm.joining & origin.resting': ['client.came', 'samples.asked'],
-    'fetching.swarm.joining & origin.probing': ['client.came', 'probe.asked', 'samples.asked'],
-    'fetching.swarm.transferring & origin.resting': ['client.came', 'samples.asked', 'sync.answered'],
+    'fetching.swarm.joining & origin.resting': ['client.came', 'leases.carried', 'samples.asked'],
+    'fetching.swarm.joining & origin.probing': [
+      'client.came',
+      'leases.carried',
+      'probe.asked',
+      'samples.asked',
+    ],
+    'fetching.swarm.transferring & origin.resting': [
+      'client.came',
+      'leases.carried',
+      'samples.asked',
+      'sync.answered',
+    ],
     'fetching.swarm.transferring & origin.probing': [
       'client.came',
+      'leases.carried',
       'probe.asked',
       'samples.asked',
       'sync.answered',
     ],
-    'fetching.swarm.adrift & origin.resting': ['client.came', 'samples.asked', 'sync.silent'],
-    'fetching.swarm.adrift & origin.probing': ['client.came', 'probe.asked', 'samples.asked', 'sync.silent'],
+    'fetching.swarm.starved & origin.resting': [
+      'client.came',
+      'progress.missed',
+      'samples.asked',
+      'sync.answered',
+    ],
+    'fetching.swarm.starved & origin.probing': [
+      'client.came',
+      'probe.asked',
+      'progress.missed',
+      'samples.asked',
+      'sync.answered',
+    ],
+    'fetching.swarm.adrift & origin.resting': [
+      'client.came',
+      'leases.carried',
+      'progress.missed',
+      'samples.asked',
+      'sync.silent',
+    ],
+    'fetching.swarm.adrift & origin.probing': [
+      'client.came',
+      'leases.carried',
+      'probe.asked',
+      'progress.missed',
+      'samples.asked',
+      'sync.silent',
+    ],
     // Nothing is fetched: whether a scheduler answers matters only where it is to settle a contradiction.
     'verifying.comparing': [...verifying, 'samples.asked', 'sync.silent'].sort(),
     'verifying.sealing': [...verifying, 'samples.asked', 'sync.silent'].sort(),
@@ -141,6 +193,7 @@ test('where a peer is has one word, whichever of its states it is', () => {
     opening: 'joining',
     'fetching.swarm.joining & origin.probing': 'joining',
     'fetching.swarm.transferring & origin.resting': 'transferring',
+    'fetching.swarm.starved & origin.probing': 'starved',
     'fetching.swarm.adrift & origin.probing': 'adrift',
     'verifying.comparing': 'verifying',
     'verifying.contradicted.sampling': 'verifying',

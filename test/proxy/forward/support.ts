@@ -7,6 +7,7 @@ import type { HostWorld } from '../../../actors/host/world.ts';
 import { createEmit } from '../../../app/events.ts';
 import { realClock, realRandom } from '../../../app/real-world.ts';
 import type { HostId } from '../../../core/ids.ts';
+import { LIMITS } from '../../../core/limits.ts';
 import type { Logger } from '../../../core/logger.ts';
 import { silentHostMetrics } from '../../../core/metrics.ts';
 import { createDataPlane } from '../../../dataplane/http-data-plane.ts';
@@ -78,6 +79,7 @@ export async function startProxy(options: TestOptions = {}): Promise<TestProxy> 
     origin,
     metrics: silentHostMetrics,
     originReaders: 'all',
+    starvedAfterMs: LIMITS.starvedAfterMs,
     alone: true,
   };
   const host = composeHost({

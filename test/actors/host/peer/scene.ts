@@ -9,6 +9,7 @@ import { Bitfield } from '../../../../core/bitfield.ts';
 import { ShoalError } from '../../../../core/errors.ts';
 import { packHashes } from '../../../../core/hash-page.ts';
 import { type HostId, hostIdFrom, type TaskId } from '../../../../core/ids.ts';
+import { LIMITS } from '../../../../core/limits.ts';
 import { silentHostMetrics } from '../../../../core/metrics.ts';
 import type { LeaseSet, SyncReply, SyncRequest } from '../../../../core/sync-messages.ts';
 import type { DataPlane, HaveReply } from '../../../../dataplane/data-plane.ts';
@@ -182,9 +183,10 @@ export function peerScene(options: { alone?: boolean } = {}) {
     origin,
     metrics: silentHostMetrics,
     originReaders: 'all',
+    starvedAfterMs: LIMITS.starvedAfterMs,
     alone: options.alone ?? false,
   };
-  const membership = new Membership();
+  const membership = new Membership(clock);
   const make = (input: Partial<PeerInput> = {}) =>
     new PeerActor(world, membership, new PeerShare(), {
       taskId: TASK,

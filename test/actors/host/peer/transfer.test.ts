@@ -25,7 +25,11 @@ function leased(world: HostWorld, content: PeerContent, originRequest: () => Ori
         isHeld: (first, count) => content.hasRun(first, count),
         isReady: () => true,
         expected: (piece) => content.expected(piece),
-        transfer: (lease) => new Transfer({ world, content, originRequest, onBytes() {} }, lease),
+        transfer: (lease) =>
+          new Transfer(
+            { world, content, originRequest, onBytes() {}, load: () => ({ cameBytes: 0, running: 1 }) },
+            lease,
+          ),
         onStored() {},
         onEnd,
       });

@@ -117,7 +117,8 @@ export async function pieceGround(options: GroundOptions = {}) {
     read: () => Promise.reject(new Error('not asked')),
   };
   const world = {
-    clock: { now: () => 0 },
+    clock: { now: () => 0, after: () => () => {} },
+    starvedAfterMs: 5_000,
     log: { debug() {} },
     origin,
     dataPlane: {
@@ -147,6 +148,7 @@ export async function pieceGround(options: GroundOptions = {}) {
           onBytes: (came) => {
             passed.bytes += came;
           },
+          load: () => ({ cameBytes: passed.bytes, running: 1 }),
         },
         lease,
       ),
