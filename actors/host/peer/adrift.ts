@@ -175,6 +175,8 @@ export class Adrift {
       .finally(cancel)
       .then((reply) => {
         if (known.avoidUntilMs === Number.POSITIVE_INFINITY) return;
+        // Bytes of another place are not put to those that are here.
+        if (!content.isOf(reply.home)) return;
         known.reply = reply;
         this.#believe(address.hostId, reply);
       })

@@ -12,6 +12,7 @@ export type SyncFacts = Pick<
   | 'freeSlots'
   | 'transferBytesPerSec'
   | 'wants'
+  | 'home'
   | 'mayReadOrigin'
   | 'adrift'
   | 'received'

@@ -59,7 +59,7 @@ function scene(more: { memoryMs?: number; graceMs?: number } = {}) {
   const stored = store.create(record);
   const registry = { ask: () => Promise.reject(new Error('not asked')) };
   const random = new SimRandom(1);
-  const world: AdmissionWorld = { clock, random, origin, registry, store, log: silentLogger, alone: false };
+  const world: AdmissionWorld = { clock, random, origin, registry, store, log: silentLogger };
   const admission = new ClientAdmission(world, { memoryMs: 30_000, graceMs: 600_000, ...more });
   /** What a source says from now on. */
   const source = (next: Word) => {

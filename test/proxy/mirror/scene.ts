@@ -134,7 +134,6 @@ export async function startScene(
       registry,
       store: createMemoryStore({ clock: realClock }),
       log: silentLogger,
-      alone: false,
     },
     { memoryMs: more.memoryMs ?? 0, graceMs: more.graceMs ?? 0 },
   );

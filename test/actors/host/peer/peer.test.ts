@@ -233,8 +233,8 @@ describe('a peer fetches', () => {
     await until(() => peer.state === 'transferring');
     await run(500);
     const before = scheduler.requests.length;
-    const access = { sources: [{ url: 'http://origin.test/b', credentials: false }], headers: {} };
-    peer.addInput({ taskId: TASK, ...access, mayReadOrigin: true });
+    const sources = [{ url: 'http://origin.test/b', credentials: false }];
+    peer.addInput({ taskId: TASK, sources, headers: {}, mayReadOrigin: true });
     await until(() => scheduler.requests.length > before, 100);
     expect(scheduler.syncs.at(-1)).toMatchObject({ mayReadOrigin: true });
   });
@@ -318,8 +318,8 @@ describe('a peer probes the origin', () => {
     expect(scheduler.syncs.at(-1)?.failures).toMatchObject([{ parent: 'origin', reason: 'origin-status' }]);
     origin.at.fault = undefined;
     scheduler.says = PROBE;
-    const source = { url: 'http://origin.test/b', credentials: false };
-    peer.addInput({ taskId: TASK, sources: [source], headers: {}, mayReadOrigin: true });
+    const sources = [{ url: 'http://origin.test/b', credentials: false }];
+    peer.addInput({ taskId: TASK, sources, headers: {}, mayReadOrigin: true });
     await until(() => peer.state === 'serving');
     expect(origin.probe).toHaveBeenCalledTimes(2);
   });
