@@ -67,10 +67,11 @@ export class Gate {
 
   /**
    * Ends the download as soon as it shows that the content is read elsewhere than the client names: it would wait for
-   * what it cannot be given. Returns how to end that.
+   * what it cannot be given, or cannot read on. Returns how to end that.
    */
   follow(content: PeerContent): () => void {
-    const own = ownSource(this.#options.request);
+    const { request } = this.#options;
+    const own = request.noOrigin ? undefined : ownSource(request);
     const look = () => {
       const { taskId, home } = content;
       if (own === undefined || home === undefined || isReadAt({ taskId, home }, own)) return;

@@ -58,12 +58,12 @@ export class TaskContent {
   }
 
   /**
-   * Whether a host that reads, or has read, the content there takes part in this claim; the first that tells settles
-   * where the claim is from, as long as there is nothing of it.
+   * Whether a host that reads, or has read, the content there takes part in this claim.
+   * @param maySettle whether there is nothing of the claim yet, so that the word of this host settles where it is from
    */
-  isOf(home: string | undefined, isEmpty: boolean): boolean {
+  isOf(home: string | undefined, maySettle: boolean): boolean {
     if (!this.hasDigest) return true;
-    if (isEmpty && home !== undefined && !this.#bannedAt(home)) this.#home ??= home;
+    if (maySettle && home !== undefined && !this.#bannedAt(home)) this.#home ??= home;
     return home === this.#home;
   }
 
