@@ -72,6 +72,8 @@ const syncRequestFields = z.object({
   sources: z.array(source).max(16),
   /** Where what this host has was read, or where it would read it; of content with a digest. */
   home: place.optional(),
+  /** Who may have what this host has; absent where it has nothing. */
+  audience: audienceSchema.optional(),
   /** Whether this host may read the first of its sources itself. */
   mayReadOrigin: z.boolean(),
   /** Answer to a probe. */

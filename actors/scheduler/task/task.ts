@@ -201,6 +201,7 @@ export class TaskActor {
     const running = wants ? request.running : [];
     for (const source of request.sources) this.#content.addSource(source);
     if (told.probed) this.#probed(hostId, told.probed);
+    if (told.audience) this.#content.heldFor(told.audience);
     if (told.pieceLength !== undefined) this.#setGeometry(told.length, told.pieceLength);
     peer.mayReadOrigin = this.#mayReadOrigin(hostId, told.mayReadOrigin);
     // A scheduler just born leases nothing from the origin before it has heard what the hosts hold.
@@ -367,5 +368,5 @@ export class TaskActor {
 /** A sync without what it says of the content. */
 function abstain(request: SyncRequest): SyncRequest {
   const nothing = { base: 0, have: undefined, added: [], hashes: undefined, probed: undefined, failures: [] };
-  return { ...request, ...nothing, pieceLength: undefined, mismatch: undefined, mayReadOrigin: false };
+  return { ...request, ...nothing, pieceLength: undefined, audience: undefined, mismatch: undefined, mayReadOrigin: false };
 }

@@ -110,3 +110,12 @@ test('content of a URL has no such place: its name says where it is', () => {
   const { home, leases } = host(2).sync({ ...FOUR, home: B });
   expect([home, leases.length > 0]).toEqual([undefined, true]);
 });
+
+test('content that a host has for some alone is theirs alone, though nobody here has asked its origin', () => {
+  const { host } = taskScene();
+  expect(host(1).sync({ ...FOUR, home: A, audience: 'source', have: bits(8) }).audience).toBe('source');
+  expect(host(2).sync({ ...FOUR, home: A, audience: 'public' }).audience).toBe('source');
+  const { host: other } = taskScene();
+  other(1).sync({ home: A });
+  expect(other(2).sync({ ...FOUR, home: B, audience: 'source' }).audience).toBe('public');
+});
