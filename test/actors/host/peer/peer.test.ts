@@ -218,6 +218,21 @@ describe('a peer fetches', () => {
     expect(events).not.toContain('peer.recovered');
   });
 
+  test('adrift it leaves to itself what a host has that was read elsewhere, and reads the origin', async () => {
+    const { scheduler, open, until, membership, origin, plane, push } = peerScene();
+    membership.know([PARENT]);
+    const { peer } = await open();
+    await until(() => peer.state === 'transferring');
+    push(peer, GEOMETRY);
+    await until(() => peer.content.home !== undefined);
+    scheduler.isSilent = true;
+    plane.at.home = 'elsewhere';
+    await until(() => peer.state === 'serving', 60_000);
+    expect(plane.have).toHaveBeenCalled();
+    expect(plane.fetch).not.toHaveBeenCalled();
+    expect(origin.read).toHaveBeenCalled();
+  });
+
   test('adrift with nobody to ask and no way to the origin it fails', async () => {
     const { scheduler, open, until, events } = peerScene();
     scheduler.isSilent = true;

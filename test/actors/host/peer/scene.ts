@@ -141,7 +141,7 @@ function fakeOrigin() {
 
 /** Hosts that hold all, or nothing, each answer once `gate` is open. */
 function fakePlane() {
-  const at = { gate: Promise.resolve(), holds: true };
+  const at = { gate: Promise.resolve(), holds: true, home: HOME };
   const fetch = vi.fn<DataPlane['fetch']>(async ({ range }, sink, signal) => {
     const aborted = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(new ShoalError('ERR_CANCELLED', 'aborted')));
@@ -154,7 +154,7 @@ function fakePlane() {
     const all = new Bitfield(3);
     for (const piece of [0, 1, 2]) all.add(piece);
     const hashes = [0, 1, 2].map((piece) => ({ piece, hash: hashOf(piece) }));
-    const reply: HaveReply = { ...GEOMETRY, have: all, hashes, audience: 'public', home: HOME };
+    const reply: HaveReply = { ...GEOMETRY, have: all, hashes, audience: 'public', home: at.home };
     return reply;
   });
   return { at, fetch, have, close: async () => {} };
