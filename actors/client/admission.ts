@@ -210,12 +210,7 @@ export class ClientAdmission {
     return this.#world.clock.now() - proof.askedMs < keptMs ? proof : undefined;
   }
 
-  async #shared(
-    name: string,
-    claim: Claim,
-    known: Known,
-    signal: AbortSignal,
-  ): Promise<Proof> {
+  async #shared(name: string, claim: Claim, known: Known, signal: AbortSignal): Promise<Proof> {
     for (;;) {
       const running = this.#asking.get(name);
       if (running === undefined) break;
@@ -227,12 +222,7 @@ export class ClientAdmission {
     return asked;
   }
 
-  async #ask(
-    name: string,
-    claim: Claim,
-    known: Known,
-    signal: AbortSignal,
-  ): Promise<Proof> {
+  async #ask(name: string, claim: Claim, known: Known, signal: AbortSignal): Promise<Proof> {
     const askedMs = this.#world.clock.now();
     const verdict = await askSource(this.#world, claim.question, signal);
     const before = this.#access.proof(name);
@@ -265,11 +255,7 @@ export class ClientAdmission {
   }
 
   /** Whether a claim holds though its source is out of reach. */
-  #stands(
-    { content }: Claimant,
-    { provenMs, isRefused }: Proof,
-    known: Known,
-  ): boolean {
+  #stands({ content }: Claimant, { provenMs, isRefused }: Proof, known: Known): boolean {
     if (isRefused) return false;
     if (this.#access.isOpen(content) ?? known.wasOpen) return true;
     const { graceMs } = this.#times;

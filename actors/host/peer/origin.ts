@@ -80,7 +80,8 @@ export class PeerOrigin {
   get home(): string | undefined {
     const { home, digest, stored } = this.#content;
     const source = this.#access.sources[0] ?? this.#told();
-    if (digest === undefined || home !== undefined || stored !== undefined || source === undefined) return home;
+    if (digest === undefined || home !== undefined || stored !== undefined || source === undefined)
+      return home;
     return placeFor(source, digest);
   }
 

@@ -368,5 +368,12 @@ export class TaskActor {
 /** A sync without what it says of the content. */
 function abstain(request: SyncRequest): SyncRequest {
   const nothing = { base: 0, have: undefined, added: [], hashes: undefined, probed: undefined, failures: [] };
-  return { ...request, ...nothing, pieceLength: undefined, audience: undefined, mismatch: undefined, mayReadOrigin: false };
+  return {
+    ...request,
+    ...nothing,
+    pieceLength: undefined,
+    audience: undefined,
+    mismatch: undefined,
+    mayReadOrigin: false,
+  };
 }

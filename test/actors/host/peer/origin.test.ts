@@ -5,8 +5,8 @@ import type { HostWorld } from '../../../../actors/host/world.ts';
 import { ShoalError } from '../../../../core/errors.ts';
 import { type Digest, type TaskId, taskIdOfDigest } from '../../../../core/ids.ts';
 import type { Source } from '../../../../core/source.ts';
-import { SimClock } from '../../../../sim/clock.ts';
 import { placeFor } from '../../../../origins/place.ts';
+import { SimClock } from '../../../../sim/clock.ts';
 import { createMemoryStore } from '../../../../storage/memory-store.ts';
 
 const REFUSED = new ShoalError('ERR_SOURCE_REFUSED', 'the origin answered 401');
@@ -98,7 +98,11 @@ test('who names no source reads what others tell of, where the content is read',
   expect(way.home).toBeUndefined();
   const url = `https://registry.test/v2/x/blobs/${DIGEST}`;
   await content.learnHome('https://registry.test');
-  for (const source of [{ url: A, credentials: false }, { url, credentials: true }]) content.addSource(source);
+  for (const source of [
+    { url: A, credentials: false },
+    { url, credentials: true },
+  ])
+    content.addSource(source);
   expect(way.request()).toBeUndefined();
   content.addSource({ url: url.replace('/x/', '/y/'), credentials: false });
   expect(way.request()?.url).toContain('/y/');
