@@ -219,6 +219,9 @@ function shelfOf(store: Store): (taskId: TaskId) => Promise<ServedTask | undefin
       get audience() {
         return stored.record.audience;
       },
+      get home() {
+        return stored.record.home;
+      },
       get have() {
         return stored.have;
       },

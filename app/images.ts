@@ -1,13 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { ImageRow } from '../admin/control.ts';
-import { type Digest, digestOfTask, isDigest, taskIdOfDigest } from '../core/ids.ts';
+import { type Digest, digestOfTask, isDigest } from '../core/ids.ts';
 import { blobsOf, MANIFEST_BYTES, type Manifest, parseManifest } from '../core/oci-manifest.ts';
 import { formatPlatform, type Platform } from '../core/oci-platform.ts';
 import type { Source } from '../core/source.ts';
 import type { Store, StoredRow } from '../storage/store.ts';
 
-type Shelf = Pick<Store, 'rows' | 'row' | 'look'>;
+type Shelf = Pick<Store, 'rows' | 'look'>;
+/** Of what is here under several names, the one with the most of it. */
+type Held = ReadonlyMap<Digest, StoredRow>;
 
 /** A manifest that is here whole. */
 interface Known {
@@ -33,9 +35,12 @@ const configBody = z.object({ os: z.string(), architecture: z.string(), variant:
 /** The images whose manifest is here whole, and how much of each is; looking at them is no use of them. */
 export async function listImages(store: Shelf, nameOf: RegistryNamer): Promise<ImageRow[]> {
   const known: Known[] = [];
+  const held = new Map<Digest, StoredRow>();
   for (const row of [...store.rows()]) {
     const digest = digestOfTask(row.taskId);
-    if (digest === undefined || !row.complete || (row.length ?? 0) > MANIFEST_BYTES) continue;
+    if (digest === undefined) continue;
+    if ((held.get(digest)?.storedBytes ?? -1) < row.storedBytes) held.set(digest, row);
+    if (!row.complete || (row.length ?? 0) > MANIFEST_BYTES) continue;
     const found = await manifestHere(store, row, digest, nameOf);
     if (found !== undefined) known.push(found);
   }
@@ -46,8 +51,8 @@ export async function listImages(store: Shelf, nameOf: RegistryNamer): Promise<I
   }
   const rows = await Promise.all(
     known.map(async (one) => {
-      const platform = platforms.get(one.digest) ?? (await platformOf(store, one.manifest));
-      return one.places.map((place): ImageRow => ({ ...place, ...partsOf(store, one, platform) }));
+      const platform = platforms.get(one.digest) ?? (await platformOf(store, held, one.manifest));
+      return one.places.map((place): ImageRow => ({ ...place, ...partsOf(held, one, platform) }));
     }),
   );
   return rows.flat().sort(inOrder);
@@ -97,13 +102,13 @@ function placesOf(sources: readonly Source[], nameOf: RegistryNamer): Place[] {
 }
 
 /** Where no index here says it, the configuration of the image does. */
-async function platformOf(store: Shelf, manifest: Manifest): Promise<Platform | undefined> {
+async function platformOf(store: Shelf, held: Held, manifest: Manifest): Promise<Platform | undefined> {
   if (manifest.kind === 'index' || manifest.config === undefined) return undefined;
   if (manifest.config.size > MANIFEST_BYTES) return undefined;
-  const taskId = taskIdOfDigest(manifest.config.digest);
+  const row = held.get(manifest.config.digest);
   try {
-    if (!store.row(taskId)?.complete) return undefined;
-    const stored = await store.look(taskId);
+    if (row?.complete !== true) return undefined;
+    const stored = await store.look(row.taskId);
     if (!stored?.complete) return undefined;
     return configBody.parse(JSON.parse(await readFile(stored.path, 'utf8')));
   } catch {
@@ -112,14 +117,14 @@ async function platformOf(store: Shelf, manifest: Manifest): Promise<Platform | 
 }
 
 function partsOf(
-  store: Shelf,
+  held: Held,
   { digest, row, manifest }: Known,
   platform: Platform | undefined,
 ): Omit<ImageRow, keyof Place> {
   const isIndex = manifest.kind === 'index';
   const blobs = blobsOf(manifest);
   const parts = new Set<string>((isIndex ? manifest.manifests : blobs).map((part) => part.digest));
-  const here = [...parts].filter(isDigest).flatMap((part) => store.row(taskIdOfDigest(part)) ?? []);
+  const here = [...parts].filter(isDigest).flatMap((part) => held.get(part) ?? []);
   const own = row.length ?? 0;
   const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, own);
   return {

@@ -88,6 +88,6 @@ async function cachedFacts(store: Store, taskId: TaskId): Promise<CachedFacts | 
   if (!store.row(taskId)?.complete) return undefined;
   const stored = await store.open(taskId);
   if (!stored?.complete) return undefined;
-  const { length = 0, mediaType, audience } = stored.record;
-  return { length, mediaType, isPublic: audience === 'public' };
+  const { length = 0, mediaType, audience, home } = stored.record;
+  return { length, mediaType, isPublic: audience === 'public', home };
 }

@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto';
 import { ShoalError } from './errors.ts';
 import { RecentMap } from './recent-map.ts';
 
-/** Names immutable bytes and their distribution: `sha256-<hex>`, `sha512-<hex>` or `url-<hex>`. */
+/**
+ * Names immutable bytes and their distribution: `sha256-<hex>`, `sha512-<hex>` or `url-<hex>`. Where the bytes of a digest are
+ * read at one place alone, `-at-<hex>` follows.
+ */
 export type TaskId = string & { readonly __brand: 'TaskId' };
 /** Names a machine that runs the daemon: 32 hex digits, random, kept in its `--dir`. */
 export type HostId = string & { readonly __brand: 'HostId' };
@@ -18,7 +21,7 @@ export type Partition = number & { readonly __brand: 'Partition' };
 /** How many partitions a swarm has; fixed at its birth. */
 export const PARTITIONS = 64;
 
-const TASK_ID = /^(?:sha256-[0-9a-f]{64}|sha512-[0-9a-f]{128}|url-[0-9a-f]{64})$/;
+const TASK_ID = /^(?:(?:sha256-[0-9a-f]{64}|sha512-[0-9a-f]{128})(?:-at-[0-9a-f]{32})?|url-[0-9a-f]{64})$/;
 const HOST_ID = /^[0-9a-f]{32}$/;
 const RESOURCE_ID = /^[0-9a-f]{64}$/;
 const DIGEST = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
@@ -62,9 +65,17 @@ export function taskIdOfDigest(digest: Digest): TaskId {
   return digest.replace(':', '-') as TaskId;
 }
 
+/** The task of content that is read at one place alone, whatever else the swarm has of that digest. */
+export function taskIdAt(digest: Digest, place: string): TaskId {
+  const name = createHash('sha256').update(place).digest('hex').slice(0, 32);
+  return `${taskIdOfDigest(digest)}-at-${name}` as TaskId;
+}
+
 /** The digest that the whole content of a task must have, where its id is one. */
 export function digestOfTask(taskId: TaskId): Digest | undefined {
-  return taskId.startsWith('url-') ? undefined : (taskId.replace('-', ':') as Digest);
+  if (taskId.startsWith('url-')) return undefined;
+  const [algorithm, hex] = taskId.split('-');
+  return `${algorithm}:${hex}` as Digest;
 }
 
 /** Name of the digest's algorithm as node:crypto spells it. */

@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { bytes, pieceLength, source, TOO_MANY_PIECES, taskId, uint, wireError } from './message-fields.ts';
+import {
+  bytes,
+  pieceLength,
+  place,
+  source,
+  TOO_MANY_PIECES,
+  taskId,
+  uint,
+  wireError,
+} from './message-fields.ts';
 import { isGeometry } from './piece.ts';
 import { audienceSchema, probedSchema } from './probed.ts';
 
@@ -12,6 +21,7 @@ export const logCreatedSchema = z
     pieceLength: pieceLength.optional(),
     sources: z.array(source).max(16),
     audience: audienceSchema,
+    home: place.optional(),
     probed: probedSchema.optional(),
     atMs: uint,
   })

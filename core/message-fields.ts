@@ -30,6 +30,8 @@ export const role = z.enum(['normal', 'seed']);
 export const address = z.object({ hostId, ip, port });
 /** A source as it is told to others: never with its credentials. */
 export const source = z.object({ url, credentials: z.boolean() });
+/** Where content is read: a registry host, or the name of a URL. */
+export const place = z.string().min(1).max(512);
 /** A ShoalError on the wire. */
 export const wireError = z.object({
   code: z.string().max(64),

@@ -8,6 +8,7 @@ import {
   piece,
   pieceLength,
   pieces,
+  place,
   source,
   TOO_MANY_PIECES,
   taskId,
@@ -69,6 +70,10 @@ const syncRequestFields = z.object({
   wants: z.boolean(),
   /** All that it knows, where the scheduler has not acknowledged all of them; else none. */
   sources: z.array(source).max(16),
+  /** Where what this host has was read, or where it would read it; of content with a digest. */
+  home: place.optional(),
+  /** Who may have what this host has; absent where it has nothing. */
+  audience: audienceSchema.optional(),
   /** Whether this host may read the first of its sources itself. */
   mayReadOrigin: z.boolean(),
   /** Answer to a probe. */
@@ -132,6 +137,8 @@ const leaseSetFields = z.object({
   pieceLength: pieceLength.optional(),
   sources: z.array(source).max(16),
   audience: audienceSchema,
+  /** The one place that all hashes are from; of content with a digest, once it is known. */
+  home: place.optional(),
   state: taskStateSchema,
   error: wireError.optional(),
   etag: z.string().max(1024).optional(),

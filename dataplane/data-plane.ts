@@ -16,6 +16,8 @@ export interface HaveReply {
   readonly hashes: readonly PieceHash[];
   /** Who may be given it; `source` where the parent does not say. */
   readonly audience: TaskAudience;
+  /** The one place that it was read at; of content with a digest. */
+  readonly home?: string | undefined;
 }
 
 /** Content at another host. */
@@ -53,6 +55,8 @@ export interface ServedTask {
   readonly have: Bitfield;
   /** Who may be given it. */
   readonly audience: TaskAudience;
+  /** The one place that it was read at; of content with a digest. */
+  readonly home?: string | undefined;
   hash(piece: number): Uint8Array | undefined;
   read(buffer: Uint8Array, position: number): Promise<number>;
   /** Spares the task from eviction while it is read. */

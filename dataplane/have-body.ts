@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Bitfield } from '../core/bitfield.ts';
 import { type PieceHash, packHashes, unpackHashes } from '../core/hash-page.ts';
 import { LIMITS } from '../core/limits.ts';
+import { place } from '../core/message-fields.ts';
 import { pieceCount } from '../core/piece.ts';
 import { audienceSchema } from '../core/probed.ts';
 import type { HaveReply, ServedTask } from './data-plane.ts';
@@ -21,6 +22,7 @@ const bodySchema = z.object({
   have: z.instanceof(Uint8Array),
   hashes: z.instanceof(Uint8Array),
   audience: audienceSchema.default('source'),
+  home: place.optional(),
 });
 
 /** What a parent holds of a task, as the body of `have`. */
@@ -37,6 +39,7 @@ export function encodeHave(task: ServedTask): Uint8Array {
     have: task.have.toBytes(),
     hashes: packHashes(hashes),
     audience: task.audience,
+    ...(task.home === undefined ? {} : { home: task.home }),
   });
 }
 
@@ -50,11 +53,11 @@ export function decodeHave(body: Uint8Array): HaveReply | undefined {
   }
   const parsed = bodySchema.safeParse(value);
   if (!parsed.success) return undefined;
-  const { length, pieceLength, pieces, audience } = parsed.data;
+  const { length, pieceLength, pieces, audience, home } = parsed.data;
   if (length !== undefined && pieceCount({ length, pieceLength }) !== pieces) return undefined;
   if (parsed.data.have.length !== Math.ceil(pieces / 8)) return undefined;
   const have = new Bitfield(pieces, parsed.data.have);
   const hashes = unpackHashes(parsed.data.hashes);
   if (hashes === undefined || hashes.some(({ piece }) => !have.has(piece))) return undefined;
-  return { length, pieceLength, have, hashes, audience };
+  return { length, pieceLength, have, hashes, audience, home };
 }

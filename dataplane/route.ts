@@ -9,7 +9,7 @@ export interface Route {
   readonly taskId: TaskId;
 }
 
-const PATH = /^\/v1\/task\/([a-z0-9-]{1,140})(\/have)?$/;
+const PATH = /^\/v1\/task\/([a-z0-9-]{1,180})(\/have)?$/;
 
 /** Undefined for every path that is not one of the data plane's. */
 export function parseRoute(path: string | undefined): Route | undefined {

@@ -137,8 +137,8 @@ export class SimDataPlane implements DataPlane {
       const hash = stored.hash(piece);
       return hash === undefined ? [] : [{ piece, hash }];
     });
-    const { length, pieceLength, audience } = stored.record;
-    return { length, pieceLength, have, hashes, audience };
+    const { length, pieceLength, audience, home } = stored.record;
+    return { length, pieceLength, have, hashes, audience, home };
   }
 
   close(): Promise<void> {

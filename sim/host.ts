@@ -1,3 +1,4 @@
+import type { ClientAdmission } from '../actors/client/admission.ts';
 import { type ComposedHost, composeHost } from '../actors/client/compose-host.ts';
 import type { HostActor } from '../actors/host/host.ts';
 import type { Peers } from '../actors/host/peers.ts';
@@ -94,6 +95,10 @@ export class SimHost {
 
   get peers(): Peers | undefined {
     return this.#life?.host.peers;
+  }
+
+  get admission(): ClientAdmission | undefined {
+    return this.#life?.host.admission;
   }
 
   get state(): HostActor['state'] | 'down' {

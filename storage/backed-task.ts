@@ -84,6 +84,7 @@ export class BackedTask implements StoredTask {
       ...this.#meta,
       sources,
       audience: change.audience ?? this.#meta.audience,
+      home: change.home ?? this.#meta.home,
       etag: change.etag ?? this.#meta.etag,
       mediaType: change.mediaType ?? this.#meta.mediaType,
       encoding: change.encoding ?? this.#meta.encoding,

@@ -12,6 +12,8 @@ export interface TaskRecord {
   readonly length: number | undefined;
   readonly pieceLength: number;
   readonly audience: TaskAudience;
+  /** The one place that all of it was read at; of content with a digest, once that is known. */
+  readonly home?: string | undefined;
   readonly sources: readonly Source[];
   readonly etag?: string | undefined;
   readonly mediaType?: string | undefined;
@@ -77,6 +79,7 @@ export interface StoredTask {
   amend(change: {
     sources?: readonly Source[];
     audience?: TaskAudience;
+    home?: string;
     etag?: string;
     mediaType?: string | undefined;
     encoding?: string | undefined;

@@ -12,6 +12,7 @@ const metaSchema = z.object({
     .min(1)
     .max(64 * 1024 * 1024),
   audience: audienceSchema,
+  home: z.string().max(512).optional(),
   sources: z.array(z.object({ url: z.string().max(8192), credentials: z.boolean() })),
   etag: z.string().optional(),
   mediaType: z.string().optional(),

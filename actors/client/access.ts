@@ -12,6 +12,8 @@ export interface Proof {
   readonly provenMs: number | undefined;
   /** The last word of the source was a refusal. */
   readonly isRefused: boolean;
+  /** The source was asked for what names this, and not for this. */
+  readonly isVouched?: true;
 }
 
 /** Claimants remembered; beyond that the least recently seen is forgotten, and asked for again. */

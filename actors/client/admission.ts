@@ -2,14 +2,15 @@ import type { Claim, Claimant, ClaimVerdict, ContentFacts } from '../../core/cla
 import { sleep } from '../../core/clock.ts';
 import type { DownloadRequest } from '../../core/download.ts';
 import { ShoalError, toShoalError } from '../../core/errors.ts';
-import { isTaskId } from '../../core/ids.ts';
+import { isDigest, taskIdAt, taskIdOfDigest } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
+import { isReadAt, placeFor } from '../../origins/place.ts';
 import { namesContent } from '../../origins/registry/target.ts';
 import type { Store, StoredTask } from '../../storage/store.ts';
 import type { HostWorld } from '../host/world.ts';
 import { Access, type Proof } from './access.ts';
 import { type AskWorld, askSource } from './ask-source.ts';
-import { Possession } from './possession.ts';
+import { ReadElsewhere } from './read-elsewhere.ts';
 import {
   closedClaims,
   openClaims,
@@ -18,15 +19,14 @@ import {
   ownSource,
   type SourceClaim,
 } from './source-claims.ts';
-import { headersOf } from './target.ts';
 
 /*
  * Who may have content, by what proof, for how long: all of it is decided here.
  *
  *   letIn   content that is here, to one client
- *           with a claim      the claim is good, and: the content is public, or the claim's source has shown that it has it
+ *           with a claim      the claim is good, and: the content is public, or it was read where the claim is made
  *           public, without   everybody; what is public in a registry only as long as the registry says so
- *           other, without    one of its sources lets this client in, and has shown that it has the content
+ *           other, without    a source where it was read lets this client in
  *   prove   one claim at its source
  *           let in            remembered for `memoryMs`
  *           refused           remembered for a second; without credentials it says that nothing is public any more
@@ -34,7 +34,7 @@ import { headersOf } from './target.ts';
  */
 
 /** What admission needs of the world. */
-export type AdmissionWorld = AskWorld & Pick<HostWorld, 'random' | 'store' | 'log' | 'alone'>;
+export type AdmissionWorld = AskWorld & Pick<HostWorld, 'random' | 'store' | 'log'>;
 
 /** For how long answers count. */
 export interface AdmissionTimes {
@@ -44,18 +44,23 @@ export interface AdmissionTimes {
   readonly graceMs: number;
 }
 
-interface Bringer {
-  readonly onlySource: string | undefined;
-}
-
 /** A download of one client, as far as letting it in goes. */
 export interface Entrant {
   readonly request: DownloadRequest;
   /** What `begin` gave. */
-  readonly begun: Promise<void>;
-  /** What brings the content, which knows where all of its bytes came from so far; absent for what was here. */
-  readonly bringer: Bringer | undefined;
+  readonly begun: Promise<Ground>;
 }
+
+/** What is known of content that is claimed. */
+interface Known {
+  /** It was public at its last proof. */
+  readonly wasOpen: boolean;
+  /** Only an answer for the content itself counts, and none for what names it: it is not public. */
+  readonly isOwn?: true;
+}
+
+/** What a claim was let in by: an answer for the content itself, or for what names it. */
+type Ground = 'own' | 'named';
 
 /** A refusal, or that a source is out of reach, is remembered only so long, ms: both end without a word. */
 const UNHAPPY_MS = 1_000;
@@ -65,7 +70,6 @@ export class ClientAdmission {
   readonly #world: AdmissionWorld;
   readonly #times: AdmissionTimes;
   readonly #access: Access;
-  readonly #possession = new Possession();
   readonly #asking = new Map<string, Promise<Proof>>();
 
   constructor(world: AdmissionWorld, times: AdmissionTimes) {
@@ -85,12 +89,12 @@ export class ClientAdmission {
     wasOpen: boolean,
     arrived: Promise<StoredTask>,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<Ground> {
     if (request.claim !== undefined) return this.#proveEarly(request.claim, wasOpen, arrived, signal);
     const own = ownClaim(request);
-    if (own === undefined || request.digest === undefined || !namesContent(own.content)) return;
+    if (own === undefined || request.digest === undefined || !namesContent(own.content)) return 'own';
     // Whoever needs the answer asks again, and is told.
-    await this.prove(own, { wasOpen }, signal).catch(() => undefined);
+    return this.prove(own, { wasOpen }, signal).catch(() => 'own');
   }
 
   /** A source out of reach ends it only once it is known whether the content was public. */
@@ -99,48 +103,50 @@ export class ClientAdmission {
     wasOpen: boolean,
     arrived: Promise<StoredTask>,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<Ground> {
     try {
-      await this.prove(claim, { wasOpen }, signal);
+      return await this.prove(claim, { wasOpen }, signal);
     } catch (error) {
       if (wasOpen || !toShoalError(error).retryable) throw error;
       const late = sleep(this.#world.clock, LIMITS.firstByteMs, signal).then(() => undefined);
       const stored = await Promise.race([arrived, late]);
       if (stored?.record.audience !== 'public') throw error;
-      await this.prove(claim, { wasOpen: true }, signal);
+      return this.prove(claim, { wasOpen: true }, signal);
     }
   }
 
-  /** Resolves where this client may have content of which some is here. @throws the refusal, ERR_SOURCE_* */
+  /**
+   * Resolves where this client may have content of which some is here.
+   * @throws ReadElsewhere where what the client names may have the content too, and nobody has read it there; the
+   *   refusal, ERR_SOURCE_*
+   */
   async letIn(entrant: Entrant, stored: StoredTask, signal: AbortSignal): Promise<void> {
-    const { request, begun, bringer } = entrant;
+    const { request, begun } = entrant;
     if (request.claim === undefined) {
       const isPublic = stored.record.audience === 'public';
       const claims = isPublic ? openClaims(request, stored.record) : closedClaims(request, stored.record);
       if (isPublic && claims.length === 0) return;
-      return this.#anyOf(claims, request, stored, isPublic, signal);
+      return this.#anyOf(claims, request, isPublic, signal);
     }
-    await begun;
+    const ground = await begun;
     // Looked up now: what the source just said may have closed it.
     if (stored.record.audience === 'public') return;
-    const url = ownSource(request);
-    if (url === undefined) throw ownerless(request);
-    if (this.#world.alone && bringer?.onlySource === url) return;
-    await this.#possession.prove(this.#world, stored, { url, headers: headersOf(request) }, signal);
+    if (ground === 'named') await this.prove(request.claim, { wasOpen: false, isOwn: true }, signal);
+    const own = ownSource(request);
+    if (own === undefined) throw ownerless(request);
+    if (!isReadAt(stored.record, own)) throw new ReadElsewhere();
   }
 
   async #anyOf(
     claims: readonly SourceClaim[],
     request: DownloadRequest,
-    stored: StoredTask,
     wasOpen: boolean,
     signal: AbortSignal,
   ): Promise<void> {
     let refusal = ownerless(request);
     for (const claim of claims) {
       try {
-        await this.prove(claim, { wasOpen }, signal);
-        if (!wasOpen) await this.#possession.prove(this.#world, stored, claim.question, signal);
+        await this.prove(claim, wasOpen ? { wasOpen } : { wasOpen, isOwn: true }, signal);
         return;
       } catch (error) {
         signal.throwIfAborted();
@@ -150,38 +156,34 @@ export class ClientAdmission {
     throw refusal;
   }
 
-  /** All of the content came from there, and from nowhere else: it has it. */
-  came(stored: StoredTask, url: string): void {
-    this.#possession.shown(stored, url);
-  }
-
   /**
    * Resolves where the source of a claim lets the client in, now or a while ago. Those who claim the same at once share
    * one question; one that was called off is no answer, and the next who waits asks.
    * @throws the refusal, or that the source cannot be reached
    */
-  async prove(claim: Claim, known: { readonly wasOpen: boolean }, signal: AbortSignal): Promise<void> {
+  async prove(claim: Claim, known: Known, signal: AbortSignal): Promise<Ground> {
     const name = this.#access.nameOf(claim);
-    const proof = this.#remembered(name) ?? (await this.#shared(name, claim, known, signal));
+    const remembered = this.#remembered(name);
+    const isEnough = known.isOwn !== true || remembered?.isVouched !== true;
+    const proof = (isEnough ? remembered : undefined) ?? (await this.#shared(name, claim, known, signal));
     const { verdict } = proof;
-    if (verdict.kind === 'allowed') return;
-    if (verdict.kind === 'unreachable' && this.#stands(claim, proof, known)) return;
+    if (verdict.kind === 'allowed') return proof.isVouched === true ? 'named' : 'own';
+    if (verdict.kind === 'unreachable' && this.#stands(claim, proof, known)) return 'own';
     throw verdict.error;
   }
 
   /**
-   * Whoever was let in to a content may have what that one names at its source, for as long as that answer is
-   * remembered; what is known of one of them is not changed.
+   * What a source gave to everybody lets in to what that one names there, for as long as that answer is remembered, and
+   * as far as that is public too; what is known of one of them is not changed.
    */
   vouch(by: Claimant, contents: readonly string[]): void {
     const proof = this.#remembered(this.#access.nameOf(by));
-    if (proof?.verdict.kind !== 'allowed') return;
+    if (proof?.verdict.kind !== 'allowed' || !proof.verdict.open) return;
     for (const content of contents) {
       const named = { content, credential: by.credential };
       const name = this.#access.nameOf(named);
       if (this.#remembered(name) !== undefined) continue;
-      this.#access.keep(name, proof);
-      if (proof.verdict.open) this.#access.setOpen(content, true);
+      this.#access.keep(name, { ...proof, provenMs: undefined, isVouched: true });
     }
   }
 
@@ -208,12 +210,7 @@ export class ClientAdmission {
     return this.#world.clock.now() - proof.askedMs < keptMs ? proof : undefined;
   }
 
-  async #shared(
-    name: string,
-    claim: Claim,
-    known: { readonly wasOpen: boolean },
-    signal: AbortSignal,
-  ): Promise<Proof> {
+  async #shared(name: string, claim: Claim, known: Known, signal: AbortSignal): Promise<Proof> {
     for (;;) {
       const running = this.#asking.get(name);
       if (running === undefined) break;
@@ -225,12 +222,7 @@ export class ClientAdmission {
     return asked;
   }
 
-  async #ask(
-    name: string,
-    claim: Claim,
-    known: { readonly wasOpen: boolean },
-    signal: AbortSignal,
-  ): Promise<Proof> {
+  async #ask(name: string, claim: Claim, known: Known, signal: AbortSignal): Promise<Proof> {
     const askedMs = this.#world.clock.now();
     const verdict = await askSource(this.#world, claim.question, signal);
     const before = this.#access.proof(name);
@@ -253,7 +245,7 @@ export class ClientAdmission {
     if (verdict.kind === 'allowed' && verdict.facts) this.#access.keepFacts(content, verdict.facts);
   }
 
-  #closed({ content }: Claimant, known: { readonly wasOpen: boolean }): void {
+  #closed({ content }: Claimant, known: Known): void {
     const wasOpen = this.#access.isOpen(content) ?? known.wasOpen;
     this.#access.setOpen(content, false);
     if (!wasOpen) return;
@@ -263,11 +255,7 @@ export class ClientAdmission {
   }
 
   /** Whether a claim holds though its source is out of reach. */
-  #stands(
-    { content }: Claimant,
-    { provenMs, isRefused }: Proof,
-    known: { readonly wasOpen: boolean },
-  ): boolean {
+  #stands({ content }: Claimant, { provenMs, isRefused }: Proof, known: Known): boolean {
     if (isRefused) return false;
     if (this.#access.isOpen(content) ?? known.wasOpen) return true;
     const { graceMs } = this.#times;
@@ -278,14 +266,18 @@ export class ClientAdmission {
 /** The source of content closed it to those without credentials: its record says so from now on. */
 async function closeRecord(store: Store, contentUrl: string): Promise<void> {
   const name = new URL(contentUrl).pathname.split('/').at(-1) ?? '';
-  const taskId = decodeURIComponent(name).replace(':', '-');
-  if (!isTaskId(taskId) || store.row(taskId)?.audience !== 'public') return;
-  const stored = await store.open(taskId);
-  await stored?.amend({ audience: 'source' });
+  const digest = decodeURIComponent(name);
+  if (!isDigest(digest)) return;
+  const place = placeFor({ url: contentUrl, credentials: false }, digest);
+  for (const taskId of [taskIdOfDigest(digest), taskIdAt(digest, place)]) {
+    if (store.row(taskId)?.audience !== 'public') continue;
+    const stored = await store.open(taskId);
+    await stored?.amend({ audience: 'source' });
+  }
 }
 
 /** For a client whose request names no source of its own. @throws ERR_CONFIG_INVALID */
-export function refuseBareClaim({ claim, resource }: DownloadRequest): void {
-  if (claim === undefined || ownSource({ resource }) !== undefined) return;
+export function refuseBareClaim(request: DownloadRequest): void {
+  if (request.claim === undefined || ownSource(request) !== undefined) return;
   throw new ShoalError('ERR_CONFIG_INVALID', 'a claim of its own needs a URL');
 }

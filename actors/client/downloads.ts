@@ -7,7 +7,9 @@ import type {
   StreamStart,
 } from '../../core/download.ts';
 import { toShoalError } from '../../core/errors.ts';
+import { digestOfTask, taskIdAt } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
+import { placeFor } from '../../origins/place.ts';
 import type { StoredTask } from '../../storage/store.ts';
 import type { PeerInput } from '../host/peer/input.ts';
 import type { PeerActor } from '../host/peer/peer.ts';
@@ -19,6 +21,7 @@ import { localResult, peerResult } from './download-facts.ts';
 import { endedBy } from './ended-by.ts';
 import { Gate } from './gate.ts';
 import { actualRange, damagedPiece, readInOrder } from './reader.ts';
+import { ownSource } from './source-claims.ts';
 import { targetOf } from './target.ts';
 import { Tries } from './tries.ts';
 
@@ -84,17 +87,17 @@ export class Downloads {
       return localResult(cached, clock.now() - startedMs);
     }
     const peer = await this.#peers.open(input);
-    const pass = (stored: StoredTask) => gate.pass(stored, peer);
+    const pass = (stored: StoredTask) => gate.pass(stored);
     const maySee = () => {
       const { stored } = peer.content;
       if (stored !== undefined && stored.have.count > 0) pass(stored).catch(() => {});
       return gate.isOpen;
     };
     const progress = { tell: onProgress, maySee };
-    await untilComplete(peer, { clock, progress, signal: gate.signal });
+    const unfollow = gate.follow(peer.content);
+    await untilComplete(peer, { clock, progress, signal: gate.signal }).finally(unfollow);
     const stored = contentOf(peer);
     await pass(stored);
-    this.#note(peer, stored);
     return peerResult(peer, stored, clock.now() - startedMs);
   }
 
@@ -176,17 +179,18 @@ export class Downloads {
     const { clock } = this.#world;
     const unlisten = peer.listen(() => {});
     let leave = unlisten;
+    const unfollow = gate.follow(peer.content);
     try {
       const whole = () => untilComplete(peer, { clock, signal: gate.signal });
       const { buffers } = hooks;
       yield* readInOrder({ peer, gate, range, onStart, whole, buffers });
       if (range === undefined) await whole();
       const stored = contentOf(peer);
-      this.#note(peer, stored);
       hooks.onResult(peerResult(peer, stored, clock.now() - startedMs));
       // Whoever reads range after range comes back at once: what is in flight for the next is not thrown away.
       if (!stored.complete) leave = () => clock.after(LIMITS.lingerMs, unlisten);
     } finally {
+      unfollow();
       leave();
     }
   }
@@ -197,7 +201,7 @@ export class Downloads {
     signal: AbortSignal,
   ): Promise<{ input: PeerInput; gate: Gate }> {
     refuseBareClaim(request);
-    const input = await targetOf(this.#world, request, tries.taskId, signal);
+    const input = this.#apart(request, tries, await targetOf(this.#world, request, tries.taskId, signal));
     const { taskId } = input;
     tries.taskId = taskId;
     const { store } = this.#world;
@@ -213,10 +217,17 @@ export class Downloads {
     return stored;
   }
 
-  /** Who alone gave all of the content has it. */
-  #note(peer: PeerActor, stored: StoredTask): void {
-    const url = peer.onlySource;
-    if (url !== undefined && stored.complete) this.#admission.came(stored, url);
+  /** What was once read where the client names, and kept apart from what others gave, is given from there. */
+  #apart(request: DownloadRequest, tries: Tries, input: PeerInput): PeerInput {
+    const digest = digestOfTask(input.taskId);
+    const own = ownSource(request);
+    if (digest === undefined || own === undefined) return input;
+    const taskId = taskIdAt(digest, placeFor(own, digest));
+    const { store } = this.#world;
+    if (tries.isApart) return { ...input, taskId };
+    const row = store.row(input.taskId);
+    const isPublic = row?.complete === true && row.audience === 'public';
+    return !isPublic && store.row(taskId) !== undefined ? { ...input, taskId } : input;
   }
 }
 

@@ -1,8 +1,12 @@
 import type { DownloadRequest } from '../../core/download.ts';
 import { toShoalError } from '../../core/errors.ts';
 import type { TaskId } from '../../core/ids.ts';
+import { isReadAt } from '../../origins/place.ts';
 import type { Store, StoredTask } from '../../storage/store.ts';
-import type { ClientAdmission, Entrant } from './admission.ts';
+import type { PeerContent } from '../host/peer/content.ts';
+import type { ClientAdmission } from './admission.ts';
+import { ReadElsewhere } from './read-elsewhere.ts';
+import { ownSource } from './source-claims.ts';
 
 interface GateOptions {
   readonly admission: ClientAdmission;
@@ -21,7 +25,7 @@ export class Gate {
   readonly signal: AbortSignal;
   readonly #options: GateOptions;
   readonly #refused = new AbortController();
-  readonly #begun: Promise<void>;
+  readonly #begun: ReturnType<ClientAdmission['begin']>;
   #stored: StoredTask | undefined;
   #proof: Promise<void> | undefined;
   #isOpen = false;
@@ -47,13 +51,13 @@ export class Gate {
    * Resolves where the client may have content of which some is here; content that took its place is another.
    * @throws the refusal
    */
-  pass(stored: StoredTask, bringer?: Entrant['bringer']): Promise<void> {
+  pass(stored: StoredTask): Promise<void> {
     if (this.#proof !== undefined && this.#stored === stored) return this.#proof;
     this.#stored = stored;
     this.#isOpen = false;
     this.#arrived(stored);
     const { admission, request } = this.#options;
-    const entrant = { request, begun: this.#begun, bringer };
+    const entrant = { request, begun: this.#begun };
     const proof = admission.letIn(entrant, stored, this.signal).then(() => {
       if (this.#stored === stored) this.#isOpen = true;
     });
@@ -61,7 +65,23 @@ export class Gate {
     return this.#proof;
   }
 
-  #watched(proof: Promise<void>): Promise<void> {
+  /**
+   * Ends the download as soon as it shows that the content is read elsewhere than the client names: it would wait for
+   * what it cannot be given, or cannot read on. Returns how to end that.
+   */
+  follow(content: PeerContent): () => void {
+    const { request } = this.#options;
+    const own = request.noOrigin ? undefined : ownSource(request);
+    const look = () => {
+      const { taskId, home } = content;
+      if (own === undefined || home === undefined || isReadAt({ taskId, home }, own)) return;
+      this.#refused.abort(new ReadElsewhere());
+    };
+    look();
+    return content.onHome(look);
+  }
+
+  #watched<T>(proof: Promise<T>): Promise<T> {
     proof.catch((error: unknown) => this.#refused.abort(toShoalError(error)));
     return proof;
   }

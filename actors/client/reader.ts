@@ -66,14 +66,14 @@ export async function* readInOrder(reading: Reading): AsyncGenerator<Uint8Array>
     position ??= range.start;
     const end = range.end ?? Number.POSITIVE_INFINITY;
     const ready = position >= end ? position : readyUntil(stored, position, end);
-    if (stored.have.count > 0 || length === 0) void gate.pass(stored, peer).catch(() => {});
+    if (stored.have.count > 0 || length === 0) void gate.pass(stored).catch(() => {});
     if (ready === position && position < end) {
       // The length of a stream may turn out to end right here.
       peer.starve(position);
       await changed(peer, gate.signal);
       continue;
     }
-    await gate.pass(stored, peer);
+    await gate.pass(stored);
     if (peer.content.stored !== stored) continue;
     if (!isStarted) onStart(stored, range);
     isStarted = true;

@@ -2,8 +2,10 @@ import { type Claim, credentialOf, type FirstByteQuestion } from '../../core/cla
 import type { DownloadRequest } from '../../core/download.ts';
 import { ShoalError } from '../../core/errors.ts';
 import { parseSourceUrl, type Source } from '../../core/source.ts';
+import { isReadAt } from '../../origins/place.ts';
 import { namesContent } from '../../origins/registry/target.ts';
 import type { TaskRecord } from '../../storage/store.ts';
+import { ReadElsewhere } from './read-elsewhere.ts';
 import { headersOf } from './target.ts';
 
 /** A source that says nothing for so long cannot be reached, as far as a client can wait, ms. */
@@ -26,20 +28,24 @@ export function openClaims(
 }
 
 /**
- * Claims at all sources of content, the one that the client names first.
- * @throws ERR_SOURCE_REFUSED where a credential could be meant for several
+ * The claim at the source that the client names; where it names none, at each where the content was read.
+ * @throws ReadElsewhere where it names another than that, ERR_SOURCE_REFUSED where a credential could be meant for several
  */
 export function closedClaims(
   asker: Asker,
-  { sources, etag }: Pick<TaskRecord, 'sources' | 'etag'>,
+  record: Pick<TaskRecord, 'taskId' | 'home' | 'sources' | 'etag'>,
 ): SourceClaim[] {
+  const { etag } = record;
   const own = ownSource(asker);
-  const others = sources
-    .filter(({ url }) => url !== own)
-    .filter((source) => namesContent(source.url) || !source.credentials || speaksTo(asker, source));
-  const urls = own === undefined ? others.map(({ url }) => url) : [own, ...others.map(({ url }) => url)];
+  if (own !== undefined) {
+    if (!isReadAt(record, own)) throw new ReadElsewhere();
+    return [claimAt(asker, own.url, etag)];
+  }
+  const urls = record.sources
+    .filter((source) => namesContent(source.url) || !source.credentials || speaksTo(asker, source))
+    .flatMap((source) => (isReadAt(record, source) ? [source.url] : []));
   const origins = new Set(urls.map((url) => new URL(url).origin));
-  if (own === undefined && origins.size > 1 && credentialOf(asker.headers) !== undefined) {
+  if (origins.size > 1 && credentialOf(asker.headers) !== undefined) {
     throw new ShoalError(
       'ERR_SOURCE_REFUSED',
       'the credentials could be meant for several sources: give the URL, and the digest with --digest',
@@ -51,12 +57,13 @@ export function closedClaims(
 /** The claim at the source that the client names; undefined where it names none. */
 export function ownClaim(asker: Asker): SourceClaim | undefined {
   const own = ownSource(asker);
-  return own === undefined ? undefined : claimAt(asker, own, undefined);
+  return own === undefined ? undefined : claimAt(asker, own.url, undefined);
 }
 
-/** The URL that a request names. */
-export function ownSource({ resource }: Pick<Asker, 'resource'>): string | undefined {
-  return /^https?:/i.test(resource) ? parseSourceUrl(resource).url : undefined;
+/** The URL that a request names, and whether it brings credentials for it. */
+export function ownSource(asker: Asker): Source | undefined {
+  if (!/^https?:/i.test(asker.resource)) return undefined;
+  return { url: parseSourceUrl(asker.resource).url, credentials: Object.keys(headersOf(asker)).length > 0 };
 }
 
 /** Why nobody could be asked about a client. */
@@ -84,6 +91,6 @@ function claimAt(asker: Asker, url: string, etag: string | undefined): SourceCla
 /** What a client gave for one server goes to no other. */
 function headersAt(asker: Asker, url: string): Record<string, string> {
   const own = ownSource(asker);
-  const isMeant = own === undefined || new URL(own).origin === new URL(url).origin;
+  const isMeant = own === undefined || new URL(own.url).origin === new URL(url).origin;
   return isMeant ? headersOf(asker) : {};
 }

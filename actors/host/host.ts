@@ -4,6 +4,7 @@ import type { Census } from '../../core/host-messages.ts';
 import type { TaskId } from '../../core/ids.ts';
 import type { LeaseSet } from '../../core/sync-messages.ts';
 import { type HostState, hostMachine, hostState } from '../../machines/host/host.ts';
+import { isReadAt } from '../../origins/place.ts';
 import type { Subscription } from '../../transport/bus.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import { xstateClock } from '../xstate-clock.ts';
@@ -81,7 +82,13 @@ export class HostActor {
   #pushed(taskId: TaskId, set: LeaseSet): void {
     const { world, peers } = this.#options;
     if (peers.get(taskId)) return peers.push(taskId, set);
-    const sources = set.sources.filter(({ url, credentials }) => !credentials && world.origin.allows(url));
+    const { home } = set;
+    const sources = set.sources.filter(
+      (source) =>
+        !source.credentials &&
+        (home === undefined || isReadAt({ taskId, home }, source)) &&
+        world.origin.allows(source.url),
+    );
     const held = world.store.row(taskId)?.complete === true;
     if (!held && (world.role !== 'seed' || sources.length === 0)) return;
     peers

@@ -7,7 +7,7 @@ export interface RegistryTarget {
   readonly isManifest: boolean;
 }
 
-const IN_REPOSITORY = /^\/v2\/(.+)\/(manifests|blobs|tags|referrers)\/[^/]+$/;
+const IN_REPOSITORY = /^\/v2\/(.+)\/(manifests|blobs|tags|referrers)\/([^/]+)$/;
 
 /** Undefined for a URL that belongs to no registry. */
 export function registryTargetOf(text: string): RegistryTarget | undefined {
@@ -29,6 +29,11 @@ export function isPrivateWay(url: URL): boolean {
 
 /** Whether a URL names content of a container registry, which says itself, at any time, who may have it. */
 export function namesContent(text: string): boolean {
-  const [, , kind] = URL.canParse(text) ? (IN_REPOSITORY.exec(new URL(text).pathname) ?? []) : [];
-  return kind === 'manifests' || kind === 'blobs';
+  return contentNamedIn(text) !== undefined;
+}
+
+/** The tag or digest of the content that a URL names at a container registry. */
+export function contentNamedIn(text: string): string | undefined {
+  const [, , kind, name] = URL.canParse(text) ? (IN_REPOSITORY.exec(new URL(text).pathname) ?? []) : [];
+  return kind === 'manifests' || kind === 'blobs' ? name?.replace(/%3a/i, ':') : undefined;
 }

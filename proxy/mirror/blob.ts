@@ -2,7 +2,7 @@ import { type Digest, taskIdOfDigest } from '../../core/ids.ts';
 import { formatContentRange } from '../../core/ranges.ts';
 import { BODY_BUFFERS, giveBody, nextWithin } from '../give-body.ts';
 import { claimOf } from './claim.ts';
-import { type ContentStart, oneRange, openContent } from './content.ts';
+import { type ContentStart, cachedFor, oneRange, openContent } from './content.ts';
 import type { Ask, MirrorWorld } from './mirror-world.ts';
 
 interface Wanted {
@@ -26,8 +26,9 @@ async function giveHead(
 ): Promise<void> {
   const { admission } = world;
   const claim = claimOf(world, ask, path);
-  const cached = await world.cached(taskIdOfDigest(digest));
-  await admission.prove(claim, { wasOpen: cached?.isPublic ?? false }, ask.signal);
+  const cached = await cachedFor(world, ask, { path, digest });
+  const known = cached?.isPublic === true ? { wasOpen: true } : { wasOpen: false, isOwn: true as const };
+  await admission.prove(claim, known, ask.signal);
   setHeaders(ask, digest, cached === undefined ? 'upstream' : 'cache');
   if (isKnown) return void ask.response.writeHead(304).end();
   const length = cached?.length ?? (await admission.askFacts(claim, ask.signal)).length;

@@ -2,11 +2,12 @@ import { actualRange } from '../../actors/client/reader.ts';
 import type { BufferPool } from '../../core/buffer-pool.ts';
 import type { ActualRange, DownloadRequest, DownloadResult, StreamStart } from '../../core/download.ts';
 import { ShoalError } from '../../core/errors.ts';
-import { type Digest, taskIdOfDigest } from '../../core/ids.ts';
+import { type Digest, taskIdAt, taskIdOfDigest } from '../../core/ids.ts';
 import { parseRange } from '../../core/ranges.ts';
+import { isReadAt, placeFor } from '../../origins/place.ts';
 import type { Chunks } from '../give-body.ts';
 import { claimOf } from './claim.ts';
-import type { Ask, MirrorWorld } from './mirror-world.ts';
+import type { Ask, CachedFacts, MirrorWorld } from './mirror-world.ts';
 import { sinkChunks } from './sink-chunks.ts';
 
 /** Where content comes from, as `X-Shoal-From` says it. */
@@ -52,7 +53,7 @@ export async function openContent(
   wanted: Wanted,
   signal: AbortSignal,
 ): Promise<Content> {
-  if (ask.fromShoal && (await world.cached(taskIdOfDigest(wanted.digest))) === undefined) {
+  if (ask.fromShoal && (await cachedFor(world, ask, wanted)) === undefined) {
     return passContent(world, ask, wanted, signal);
   }
   const { path, digest, range, buffers } = wanted;
@@ -75,6 +76,21 @@ export async function openContent(
   };
   const chunks = world.downloads.stream(request, hooks, signal);
   return { chunks, started: () => start ?? unstarted() };
+}
+
+/** What is here whole, where it is a client's of this registry once that lets it in. */
+export async function cachedFor(
+  world: MirrorWorld,
+  { base, authorization }: Ask,
+  { path, digest }: Pick<Wanted, 'path' | 'digest'>,
+): Promise<CachedFacts | undefined> {
+  const source = { url: `${base}${path}`, credentials: authorization !== undefined };
+  const apart = await world.cached(taskIdAt(digest, placeFor(source, digest)));
+  if (apart !== undefined) return apart;
+  const taskId = taskIdOfDigest(digest);
+  const cached = await world.cached(taskId);
+  if (cached === undefined || cached.isPublic) return cached;
+  return isReadAt({ taskId, home: cached.home }, source) ? cached : undefined;
 }
 
 /** Straight from the upstream, under the client's own name. */

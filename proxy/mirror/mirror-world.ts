@@ -19,6 +19,8 @@ export interface CachedFacts {
   readonly mediaType: string | undefined;
   /** Whether it was public at its last proof. */
   readonly isPublic: boolean;
+  /** The one place that it was read at. */
+  readonly home?: string | undefined;
 }
 
 /** What the mirror is made of. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { listImages } from '../../app/images.ts';
-import { type Digest, taskIdOfDigest } from '../../core/ids.ts';
+import { type Digest, type TaskId, taskIdAt, taskIdOfDigest } from '../../core/ids.ts';
 import { registryNamer } from '../../core/registry-names.ts';
 import type { Store } from '../../storage/store.ts';
 import { openIn, temporaryDir } from '../storage/support.ts';
@@ -14,12 +14,17 @@ async function keep(
   store: Store,
   digest: Digest,
   bytes: Uint8Array,
-  { urls = [], mediaType, partly = false }: { urls?: string[]; mediaType?: string; partly?: boolean },
+  {
+    urls = [],
+    mediaType,
+    partly = false,
+    taskId = taskIdOfDigest(digest),
+  }: { urls?: string[]; mediaType?: string; partly?: boolean; taskId?: TaskId },
 ): Promise<void> {
   const sources = urls.map((url) => ({ url, credentials: false }));
   const length = bytes.length;
   const record = {
-    taskId: taskIdOfDigest(digest),
+    taskId,
     length,
     pieceLength: PIECE,
     audience: 'public' as const,
@@ -93,6 +98,21 @@ test('without an index the configuration says what an image runs on; without eit
     ['', undefined],
     ['', 'linux/arm64'],
   ]);
+  await store.close();
+});
+
+test('what is here under a name of its own, for it was read at another place, is here too', async () => {
+  const store = await openIn(temporaryDir());
+  const image = tinyImage([1_000]);
+  const bytesOf = (digest: Digest) => image.contents.get(digest)?.bytes ?? Buffer.alloc(0);
+  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+  const urls = [`https://r.test/v2/app/manifests/${image.manifests.amd64}`];
+  await keep(store, image.manifests.amd64, bytesOf(image.manifests.amd64), { mediaType, urls });
+  for (const digest of [image.configs.amd64, ...image.layers.amd64])
+    await keep(store, digest, bytesOf(digest), { taskId: taskIdAt(digest, 'https://r.test') });
+  const rows = await listImages(store, nameOf);
+  expect(rows).toMatchObject([{ parts: 2, partsHere: 2, platform: 'linux/amd64' }]);
+  expect(rows[0]?.here).toBe(rows[0]?.size);
   await store.close();
 });
 

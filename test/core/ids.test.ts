@@ -16,8 +16,10 @@ import {
   partitionOf,
   schedulerIdFrom,
   type TaskId,
+  taskIdAt,
   taskIdOfDigest,
 } from '../../core/ids.ts';
+import { parseRoute } from '../../dataplane/route.ts';
 
 const hex = (length: number) =>
   fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: length, maxLength: length });
@@ -152,4 +154,17 @@ test('partitions are the first 32 bits of a SHA-256, and even', () => {
       ) % 64n,
     ),
   );
+});
+
+test('the task of a digest at one place has that digest, and a name of its own for each place', () => {
+  for (const [algorithm, digits] of [
+    ['sha256', 64],
+    ['sha512', 128],
+  ] as const) {
+    const digest = parseDigest(`${algorithm}:${'ab'.repeat(digits / 2)}`);
+    const [here, there] = ['https://a.test', 'https://b.test'].map((place) => taskIdAt(digest, place));
+    expect(new Set([here, there, taskIdOfDigest(digest)]).size).toBe(3);
+    expect(here !== undefined && isTaskId(here) && digestOfTask(here)).toBe(digest);
+    expect(parseRoute(`/v1/task/${here}/have`)).toEqual({ kind: 'have', taskId: here });
+  }
 });

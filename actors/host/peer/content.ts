@@ -4,6 +4,7 @@ import { pieceCount, pieceLengthFor } from '../../../core/piece.ts';
 import type { Probed, TaskAudience } from '../../../core/probed.ts';
 import type { Source } from '../../../core/source.ts';
 import type { HaveReply } from '../../../dataplane/data-plane.ts';
+import { isReadAt } from '../../../origins/place.ts';
 import type { Store, StoredTask } from '../../../storage/store.ts';
 
 /** What this host knows of a task's content: how it is cut, which hashes its pieces must have, where it is kept. */
@@ -26,6 +27,8 @@ export class PeerContent {
   /** Pieces whose hash is only what some host said. */
   readonly #supposed = new Set<number>();
   #isMisled = false;
+  #home: string | undefined;
+  readonly #homeListeners = new Set<() => void>();
   #unpin: (() => void) | undefined;
   readonly #life: string;
   #drops = 0;
@@ -44,6 +47,7 @@ export class PeerContent {
     if (stored === undefined) return;
     this.#adopt(stored);
     this.audience = stored.record.audience;
+    this.#settle(stored.record.home);
     this.etag ??= stored.record.etag;
     this.mediaType ??= stored.record.mediaType;
     this.encoding ??= stored.record.encoding;
@@ -54,8 +58,53 @@ export class PeerContent {
     if (!this.sources.some(({ url }) => url === source.url)) this.sources.push(source);
   }
 
+  /** The one place that all of it is read at; of content with a digest, once it is known. */
+  get home(): string | undefined {
+    return this.#home;
+  }
+
+  /** Calls back when it is known where the content is read, and at each change of that; returns how to end it. */
+  onHome(listener: () => void): () => void {
+    this.#homeListeners.add(listener);
+    return () => this.#homeListeners.delete(listener);
+  }
+
+  /**
+   * Whether what is read at a source may be put to what is here: all that a client is let in to by one registry is to be
+   * what that one gave. A task without a digest is one URL's anyway.
+   */
+  isReadAt(source: Source): boolean {
+    const { taskId, digest, stored } = this;
+    if (digest === undefined || (this.#home === undefined && stored === undefined)) return true;
+    return isReadAt({ taskId, home: this.#home }, source);
+  }
+
+  /** Takes the scheduler's word on where the content is read; returns whether what is here was read elsewhere. */
+  async learnHome(home: string | undefined): Promise<boolean> {
+    if (this.digest === undefined || home === undefined || home === this.#home) return false;
+    if (this.stored?.complete) return false;
+    if (this.stored !== undefined && this.stored.have.count > 0) return true;
+    this.#settle(home);
+    await this.stored?.amend({ home });
+    return false;
+  }
+
+  /** Whether what a host read there may be put to what is here; the first that tells settles where that is. */
+  isOf(home: string | undefined): boolean {
+    if (this.digest === undefined) return true;
+    if (this.stored === undefined && this.#home === undefined) this.#settle(home);
+    return home !== undefined && home === this.#home;
+  }
+
+  #settle(home: string | undefined): void {
+    if (this.digest === undefined || home === undefined || home === this.#home) return;
+    this.#home = home;
+    for (const listener of this.#homeListeners) listener();
+  }
+
   /** What the first answer of an origin told. */
-  async learnProbed(probed: Probed): Promise<void> {
+  async learnProbed(probed: Probed, home?: string): Promise<void> {
+    this.#settle(home);
     this.audience = probed.audience;
     this.etag = probed.etag;
     this.lastModified = probed.lastModified;
@@ -66,8 +115,11 @@ export class PeerContent {
   }
 
   /** What a host that holds some of it says, where no scheduler does. @throws ERR_STORE_FULL, ERR_STORE_IO */
-  async learnHeld({ audience, length, pieceLength }: HaveReply): Promise<void> {
-    if (this.stored === undefined) this.audience = audience;
+  async learnHeld({ audience, length, pieceLength, home }: HaveReply): Promise<void> {
+    if (this.stored === undefined) {
+      this.audience = audience;
+      this.#settle(home);
+    }
     await this.learn(length, pieceLength);
   }
 
@@ -84,8 +136,8 @@ export class PeerContent {
   /** Length and piece length, from the scheduler or an origin. @throws ERR_STORE_FULL, ERR_STORE_IO */
   async learn(length: number | undefined, pieceLength: number): Promise<void> {
     if (this.stored === undefined) {
-      const { taskId, audience, sources, etag, mediaType, encoding } = this;
-      const record = { taskId, length, pieceLength, audience, sources, etag, mediaType, encoding };
+      const { taskId, audience, home, sources, etag, mediaType, encoding } = this;
+      const record = { taskId, length, pieceLength, audience, home, sources, etag, mediaType, encoding };
       this.#adopt(await this.#store.create(record));
     }
     if (length !== undefined && this.length === undefined) {
@@ -202,6 +254,7 @@ export class PeerContent {
     this.stored = undefined;
     this.length = undefined;
     this.pieceLength = undefined;
+    this.#home = undefined;
     await this.#store.remove(this.taskId);
   }
 

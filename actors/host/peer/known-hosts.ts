@@ -125,6 +125,8 @@ export class KnownHosts {
 
   #answered(known: KnownHost, reply: HaveReply): void {
     if (known.avoidUntilMs === Number.POSITIVE_INFINITY) return;
+    // Bytes of another place are not put to those that are here.
+    if (!this.#options.content.isOf(reply.home)) return;
     if (reply.have.count > (known.reply?.have.count ?? -1)) known.gainedMs = this.#options.world.clock.now();
     known.reply = reply;
     this.#believe(known, reply);

@@ -89,6 +89,11 @@ export class LeaseSets {
     for (const source of set.sources) content.addSource(source);
     if (set.claim > sync.claim && sync.claim > 0) await this.#dropClaim();
     sync.claim = set.claim;
+    // Its pieces may not be those of the hashes that follow, and are not to be given as if they were.
+    if (await content.learnHome(set.home)) {
+      await this.#dropClaim();
+      await content.learnHome(set.home);
+    }
     await this.#learnGeometry(set);
     await this.#learnHashes(set);
     for (const parent of set.parents) this.#parents.set(parent.hostId, parent);
@@ -102,7 +107,7 @@ export class LeaseSets {
     this.isFruitful = book.replace(this.#runs(set)) > 0;
   }
 
-  /** All that is here rests on a source whose content contradicts the digest. */
+  /** All that is here rests on a source whose content contradicts the digest, or on another than the others' is. */
   async #dropClaim(): Promise<void> {
     const { content, sync, chart } = this.#options;
     const discarded = content.discard();

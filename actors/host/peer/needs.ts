@@ -69,6 +69,7 @@ export class PeerNeeds {
       urgent: this.urgent,
       wants: this.wants,
       mayReadOrigin: origin.readsForAll,
+      home: origin.home,
       adrift: chart.state === 'adrift',
       contradicted: chart.contradicted,
       received: stats.received(),

@@ -3,6 +3,7 @@ import { portOf, type Source } from '../../../core/source.ts';
 import type { FailureReason } from '../../../core/sync-messages.ts';
 import type { OriginRequest } from '../../../origins/origin.ts';
 import { addressRefused } from '../../../origins/origin-error.ts';
+import { placeFor } from '../../../origins/place.ts';
 import type { HostWorld } from '../world.ts';
 import type { PeerContent } from './content.ts';
 
@@ -25,7 +26,6 @@ export class PeerOrigin {
   /** Of other clients, who may be let in where the one in use is not. */
   readonly #others: OriginAccess[] = [];
   #mayRead: boolean;
-  #gained = false;
   /** Since when the origin is read as this client. */
   #sinceMs = Number.NEGATIVE_INFINITY;
   #error: ShoalError | undefined;
@@ -46,7 +46,8 @@ export class PeerOrigin {
 
   /** Takes up another client's access where there is none, else keeps it; returns whether there was none and is one now. */
   gain(access: OriginAccess): boolean {
-    if (!access.mayReadOrigin) return false;
+    const [source] = access.sources;
+    if (!access.mayReadOrigin || (source !== undefined && !this.#content.isReadAt(source))) return false;
     if (!this.#mayRead) return this.#use(access);
     const isKnown = [this.#access, ...this.#others].some((known) => isSame(known, access));
     if (!isKnown && this.#others.length < MOST_OTHERS) this.#others.push(access);
@@ -54,26 +55,35 @@ export class PeerOrigin {
   }
 
   #use(access: OriginAccess): true {
-    this.#gained ||= urlOf(access) !== urlOf(this.#access);
     this.#access = access;
     this.#mayRead = true;
     this.#sinceMs = this.#world.clock.now();
     return true;
   }
 
-  /** The one URL that this host has read, where it was never another. */
-  get onlySource(): string | undefined {
-    return this.#gained ? undefined : this.#access.sources[0]?.url;
-  }
-
   /** The request to the origin, as whoever asked for the content. */
   readonly request = (): OriginRequest | undefined => {
     const { sources, headers } = this.#access;
     const own = sources[0];
-    const source = own ?? this.#content.sources.find(({ credentials }) => !credentials);
-    if (source === undefined || !this.#mayRead) return undefined;
+    const source = own ?? this.#told();
+    if (source === undefined || !this.#mayRead || !this.#content.isReadAt(source)) return undefined;
     return { url: source.url, headers: source === own ? headers : {} };
   };
+
+  /** A source that others told of, and that all may read. */
+  #told(): Source | undefined {
+    const { sources } = this.#content;
+    return sources.find((source) => !source.credentials && this.#content.isReadAt(source));
+  }
+
+  /** Where this host has read the content, or would read it. */
+  get home(): string | undefined {
+    const { home, digest, stored } = this.#content;
+    const source = this.#access.sources[0] ?? this.#told();
+    if (digest === undefined || home !== undefined || stored !== undefined || source === undefined)
+      return home;
+    return placeFor(source, digest);
+  }
 
   /**
    * The same where there must be one; a lease may have waited when the origin failed another.

@@ -71,12 +71,6 @@ export class PeerActor implements PeerChart {
     return this.stats.parents.size;
   }
 
-  /** The one URL that all bytes came from so far; undefined where hosts, the disk or several URLs gave any. */
-  get onlySource(): string | undefined {
-    const { peers, local } = this.stats.received();
-    return peers === 0 && local === 0 ? this.#parts.origin.onlySource : undefined;
-  }
-
   /** Calls back whenever anything changed; returns how to stop that. */
   listen(client: () => void): () => void {
     const { clients } = this.#parts;

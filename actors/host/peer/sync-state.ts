@@ -12,6 +12,7 @@ export type SyncFacts = Pick<
   | 'freeSlots'
   | 'transferBytesPerSec'
   | 'wants'
+  | 'home'
   | 'mayReadOrigin'
   | 'adrift'
   | 'received'
@@ -144,7 +145,7 @@ export class SyncState {
   }
 
   request({ contradicted, ...facts }: SyncFacts): SyncRequest {
-    const { stored, length, pieceLength, sources } = this.#content;
+    const { stored, length, pieceLength, sources, audience } = this.#content;
     const seq = this.#nextSeq();
     if (facts.wants) this.#restIsKnown = false;
     const hashes = this.#originHashes.slice(this.#hashesTold, this.#hashesTold + LIMITS.hashesPerPage);
@@ -170,6 +171,7 @@ export class SyncState {
       added: full ? [] : this.#added.slice(0, ADDED_AT_ONCE),
       length,
       pieceLength,
+      ...(stored && { audience }),
       sources: sources.length > this.#sourcesTold ? sources.slice(0, 16) : [],
       probed: this.#probed,
       failures: [...this.#failures],

@@ -170,7 +170,7 @@ export class PeerSync {
   }
 
   /** Tells the scheduler that this host takes nothing more of the task, unless it knows; it may go unheard. */
-  async farewell(told: Pick<SyncFacts, 'received' | 'originReasons'>): Promise<void> {
+  async farewell(told: Pick<SyncFacts, 'received' | 'originReasons' | 'home'>): Promise<void> {
     const { world, sync } = this.#options;
     if (world.alone || sync.restIsKnown) return;
     const request = sync.request({

@@ -63,8 +63,8 @@ export class PeerTransfers {
 
   /** Uses the answer of an origin, and its body as far as nothing of it is there or on its way. */
   async opened(probed: Probed, body: OpenBody | undefined): Promise<void> {
-    const { content, sync } = this.#options;
-    if (content.stored === undefined) await content.learnProbed(probed);
+    const { content, sync, origin } = this.#options;
+    if (content.stored === undefined) await content.learnProbed(probed, origin.home);
     else await content.amendProbed(probed);
     sync.probed(probed);
     const { pieceLength, pieces } = content;

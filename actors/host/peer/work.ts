@@ -224,7 +224,7 @@ export class PeerWork implements PeerEffects {
   }
 
   async release(error: ShoalError | undefined): Promise<void> {
-    const { sync, abort, transfers, content, stats, story } = this.#parts;
+    const { sync, abort, transfers, content, stats, story, origin } = this.#parts;
     sync.stop();
     abort.abort(new ShoalError('ERR_CANCELLED', 'the peer left'));
     // Begun before anybody hears of the failure: whoever tries again finds nothing here.
@@ -235,6 +235,7 @@ export class PeerWork implements PeerEffects {
     await transfers.book.stop();
     await discarded;
     content.release();
-    await sync.farewell({ received: stats.received(), originReasons: stats.originReasons });
+    const { originReasons } = stats;
+    await sync.farewell({ received: stats.received(), originReasons, home: origin.home });
   }
 }

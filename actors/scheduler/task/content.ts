@@ -4,6 +4,7 @@ import type { LogCreated } from '../../../core/log-messages.ts';
 import { pieceCount } from '../../../core/piece.ts';
 import type { Probed, TaskAudience } from '../../../core/probed.ts';
 import type { Source } from '../../../core/source.ts';
+import { isOpenPlace, placeFor } from '../../../origins/place.ts';
 
 const MOST_SOURCES = 16;
 /** Content that contradicted its digest so often is not read again, whoever seems to be at fault. */
@@ -18,10 +19,12 @@ export class TaskContent {
   /** A host holds it as content of its source: no other source makes it everybody's. */
   #isPrivate = false;
   #sources: Source[] = [];
-  readonly #banned = new Set<string>();
+  /** By their URLs. */
+  readonly #banned = new Map<string, Source>();
   /** How often the whole contradicted the digest, and whether all of it was read again for that. */
   #doubts = 0;
   #wasReadAgain = false;
+  #home: string | undefined;
   #probed: Probed | undefined;
   #length: number | undefined;
   #pieceLength: number | undefined;
@@ -42,6 +45,35 @@ export class TaskContent {
   /** Takes what a host says of what it holds. */
   heldFor(audience: TaskAudience): void {
     this.#isPrivate ||= audience === 'source';
+  }
+
+  /** The one place that the content is read at, and that all hashes are from; of content with a digest. */
+  get home(): string | undefined {
+    return this.#home;
+  }
+
+  /** Takes what the log says. */
+  set home(home: string | undefined) {
+    this.#home = home;
+  }
+
+  /**
+   * Whether a host that reads, or has read, the content there takes part in this claim.
+   * @param maySettle whether there is nothing of the claim yet, so that the word of this host settles where it is from
+   */
+  isOf(home: string | undefined, maySettle: boolean): boolean {
+    if (!this.hasDigest) return true;
+    if (maySettle && home !== undefined && !this.#bannedAt(home)) this.#home ??= home;
+    return home === this.#home;
+  }
+
+  #isAt(source: Source, place: string | undefined): boolean {
+    const digest = digestOfTask(this.taskId);
+    return digest !== undefined && URL.canParse(source.url) && placeFor(source, digest) === place;
+  }
+
+  #bannedAt(place: string): boolean {
+    return !isOpenPlace(place) && [...this.#banned.values()].some((source) => this.#isAt(source, place));
   }
 
   get sources(): readonly Source[] {
@@ -129,15 +161,17 @@ export class TaskContent {
 
   /** Forgets what was learnt of the first source. */
   forget(): void {
+    this.#home = undefined;
     this.#probed = undefined;
     this.#length = undefined;
     this.#pieceLength = undefined;
   }
 
-  /** Bans the first source and forgets what was learnt of it; returns it. */
+  /** Bans the source that was read and forgets what was learnt of it; returns it. */
   dropSource(): Source | undefined {
-    const [source] = this.#sources.splice(0, 1);
-    if (source) this.#banned.add(source.url);
+    const at = this.#sources.findIndex((source) => this.#isAt(source, this.#home));
+    const [source] = this.#sources.splice(Math.max(0, at), 1);
+    if (source) this.#banned.set(source.url, source);
     this.#acquit();
     this.forget();
     return source;
@@ -156,7 +190,7 @@ export class TaskContent {
 
   /** The task as the log keeps it. */
   record(): Omit<LogCreated, 'epoch' | 'atMs'> {
-    const { taskId, length, pieceLength, audience, probed } = this;
-    return { taskId, length, pieceLength, audience, probed, sources: this.#sources };
+    const { taskId, length, pieceLength, audience, home, probed } = this;
+    return { taskId, length, pieceLength, audience, home, probed, sources: this.#sources };
   }
 }

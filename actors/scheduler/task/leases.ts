@@ -73,6 +73,7 @@ export class TaskLeases {
       pieceLength: content.pieceLength,
       sources: [...content.sources],
       audience: content.audience,
+      home: content.home,
       etag: content.probed?.etag,
       ranges: content.probed?.ranges,
       mediaType: content.probed?.mediaType,

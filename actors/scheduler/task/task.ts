@@ -100,6 +100,7 @@ export class TaskActor {
       if (created.probed) this.#learn(created.probed);
       else if (created.pieceLength !== undefined) this.#setGeometry(created.length, created.pieceLength);
       this.#content.audience = created.audience;
+      this.#content.home = created.home;
     }
     this.#claim.claims.load(hashes.flatMap((page) => unpackHashes(page) ?? []));
     this.#holdAll();
@@ -193,17 +194,23 @@ export class TaskActor {
   #take(hostId: HostId, peer: TaskPeer, request: SyncRequest): { synced: Synced; any: boolean } {
     const nowMs = this.#world.clock.now();
     const sameEpoch = request.seen.epoch === this.#world.epoch;
-    const { queued, wants, failures, mismatch } = request;
+    const { queued, wants } = request;
+    // Of a host that reads elsewhere no word counts: one client's registry does not speak for that of another.
+    const mayBegin = request.mayReadOrigin || request.pieceLength !== undefined;
+    const isOf = this.#content.isOf(request.home, mayBegin && this.#claim.claims.end === 0);
+    const told = isOf ? request : abstain(request);
+    const { failures, mismatch } = told;
     // Who wants nothing keeps nobody from reading what it says to be reading.
     const running = wants ? request.running : [];
     for (const source of request.sources) this.#content.addSource(source);
-    if (request.probed) this.#probed(hostId, request.probed);
-    if (request.pieceLength !== undefined) this.#setGeometry(request.length, request.pieceLength);
-    peer.mayReadOrigin = this.#mayReadOrigin(hostId, request.mayReadOrigin);
+    if (told.probed) this.#probed(hostId, told.probed);
+    if (told.audience) this.#content.heldFor(told.audience);
+    if (told.pieceLength !== undefined) this.#setGeometry(told.length, told.pieceLength);
+    peer.mayReadOrigin = this.#mayReadOrigin(hostId, told.mayReadOrigin);
     // A scheduler just born leases nothing from the origin before it has heard what the hosts hold.
-    const joined = this.#join(hostId, request.mayReadOrigin && nowMs >= this.#world.recoveredAtMs, wants);
-    if (this.#claim.takeHashes(hostId, request)) this.#records.hashesCame();
-    const { any, ...holdings } = this.#claim.holdings(hostId, request);
+    const joined = this.#join(hostId, told.mayReadOrigin && nowMs >= this.#world.recoveredAtMs, wants);
+    if (this.#claim.takeHashes(hostId, told)) this.#records.hashesCame();
+    const { any, ...holdings } = this.#claim.holdings(hostId, told);
     const seenNumber = sameEpoch ? request.seen.number : 0;
     const failed = failures.filter(({ count }) => count > 0);
     const synced = joined.sync({ ...holdings, failures: failed, running, queued, seenNumber, nowMs });
@@ -215,7 +222,7 @@ export class TaskActor {
     if (request.rechecked && this.#suspects.rechecked(hostId, request.rechecked)) {
       this.#claim.ledger.pardon(hostId);
     }
-    if (mismatch && seenNumber >= peer.settledNumber) this.#contradicted(hostId, request, mismatch);
+    if (mismatch && seenNumber >= peer.settledNumber) this.#contradicted(hostId, told, mismatch);
     peer.synced(request, nowMs);
     return { synced, any };
   }
@@ -364,4 +371,17 @@ export class TaskActor {
   get originReasons(): Record<string, number> {
     return originReasons(this.#peers);
   }
+}
+
+/** A sync without what it says of the content. */
+function abstain(request: SyncRequest): SyncRequest {
+  const nothing = { base: 0, have: undefined, added: [], hashes: undefined, probed: undefined, failures: [] };
+  return {
+    ...request,
+    ...nothing,
+    pieceLength: undefined,
+    audience: undefined,
+    mismatch: undefined,
+    mayReadOrigin: false,
+  };
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { request } from 'node:http';
+import type { Registry } from '../../support/registry.ts';
 import type { Login } from '../../support/registry-tokens.ts';
 import type { Scene } from './scene.ts';
 
@@ -13,6 +14,8 @@ export interface Answer {
   /** Whether the body came to its end. */
   readonly whole: boolean;
   readonly text: string;
+  /** Whether the body has nothing but zeros. */
+  readonly isZeros: boolean;
 }
 
 export interface Ask {
@@ -30,13 +33,15 @@ export function ask({ path, port, headers = {}, timeoutMs = 60_000 }: Ask): Prom
     let bytes = 0;
     let status = 0;
     let text = '';
+    let isZeros = true;
     const end = (whole: boolean) =>
-      resolve({ status, bytes, digest: `sha256:${hash.digest('hex')}`, whole, text });
+      resolve({ status, bytes, digest: `sha256:${hash.digest('hex')}`, whole, text, isZeros });
     const sent = request({ host: '127.0.0.1', port, path, headers, agent: false }, (response) => {
       status = response.statusCode ?? 0;
       response.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
         hash.update(chunk);
+        isZeros &&= chunk.equals(Buffer.alloc(chunk.length));
         if (text.length < 2_000) text += chunk.toString('latin1').slice(0, 2_000);
       });
       response.once('close', () => end(response.complete));
@@ -70,14 +75,14 @@ export async function authorizationOf(
   return { authorization: `Bearer ${token}` };
 }
 
-/** A path at the registry through each HTTP door of a host: the mirror's two forms, the proxy, the prefix. */
+/** A path at a registry through each HTTP door of a host: the mirror's two forms, the proxy, the prefix. */
 export async function throughDoors(
   scene: Scene,
   host: string,
   path: string,
   headers: Readonly<Record<string, string>>,
+  { name, url }: Pick<Registry, 'name' | 'url'> = scene.registry,
 ): Promise<Map<string, Answer>> {
-  const { name, url } = scene.registry;
   const port = scene.swarm.proxyPortOf(host);
   const doors: [string, string][] = [
     ['mirror by ns', `${path}?ns=${encodeURIComponent(name)}`],

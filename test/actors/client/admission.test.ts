@@ -41,6 +41,8 @@ function claimOf({ content = URL_B, credential }: Partial<Claimant>, who = ''): 
   return { content, credential, question };
 }
 
+type Claiming = Partial<Claimant> & { wasOpen?: boolean; isOwn?: true };
+
 function scene(more: { memoryMs?: number; graceMs?: number } = {}) {
   const clock = new SimClock();
   const asked: string[] = [];
@@ -59,16 +61,17 @@ function scene(more: { memoryMs?: number; graceMs?: number } = {}) {
   const stored = store.create(record);
   const registry = { ask: () => Promise.reject(new Error('not asked')) };
   const random = new SimRandom(1);
-  const world: AdmissionWorld = { clock, random, origin, registry, store, log: silentLogger, alone: false };
+  const world: AdmissionWorld = { clock, random, origin, registry, store, log: silentLogger };
   const admission = new ClientAdmission(world, { memoryMs: 30_000, graceMs: 600_000, ...more });
   /** What a source says from now on. */
   const source = (next: Word) => {
     word = next;
   };
   /** What comes of a claim when the source would say this. */
-  const claim = (next: Word, { wasOpen = false, ...who }: Partial<Claimant> & { wasOpen?: boolean } = {}) => {
+  const claim = (next: Word, { wasOpen = false, isOwn, ...who }: Claiming = {}) => {
     word = next;
-    return admission.prove(claimOf(who), { wasOpen }, never).then(
+    const known = isOwn === true ? { wasOpen, isOwn } : { wasOpen };
+    return admission.prove(claimOf(who), known, never).then(
       () => 'in',
       (error: ShoalError) => error.code,
     );
@@ -241,7 +244,7 @@ test('whether it was open is looked up when the source turns out to be out of re
       return wasOpen;
     },
   };
-  await expect(admission.prove(claimOf({}), known, never)).resolves.toBeUndefined();
+  await expect(admission.prove(claimOf({}), known, never)).resolves.toBe('own');
 });
 
 test('no history of answers lets a claim in that its rules do not', async () => {
@@ -281,19 +284,42 @@ test('no history of answers lets a claim in that its rules do not', async () => 
   );
 });
 
-describe('what a content that somebody was let in to names', () => {
+describe('what a content that was given to everybody names', () => {
   const NAMED = `${URL_B}-named`;
   const named = { ...key, content: NAMED };
 
   test('needs no question of its own, and no longer than that answer is remembered', async () => {
     const { admission, claim, pass, asked } = scene();
-    await claim(allowed, key);
+    await claim(open, key);
     await pass(20_000);
     admission.vouch({ content: URL_B, ...key }, [NAMED]);
     expect(await claim(refused, named)).toBe('in');
     expect(asked()).toBe(1);
     await pass(10_001);
     expect(await claim(refused, named)).toBe('ERR_SOURCE_REFUSED');
+  });
+
+  test('needs one where it is known not to be public, and so where somebody alone was let in to what names it', async () => {
+    const { admission, claim, asked } = scene();
+    await claim(open);
+    admission.vouch({ content: URL_B, credential: undefined }, [NAMED]);
+    expect(await claim(refused, { content: NAMED, isOwn: true })).toBe('ERR_SOURCE_REFUSED');
+    expect(await claim(open, { content: NAMED })).toBe('ERR_SOURCE_REFUSED');
+    expect(asked()).toBe(2);
+    await claim(allowed, key);
+    admission.vouch({ content: URL_B, ...key }, [NAMED]);
+    expect(await claim(refused, named)).toBe('ERR_SOURCE_REFUSED');
+  });
+
+  test('is told apart from what was asked for itself', async () => {
+    const { admission, source } = scene();
+    source(open);
+    expect(await admission.prove(claimOf({}), { wasOpen: false }, never)).toBe('own');
+    admission.vouch({ content: URL_B, credential: undefined }, [NAMED]);
+    const claims = () => admission.prove(claimOf({ content: NAMED }), { wasOpen: false }, never);
+    expect(await claims()).toBe('named');
+    await admission.prove(claimOf({ content: NAMED }), { wasOpen: false, isOwn: true }, never);
+    expect(await claims()).toBe('own');
   });
 
   test('is not open to another credential, and not where nobody was let in', async () => {
@@ -305,17 +331,20 @@ describe('what a content that somebody was let in to names', () => {
     admission.vouch({ content: URL_B, ...key }, [NAMED]);
     expect(await claim(refused, named)).toBe('ERR_SOURCE_REFUSED');
     await pass(1_001);
-    await claim(allowed, key);
+    await claim(open, key);
     admission.vouch({ content: URL_B, ...key }, [NAMED]);
     expect(await claim(refused, { ...named, credential: 'Bearer b' })).toBe('ERR_SOURCE_REFUSED');
     expect(await claim(refused, { ...named, credential: undefined })).toBe('ERR_SOURCE_REFUSED');
   });
 
-  test('is not given for a grace of that answer, which is for what was proven alone', async () => {
+  test('has no grace: that is for what was proven itself', async () => {
     const { admission, claim, pass } = scene();
-    await claim(allowed, key);
+    await claim(open, key);
+    admission.vouch({ content: URL_B, ...key }, [NAMED]);
+    expect(await claim(down, named)).toBe('in');
     await pass(30_001);
     expect(await claim(down, key)).toBe('in');
+    expect(await claim(down, named)).toBe('ERR_SOURCE_UNAVAILABLE');
     admission.vouch({ content: URL_B, ...key }, [NAMED]);
     expect(await claim(down, named)).toBe('ERR_SOURCE_UNAVAILABLE');
   });
@@ -323,16 +352,16 @@ describe('what a content that somebody was let in to names', () => {
   test('stays refused where it was refused itself a moment ago', async () => {
     const { admission, claim } = scene();
     await claim(refused, named);
-    await claim(allowed, key);
+    await claim(open, key);
     admission.vouch({ content: URL_B, ...key }, [NAMED]);
-    expect(await claim(allowed, named)).toBe('ERR_SOURCE_REFUSED');
+    expect(await claim(open, named)).toBe('ERR_SOURCE_REFUSED');
   });
 
   test('needs a question where nothing is remembered', async () => {
     const { admission, claim, asked } = scene({ memoryMs: 0 });
-    await claim(allowed, key);
+    await claim(open, key);
     admission.vouch({ content: URL_B, ...key }, [NAMED]);
-    await claim(allowed, named);
+    await claim(open, named);
     expect(asked()).toBe(2);
   });
 });

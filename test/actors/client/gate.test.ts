@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Claim, ClaimVerdict, Question } from '../../../core/claim.ts';
 import type { DownloadRequest } from '../../../core/download.ts';
 import { ShoalError } from '../../../core/errors.ts';
+import type { TaskId } from '../../../core/ids.ts';
 import type { SimHost } from '../../../sim/host.ts';
 import type { SimContent } from '../../../sim/origin.ts';
 import { createSimulation, type Simulation } from '../../../sim/world.ts';
@@ -79,35 +80,187 @@ test('content behind credentials is given to nobody without them, on the host th
   expect(await got(sim, 1, { resource: digest, headers: KEY })).toBe('all');
 });
 
-test('a server of somebody else that lets everyone in does not open content that it does not have', async () => {
+/** A server of an attacker that says yes to everybody, and gives what it likes. */
+function evil(sim: Simulation, digest: string, bytes: Uint8Array) {
+  const url = `http://evil.test/v2/x/blobs/${digest}`;
+  return { url, content: sim.publish(url, bytes.length, { bytes }), request: { resource: url, digest } };
+}
+
+/** Content with zeros in a sixth of it, and how a server would give it that knows all but the rest. */
+function guessed(sim: Simulation) {
+  const bytes = sim.random.fork('guessed').bytes(2 * MIB);
+  bytes.fill(0, MIB, MIB + Math.floor(MIB / 3));
+  const known = bytes.slice();
+  known.fill(0, 0, 64 * 1024);
+  return { bytes, guesses: [new Uint8Array(bytes.length), known] };
+}
+
+/** A registry of somebody else that has the content too, for those with `WRONG`. */
+function fork(sim: Simulation, content: SimContent, digest: string) {
+  const url = `http://other.test/v2/fork/blobs/${digest}`;
+  sim.publish(url, content.bytes.length, { bytes: content.bytes, authorization: WRONG.authorization });
+  return { url, request: { resource: url, digest, headers: WRONG } };
+}
+
+test.each([
+  ['after the content was read', false],
+  ['before anybody else asks for the content', true],
+])('a server of somebody else opens nothing, whatever it guesses: %s', async (_, isFirst) => {
+  const sim = await swarm();
+  const { bytes, guesses } = guessed(sim);
+  const digest = digestOf({ bytes });
+  const url = `http://registry.test/v2/team/app/blobs/${digest}`;
+  sim.publish(url, bytes.length, { bytes, authorization: KEY.authorization });
+  const own = { resource: url, digest, headers: KEY };
+  if (!isFirst) expect(await got(sim, 0, own)).toBe('all');
+  for (const guess of guesses) {
+    const { url: bad, request } = evil(sim, digest, guess);
+    const attempts = [0, 1].flatMap((index) =>
+      [{}, WRONG].flatMap((headers) => {
+        const asked = { ...request, headers };
+        return [
+          read(sim, host(sim, index), asked),
+          read(sim, host(sim, index), { ...asked, ...claimTo(bad, letIn) }),
+        ];
+      }),
+    );
+    const honest = [0, 1].map((index) => host(sim, index).get(own));
+    for (const attempt of attempts) {
+      await attempt.end();
+      // What it is given is what that server gave, and not all of that.
+      expect(['ERR_DIGEST_MISMATCH', 'ERR_SOURCE_FORBIDDEN']).toContain(attempt.error?.code);
+      expect(attempt.bytes().equals(Buffer.from(guess.subarray(0, attempt.bytes().length)))).toBe(true);
+    }
+    await sim.run(60_000, () => honest.every(({ state }) => state !== 'running'));
+    expect(honest.map(({ state, error }) => error?.code ?? state)).toEqual(['done', 'done']);
+  }
+});
+
+test('whoever may have other content of the registry may not have this', async () => {
   const sim = await swarm();
   const { digest, request } = blob(sim, KEY.authorization);
   expect(await got(sim, 0, { ...request, headers: KEY })).toBe('all');
-  for (const url of [`http://evil.test/v2/x/blobs/${digest}`, 'http://evil.test/file']) {
-    sim.publish(url, MIB);
+  const bytes = sim.random.fork('public').bytes(MIB);
+  const open = digestOf({ bytes });
+  for (const name of [`blobs/${open}`, 'manifests/latest', `blobs/${open.replace(':', '%3A')}`]) {
+    const url = `http://registry.test/v2/open/app/${name}`;
+    sim.publish(url, MIB, { bytes });
     for (const index of [0, 1]) {
-      for (const headers of [{}, WRONG]) {
-        const evil = { resource: url, digest, headers };
-        expect(await got(sim, index, evil)).toBe('ERR_SOURCE_REFUSED');
-        const admitted = read(sim, host(sim, index), { ...evil, ...claimTo(url, letIn) });
-        await admitted.end();
-        expect(admitted.error?.code).toBe('ERR_SOURCE_REFUSED');
-        expect(admitted.chunks).toEqual([]);
-      }
+      const asked = { resource: url, digest };
+      expect(await got(sim, index, asked), name).toBe('ERR_DIGEST_MISMATCH');
+      const claimed = read(sim, host(sim, index), { ...asked, ...claimTo(url, letIn) });
+      await claimed.end();
+      expect(claimed.bytes().equals(Buffer.from(bytes.subarray(0, claimed.bytes().length)))).toBe(true);
     }
   }
 });
 
-test('the same content under another name is given to whom that name lets in, and not read again', async () => {
+test('a manifest that names content lets nobody in to what is not public', async () => {
   const sim = await swarm(1);
+  const { content, digest, url, request } = blob(sim, KEY.authorization);
+  expect(await got(sim, 0, { ...request, headers: KEY })).toBe('all');
+  const mine = url.replace('/team/app/', '/mine/app/');
+  const { admission } = host(sim, 0);
+  const manifest = { content: 'http://registry.test/v2/mine/app/manifests/1', credential: undefined };
+  await admission?.prove(
+    { ...manifest, question: answered({ kind: 'allowed', open: true }) },
+    { wasOpen: false },
+    AbortSignal.timeout(60_000),
+  );
+  admission?.vouch(manifest, [mine]);
+  const asked: string[] = [];
+  sim.registry = ({ path }) => {
+    asked.push(path);
+    return Promise.resolve({ status: 404, headers: {}, body: new Uint8Array(), as: 'anonymous' });
+  };
+  const claim = { content: mine, credential: undefined, question: head(mine) };
+  expect(await outcome(read(sim, host(sim, 0), { resource: mine, digest, claim }), content)).toBe(
+    'ERR_SOURCE_REFUSED',
+  );
+  expect(asked).toEqual([new URL(mine).pathname]);
+});
+
+test('another registry that has the content gives it to its own clients, once for all that come together', async () => {
+  const sim = await swarm(4);
   const { content, digest, request } = blob(sim, KEY.authorization);
   expect(await got(sim, 0, { ...request, headers: KEY })).toBe('all');
-  const other = `http://other.test/v2/fork/blobs/${digest}`;
-  sim.publish(other, MIB, { bytes: content.bytes, authorization: WRONG.authorization });
+  const other = fork(sim, content, digest);
   const before = sim.origin.bodyBytes;
-  expect(await got(sim, 0, { resource: other, digest, headers: WRONG })).toBe('all');
-  expect(await got(sim, 0, { resource: other, digest, headers: KEY })).toBe('ERR_SOURCE_REFUSED');
-  expect(sim.origin.bodyBytes - before).toBeLessThan(2_000);
+  const gets = [0, 1, 2].map((index) => host(sim, index).get(other.request));
+  const streamed = read(sim, host(sim, 2), other.request);
+  expect(await outcome(streamed, content)).toBe('all');
+  await sim.run(60_000, () => gets.every(({ state }) => state !== 'running'));
+  expect(gets.map(({ state, error }) => error?.code ?? state)).toEqual(['done', 'done', 'done']);
+  expect(await got(sim, 3, other.request)).toBe('all');
+  expect((sim.origin.bodyBytes - before) / MIB).toBeLessThan(1.01);
+  for (const index of [0, 3]) {
+    expect(await got(sim, index, { ...other.request, headers: KEY })).toBe('ERR_SOURCE_REFUSED');
+    expect(await got(sim, index, { ...other.request, headers: {} })).toBe('ERR_SOURCE_REFUSED');
+    expect(await got(sim, index, { ...request, headers: WRONG })).toBe('ERR_SOURCE_REFUSED');
+    expect(await got(sim, index, { ...request, headers: KEY })).toBe('all');
+  }
+});
+
+test.each(['with a scheduler', 'without one'])(
+  'two registries that are asked at once are read each for its own clients: %s',
+  async (how) => {
+    const sim = await swarm(4);
+    const { content, digest, request } = blob(sim, KEY.authorization);
+    const other = fork(sim, content, digest);
+    sim.cutNats(how === 'without one');
+    const gets = [0, 1, 2, 3].map((index) =>
+      host(sim, index).get(index % 2 === 0 ? { ...request, headers: KEY } : other.request),
+    );
+    await sim.run(120_000, () => gets.every(({ state }) => state !== 'running'));
+    expect(gets.map(({ state, error }) => error?.code ?? state)).toEqual(['done', 'done', 'done', 'done']);
+    for (const { host: at, result } of gets) {
+      const stored = await at.store.open(result?.taskId as TaskId);
+      const isOther = gets.findIndex(({ host: of }) => of === at) % 2 === 1;
+      expect(stored?.record.home).toBe(isOther ? 'http://other.test' : 'http://registry.test');
+    }
+    if (how === 'with a scheduler') expect(sim.origin.bodyBytes / MIB).toBeLessThan(2.02);
+  },
+);
+
+test('where content was read is known after a restart of a host, and of a scheduler, with its log and without', async () => {
+  const sim = await swarm(3);
+  const { content, digest, request } = blob(sim, KEY.authorization);
+  expect(await got(sim, 0, { ...request, headers: KEY })).toBe('all');
+  await host(sim, 0).restart();
+  await sim.scheduler.restart();
+  await sim.run(3_000);
+  const bad = evil(sim, digest, new Uint8Array(MIB));
+  for (const index of [0, 1]) expect(await got(sim, index, bad.request)).toBe('ERR_DIGEST_MISMATCH');
+  const before = sim.origin.bodyBytes;
+  for (const index of [0, 1]) expect(await got(sim, index, { ...request, headers: KEY })).toBe('all');
+  expect(sim.origin.bodyBytes - before).toBe(0);
+  const other = fork(sim, content, digest);
+  expect(await got(sim, 2, other.request)).toBe('all');
+  await host(sim, 2).restart();
+  await sim.run(3_000);
+  sim.origin.bodyBytes = 0;
+  expect(await got(sim, 2, other.request)).toBe('all');
+  expect(sim.origin.bodyBytes).toBe(0);
+});
+
+test('content that its registry opens is everybody’s, and no other server’s word makes it so', async () => {
+  const sim = await swarm(2);
+  const { content, digest, url, request } = blob(sim, KEY.authorization);
+  expect(await got(sim, 0, { ...request, headers: KEY })).toBe('all');
+  evil(sim, digest, new Uint8Array(MIB));
+  expect(await got(sim, 0, { resource: digest })).toBe('ERR_SOURCE_REFUSED');
+  await sim.run(1_001);
+  sim.origin.contents.set(url, { bytes: content.bytes, ...(content.etag && { etag: content.etag }) });
+  for (const index of [0, 1]) expect(await got(sim, index, { resource: digest })).toBe('all');
+});
+
+test('without the origin public content is given under any name, and what others alone have is not', async () => {
+  const sim = await swarm(2);
+  const { digest, request } = blob(sim);
+  expect(await got(sim, 0, request)).toBe('all');
+  const resource = `http://other.test/v2/x/blobs/${digest}`;
+  sim.publish(resource, MIB, { authorization: KEY.authorization });
+  for (const index of [0, 1]) expect(await got(sim, index, { resource, digest, noOrigin: true })).toBe('all');
 });
 
 test('credentials that were given for one server are sent to no other', async () => {

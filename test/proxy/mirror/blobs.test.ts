@@ -336,3 +336,22 @@ describe('another daemon asks', () => {
     expect(scene.asked).toEqual([]);
   });
 });
+
+test('the length of what another registry gave is told to nobody whom only this one lets in', async () => {
+  const scene = await startScene();
+  await using _ = scene;
+  const content = Buffer.from('a secret');
+  const digest = digestOf(content);
+  scene.upstream = () => ({ headers: { 'content-length': '1' } });
+  const lengths: (string | undefined)[] = [];
+  for (const row of [
+    { home: 'https://other.example' },
+    { home: 'https://r.example' },
+    { home: 'https://other.example', isPublic: true },
+  ]) {
+    scene.cache.set(digest, { content, ...row });
+    const { headers } = await scene.ask(`/v2/app/blobs/${digest}?ns=r.example`, {}, 'HEAD');
+    lengths.push(headers['content-length']);
+  }
+  expect(lengths).toEqual(['1', '8', '8']);
+});

@@ -42,6 +42,14 @@ export interface Answer {
 /** What the upstream registry of the scene says to a request. */
 export type Upstream = (request: RegistryRequest) => Partial<RegistryAnswer> | Error;
 
+interface Cached {
+  readonly content: Uint8Array;
+  readonly mediaType?: string;
+  readonly isPublic?: boolean;
+  /** `https://registry-1.docker.io` unless given. */
+  readonly home?: string;
+}
+
 export interface Scene extends AsyncDisposable {
   readonly port: number;
   /** What was asked of the upstream. */
@@ -52,7 +60,7 @@ export interface Scene extends AsyncDisposable {
   /** Content of the swarm, by digest. */
   readonly swarm: Map<string, Uint8Array>;
   /** Content that is here whole. */
-  readonly cache: Map<string, { content: Uint8Array; mediaType?: string; isPublic?: boolean }>;
+  readonly cache: Map<string, Cached>;
   upstream: Upstream;
   /** Replaces how content comes out of the swarm. */
   /** What the host says it has received. */
@@ -87,7 +95,7 @@ export async function startScene(
     pulled: [] as PullStory[],
     counted: [] as [ProxyRoute, number][],
     swarm: new Map<string, Uint8Array>(),
-    cache: new Map<string, { content: Uint8Array; mediaType?: string; isPublic?: boolean }>(),
+    cache: new Map<string, Cached>(),
     upstream: (() => ({ status: 404 })) as Upstream,
     deliver: undefined as Scene['deliver'],
     received: () => 0,
@@ -144,7 +152,6 @@ export async function startScene(
       registry,
       store: createMemoryStore({ clock: realClock }),
       log: silentLogger,
-      alone: false,
     },
     { memoryMs: more.memoryMs ?? 0, graceMs: more.graceMs ?? 0 },
   );
@@ -170,9 +177,11 @@ export async function startScene(
     origin,
     downloads: { stream },
     cached: async (taskId) => {
-      const row = scene.cache.get(digestOfTask(taskId) ?? '');
-      if (row === undefined) return undefined;
-      return { length: row.content.length, mediaType: row.mediaType, isPublic: row.isPublic ?? false };
+      const digest = digestOfTask(taskId);
+      const row = digest === undefined ? undefined : scene.cache.get(digest);
+      if (row === undefined || digest === undefined || taskId !== taskIdOfDigest(digest)) return undefined;
+      const { content, mediaType, isPublic = false, home = 'https://registry-1.docker.io' } = row;
+      return { length: content.length, mediaType, isPublic, home };
     },
     book,
     tags,

@@ -124,3 +124,55 @@ test('the hashes of another claim are read from the first on', async () => {
   await take({ claim: 2, length: 30, pieceLength: 8, hashes: packHashes([{ piece: 3, hash: hash(4) }]) });
   expect(content.expected(3)).toEqual(hash(4));
 });
+
+const sha = (text: string) => createHash('sha256').update(text).digest();
+
+/** A scene in which one piece is here that was read at `a`. */
+async function readAtA() {
+  const { content, take, ...rest } = scene();
+  await take({ length: 16, pieceLength: 8, home: 'a' });
+  const { stored } = content;
+  const writer = stored?.writer(0, 1, (piece, bytes, length) => stored.commit(piece, bytes, length));
+  await writer?.write(Buffer.from('12345678'));
+  expect(stored?.record.home).toBe('a');
+  return { content, take, ...rest };
+}
+
+test('pieces that were read elsewhere than the hashes are thrown away before any of those is believed', async () => {
+  const { content, take, report } = await readAtA();
+  const hashes = packHashes([{ piece: 0, hash: sha('12345678') }]);
+  await take({ length: 16, pieceLength: 8, home: 'b', hashes });
+  expect(report).toHaveBeenCalledWith({ type: 'content.withdrawn' });
+  expect([content.home, content.stored?.record.home, content.stored?.have.count]).toEqual(['b', 'b', 0]);
+  expect(Buffer.from(content.expected(0) ?? []).equals(sha('12345678'))).toBe(true);
+});
+
+test('where it was read is learnt once, and forgotten with the claim', async () => {
+  const { content, take } = await readAtA();
+  await take({ length: 16, pieceLength: 8 });
+  expect([content.home, content.stored?.have.count]).toEqual(['a', 1]);
+  await take({ claim: 2 });
+  expect([content.home, content.stored]).toEqual([undefined, undefined]);
+  await take({ claim: 2, home: 'b' });
+  expect(content.home).toBe('b');
+});
+
+test('what is here whole, and agreed with its digest, stays what it is', async () => {
+  const { content, take } = await readAtA();
+  const { stored } = content;
+  const writer = stored?.writer(1, 1, (piece, bytes, length) => stored.commit(piece, bytes, length));
+  await writer?.write(Buffer.from('90123456'));
+  await stored?.seal();
+  await take({ length: 16, pieceLength: 8, home: 'b' });
+  expect([content.home, content.stored?.have.count]).toEqual(['a', 2]);
+});
+
+test('what hosts hold that was read elsewhere is not put to what is here; the first that tells settles where', () => {
+  const { content } = scene();
+  expect([content.isOf('a'), content.isOf('b'), content.isOf(undefined), content.home]).toEqual([
+    true,
+    false,
+    false,
+    'a',
+  ]);
+});

@@ -218,6 +218,21 @@ describe('a peer fetches', () => {
     expect(events).not.toContain('peer.recovered');
   });
 
+  test('adrift it leaves to itself what a host has that was read elsewhere, and reads the origin', async () => {
+    const { scheduler, open, until, membership, origin, plane, push } = peerScene();
+    membership.know([PARENT]);
+    const { peer } = await open();
+    await until(() => peer.state === 'transferring');
+    push(peer, GEOMETRY);
+    await until(() => peer.content.home !== undefined);
+    scheduler.isSilent = true;
+    plane.at.home = 'elsewhere';
+    await until(() => peer.state === 'serving', 60_000);
+    expect(plane.have).toHaveBeenCalled();
+    expect(plane.fetch).not.toHaveBeenCalled();
+    expect(origin.read).toHaveBeenCalled();
+  });
+
   test('adrift with nobody to ask and no way to the origin it fails', async () => {
     const { scheduler, open, until, events } = peerScene();
     scheduler.isSilent = true;
@@ -233,8 +248,8 @@ describe('a peer fetches', () => {
     await until(() => peer.state === 'transferring');
     await run(500);
     const before = scheduler.requests.length;
-    const access = { sources: [{ url: 'http://origin.test/b', credentials: false }], headers: {} };
-    peer.addInput({ taskId: TASK, ...access, mayReadOrigin: true });
+    const sources = [{ url: 'http://origin.test/b', credentials: false }];
+    peer.addInput({ taskId: TASK, sources, headers: {}, mayReadOrigin: true });
     await until(() => scheduler.requests.length > before, 100);
     expect(scheduler.syncs.at(-1)).toMatchObject({ mayReadOrigin: true });
   });
@@ -318,8 +333,8 @@ describe('a peer probes the origin', () => {
     expect(scheduler.syncs.at(-1)?.failures).toMatchObject([{ parent: 'origin', reason: 'origin-status' }]);
     origin.at.fault = undefined;
     scheduler.says = PROBE;
-    const source = { url: 'http://origin.test/b', credentials: false };
-    peer.addInput({ taskId: TASK, sources: [source], headers: {}, mayReadOrigin: true });
+    const sources = [{ url: 'http://origin.test/b', credentials: false }];
+    peer.addInput({ taskId: TASK, sources, headers: {}, mayReadOrigin: true });
     await until(() => peer.state === 'serving');
     expect(origin.probe).toHaveBeenCalledTimes(2);
   });

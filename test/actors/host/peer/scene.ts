@@ -8,12 +8,13 @@ import type { HostWorld } from '../../../../actors/host/world.ts';
 import { Bitfield } from '../../../../core/bitfield.ts';
 import { ShoalError } from '../../../../core/errors.ts';
 import { packHashes } from '../../../../core/hash-page.ts';
-import { type HostId, hostIdFrom, type TaskId } from '../../../../core/ids.ts';
+import { type Digest, digestOfTask, type HostId, hostIdFrom, type TaskId } from '../../../../core/ids.ts';
 import { LIMITS } from '../../../../core/limits.ts';
 import { silentHostMetrics } from '../../../../core/metrics.ts';
 import type { LeaseSet, SyncReply, SyncRequest } from '../../../../core/sync-messages.ts';
 import type { DataPlane, HaveReply } from '../../../../dataplane/data-plane.ts';
 import type { Origin } from '../../../../origins/origin.ts';
+import { placeFor } from '../../../../origins/place.ts';
 import { SimClock } from '../../../../sim/clock.ts';
 import { SimRandom } from '../../../../sim/random.ts';
 import { createMemoryStore } from '../../../../storage/memory-store.ts';
@@ -30,6 +31,9 @@ const PEER: HostId = hostIdFrom(new Uint8Array(16).fill(1));
 /** The content of every scene: three pieces. */
 export const BYTES = Buffer.from(Array.from({ length: LENGTH }, (_, at) => (at * 7 + (at >> 8)) & 255));
 export const TASK = `sha256-${createHash('sha256').update(BYTES).digest('hex')}` as TaskId;
+
+/** Where all of it is read. */
+const HOME = placeFor({ url: URL_A, credentials: false }, digestOfTask(TASK) as Digest);
 
 export const hashOf = (piece: number, bytes = BYTES) =>
   createHash('sha256')
@@ -94,6 +98,7 @@ class Scheduler {
       hashFrom: 0,
       sources: [],
       audience: 'public',
+      home: HOME,
       state: 'distributing',
       ...more,
     };
@@ -137,7 +142,7 @@ function fakeOrigin() {
 
 /** Hosts that hold all, or nothing, each answer once `gate` is open. */
 function fakePlane() {
-  const at = { gate: Promise.resolve(), holds: true };
+  const at = { gate: Promise.resolve(), holds: true, home: HOME };
   const fetch = vi.fn<DataPlane['fetch']>(async ({ range }, sink, signal) => {
     const aborted = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(new ShoalError('ERR_CANCELLED', 'aborted')));
@@ -150,7 +155,7 @@ function fakePlane() {
     const all = new Bitfield(3);
     for (const piece of [0, 1, 2]) all.add(piece);
     const hashes = [0, 1, 2].map((piece) => ({ piece, hash: hashOf(piece) }));
-    const reply: HaveReply = { ...GEOMETRY, have: all, hashes, audience: 'public' };
+    const reply: HaveReply = { ...GEOMETRY, have: all, hashes, audience: 'public', home: at.home };
     return reply;
   });
   return { at, fetch, have, close: async () => {} };
@@ -221,7 +226,8 @@ export function peerScene(options: { alone?: boolean } = {}) {
   };
   /** The content on disk, as an earlier life left it. */
   const keep = async (sealed: boolean) => {
-    const stored = await store.create({ taskId: TASK, ...GEOMETRY, audience: 'public', sources: [] });
+    const record = { taskId: TASK, ...GEOMETRY, audience: 'public' as const, home: HOME, sources: [] };
+    const stored = await store.create(record);
     const writer = stored.writer(0, 3, (piece, hash, length) => stored.commit(piece, hash, length));
     await writer.write(BYTES);
     if (sealed) await stored.seal();
