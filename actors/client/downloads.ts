@@ -18,6 +18,7 @@ import { untilComplete } from './completion.ts';
 import { localResult, peerResult } from './download-facts.ts';
 import { endedBy } from './ended-by.ts';
 import { Gate } from './gate.ts';
+import { OwnResources } from './own-resources.ts';
 import { actualRange, damagedPiece, readInOrder } from './reader.ts';
 import { targetOf } from './target.ts';
 import { Tries } from './tries.ts';
@@ -27,11 +28,13 @@ export class Downloads {
   readonly #world: HostWorld;
   readonly #peers: Peers;
   readonly #admission: ClientAdmission;
+  readonly #own: OwnResources;
 
   constructor(world: HostWorld, peers: Peers, admission: ClientAdmission) {
     this.#world = world;
     this.#peers = peers;
     this.#admission = admission;
+    this.#own = new OwnResources(world);
   }
 
   /** Fetches a resource into the cache. @throws any ShoalError */
@@ -58,7 +61,7 @@ export class Downloads {
     startedMs: number,
     signal: AbortSignal,
   ): Promise<DownloadResult> {
-    const tries = new Tries(this.#world.log);
+    const tries = new Tries(this.#world);
     for (;;) {
       try {
         return await this.#get(request, tries, onProgress, startedMs, signal);
@@ -112,7 +115,7 @@ export class Downloads {
     hooks: StreamHooks,
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
-    const tries = new Tries(this.#world.log);
+    const tries = new Tries(this.#world);
     let isStarted = false;
     const onStart = (start: StreamStart) => {
       isStarted = true;
@@ -175,7 +178,6 @@ export class Downloads {
   ): AsyncGenerator<Uint8Array> {
     const { clock } = this.#world;
     const unlisten = peer.listen(() => {});
-    let leave = unlisten;
     try {
       const whole = () => untilComplete(peer, { clock, signal: gate.signal });
       const { buffers } = hooks;
@@ -184,10 +186,12 @@ export class Downloads {
       const stored = contentOf(peer);
       this.#note(peer, stored);
       hooks.onResult(peerResult(peer, stored, clock.now() - startedMs));
-      // Whoever reads range after range comes back at once: what is in flight for the next is not thrown away.
-      if (!stored.complete) leave = () => clock.after(LIMITS.lingerMs, unlisten);
     } finally {
-      leave();
+      // Whoever reads range after range comes back at once: what is in flight for the next is not thrown away. Some ask
+      // for all the rest each time, and go when they have their part.
+      const isBack = range !== undefined && gate.isOpen && !peer.content.complete;
+      if (isBack) clock.after(LIMITS.lingerMs, unlisten);
+      else unlisten();
     }
   }
 
@@ -197,7 +201,7 @@ export class Downloads {
     signal: AbortSignal,
   ): Promise<{ input: PeerInput; gate: Gate }> {
     refuseBareClaim(request);
-    const input = await targetOf(this.#world, request, tries.taskId, signal);
+    const input = await targetOf(this.#world, this.#own, request, tries, signal);
     const { taskId } = input;
     tries.taskId = taskId;
     const { store } = this.#world;

@@ -1,13 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { ShoalError } from '../../core/errors.ts';
 import { type FollowedAnswer, follow } from '../follow.ts';
+import { drain } from '../open-body.ts';
 import { publicHeaders, statusError } from '../origin-error.ts';
 import type { OriginReader } from '../probe.ts';
 import type { OwnHeaders } from '../request-headers.ts';
 import { RetryBudget } from '../retry.ts';
 import type { Authorizer, RegistryGrant } from './authorizer.ts';
 import { LoginRefused } from './login-refused.ts';
-import { drain, readBody } from './read-body.ts';
+import { readBody } from './read-body.ts';
 import type { RegistryAnswer, RegistryClient, RegistryIdentity, RegistryRequest } from './registry.ts';
 import { type RegistryTarget, registryTargetOf } from './target.ts';
 

@@ -59,7 +59,7 @@ async function withImage(memoryMs: number) {
             ? { 'docker-content-digest': digest, 'content-type': TYPE }
             : {},
         }
-      : { status: 401 };
+      : { status: 401, headers: { 'www-authenticate': 'Basic realm="r"' } };
   const blob = (name: string, authorization?: string, of: string = layer) =>
     scene.ask(`/v2/${name}/blobs/${of}?ns=r.example`, authorization === undefined ? {} : { authorization });
   const manifestOf = (name: string, authorization: string) =>
