@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { startOddOrigin } from '../support/odd-origin.ts';
+import { type Oddity, startOddOrigin } from '../support/odd-origin.ts';
 import { type OwnHost, startOwnSwarm } from '../support/own-swarm.ts';
 import { throughProxy } from '../support/through-proxy.ts';
 
@@ -18,6 +19,15 @@ async function byParts(
   };
   await Promise.all(Array.from({ length: atOnce }, one));
 }
+
+const never = new AbortController().signal;
+
+const get = ({ host }: OwnHost, resource: string, digest?: string) =>
+  host.control.get(
+    { resource, headers: {}, noOrigin: false, maxStaleMs: 0, ...(digest && { digest }) },
+    () => undefined,
+    never,
+  );
 
 const CREDENTIALS: Record<string, string> = { authorization: 'Basic eDp5' };
 
@@ -63,23 +73,69 @@ test.each([false, true])('eight ranges at once, one MiB each, are one copy (alon
 
 const sha256 = (content: Uint8Array) => `sha256:${createHash('sha256').update(content).digest('hex')}`;
 
+/** Asks for parts that end, or for all the rest each time, and goes away with its part. */
 test.each([
-  ['parts that end', (start: number) => ({ range: `bytes=${start}-${start + MIB - 1}` }), undefined],
-  ['all the rest, of which they take their part', (start: number) => ({ range: `bytes=${start}-` }), MIB],
+  ['three at a time that end', 3, false],
+  ['one at a time that do not end', 1, true],
+  ['three at a time that do not end', 3, true],
 ])(
-  'a blob read as containerd 2 reads it, several at a time that ask for %s, is one copy',
-  async (_, headersOf, most) => {
+  'a blob that is read as containerd reads it, by parts of one MiB, %s, is one copy',
+  async (_, atOnce, isOpen) => {
     const content = randomBytes(24 * MIB + 5);
-    await using origin = await startOddOrigin(content);
+    await using origin = await startOddOrigin(content, { bytesPerSec: 40 * MIB });
     const registry = `127.0.0.1:${origin.port}`;
     await using swarm = await startOwnSwarm({ flags: { registry: [`${registry}=${origin.url}`] } });
     const [{ proxy } = { proxy: '' }] = swarm.hosts;
     const path = `/v2/app/blobs/${sha256(content)}?ns=${registry}`;
-    await byParts(content.length, MIB, 3, async (start) => {
-      const { body } = await throughProxy(proxy, path, { headers: headersOf(start), ...(most && { most }) });
-      const got = body.subarray(0, MIB);
-      expect(got.equals(content.subarray(start, start + MIB))).toBe(true);
+    await byParts(content.length, MIB, atOnce, async (start) => {
+      const range = `bytes=${start}-${isOpen ? '' : start + MIB - 1}`;
+      const { body } = await throughProxy(proxy, path, { headers: { range }, most: MIB });
+      expect(body.subarray(0, MIB).equals(content.subarray(start, start + MIB))).toBe(true);
     });
     expect(origin.sent() / content.length).toBeLessThanOrEqual(1.02);
+  },
+);
+
+/** Validators as the nodes of a CDN give them that do not agree. */
+const OF_NODES = (request: number) => ({
+  etag: `"node${request % 3}"`,
+  'last-modified': new Date(Date.UTC(2024, 0, 1 + (request % 3))).toUTCString(),
+});
+const NO_VALIDATORS = () => ({});
+
+test.each([
+  ['nodes that disagree on validators', { validators: OF_NODES }, 1.02],
+  ['ranges in its first answer alone', { ranges: 'once' }, 2.02],
+  ['no ranges', { ranges: 'none' }, 1.02],
+  ['no validators', { validators: NO_VALIDATORS }, 1.02],
+  ['no ranges and no validators', { validators: NO_VALIDATORS, ranges: 'none' }, 1.02],
+] satisfies [string, Oddity, number][])(
+  'with a digest, four hosts get content from an origin with %s',
+  async (_, oddity, copies) => {
+    const content = randomBytes(24 * MIB + 5);
+    await using origin = await startOddOrigin(content, oddity);
+    await using swarm = await startOwnSwarm({ hosts: 4 });
+    const gets = swarm.hosts.map((host) => get(host, `${origin.url}/a`, sha256(content)));
+    for (const { length } of await Promise.all(gets)) expect(length).toBe(content.length);
+    expect(origin.sent() / content.length).toBeLessThanOrEqual(copies);
+  },
+);
+
+test.each([
+  ['nodes that disagree on validators', { validators: OF_NODES }, 2.02],
+  ['ranges in its first answer alone', { ranges: 'once' }, 2.02],
+  ['no ranges', { ranges: 'none' }, 1.02],
+  ['no validators', { validators: NO_VALIDATORS }, 2.02],
+  ['no ranges and no validators', { validators: NO_VALIDATORS, ranges: 'none' }, 2.02],
+] satisfies [string, Oddity, number][])(
+  'without a digest, four hosts get content from an origin with %s',
+  async (_, oddity, copies) => {
+    const content = randomBytes(64 * MIB + 5);
+    await using origin = await startOddOrigin(content, oddity);
+    await using swarm = await startOwnSwarm({ hosts: 4 });
+    const results = await Promise.all(swarm.hosts.map((host) => get(host, `${origin.url}/a`)));
+    const files = await Promise.all(results.map(({ path = '' }) => readFile(path)));
+    for (const file of files) expect(file.equals(content)).toBe(true);
+    expect(origin.sent() / content.length).toBeLessThanOrEqual(copies);
   },
 );

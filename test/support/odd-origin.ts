@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseRange } from '../../core/ranges.ts';
 
 /** How an origin departs from what a good one does; nothing said: ranges, one strong ETag, conditions answered. */
@@ -12,6 +13,8 @@ export interface Oddity {
   readonly conditions?: boolean;
   /** `once`: the first request alone is answered by a part. */
   readonly ranges?: 'all' | 'once' | 'none';
+  /** Of all bodies together; 0: as fast as it goes. */
+  readonly bytesPerSec?: number;
 }
 
 /** A server of one content, at any path, that counts the body bytes it sends. */
@@ -30,11 +33,12 @@ const CHUNK_BYTES = 32 * 1024;
 /** Starts it on any free port of `listen`. */
 export async function startOddOrigin(
   content: Buffer,
-  { validators, conditions = true, ranges = 'all' }: Oddity = {},
+  { validators, conditions = true, ranges = 'all', bytesPerSec = 0 }: Oddity = {},
   listen = '127.0.0.1',
 ): Promise<OddOrigin> {
   const requests: IncomingMessage[] = [];
   let sent = 0;
+  let freeMs = 0;
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     requests.push(request);
@@ -57,9 +61,14 @@ export async function startOddOrigin(
       ...(range !== 'whole' && { 'content-range': `bytes ${start}-${end - 1}/${now.length}` }),
     });
     if (request.method === 'HEAD') return void response.end();
-    const chunks = function* () {
+    const chunks = async function* () {
       for (let at = start; at < end; at += CHUNK_BYTES) {
         const chunk = now.subarray(at, Math.min(end, at + CHUNK_BYTES));
+        if (bytesPerSec > 0) {
+          freeMs = Math.max(freeMs, performance.now()) + (1000 * chunk.length) / bytesPerSec;
+          await delay(freeMs - performance.now());
+        }
+        if (response.destroyed) return;
         sent += chunk.length;
         yield chunk;
       }
