@@ -18,6 +18,7 @@ import { untilComplete } from './completion.ts';
 import { localResult, peerResult } from './download-facts.ts';
 import { endedBy } from './ended-by.ts';
 import { Gate } from './gate.ts';
+import { Given } from './given.ts';
 import { OwnResources } from './own-resources.ts';
 import { actualRange, damagedPiece, readInOrder } from './reader.ts';
 import { targetOf } from './target.ts';
@@ -116,23 +117,30 @@ export class Downloads {
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
     const tries = new Tries(this.#world);
-    let isStarted = false;
-    const onStart = (start: StreamStart) => {
-      isStarted = true;
-      hooks.onStart?.(start);
-    };
-    for (;;) {
-      try {
-        return yield* this.#stream(request, tries, { ...hooks, onStart }, signal);
-      } catch (error) {
-        if (isStarted || !tries.again(error)) throw error;
+    const given = new Given();
+    try {
+      for (;;) {
+        try {
+          for await (const chunk of this.#stream(request, tries, given, hooks, signal)) {
+            const lacking = await given.lacking(chunk);
+            if (lacking.length > 0) yield lacking;
+            else hooks.buffers?.give(chunk);
+          }
+          return;
+        } catch (error) {
+          if (given.isOther || !tries.again(error)) throw error;
+          given.hold();
+        }
       }
+    } finally {
+      given.close();
     }
   }
 
   async *#stream(
     request: DownloadRequest,
     tries: Tries,
+    given: Given,
     hooks: StreamHooks,
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
@@ -141,7 +149,8 @@ export class Downloads {
     const { input, gate } = await this.#open(request, tries, signal);
     const start = (from: StreamStart['from']) => (stored: StoredTask, range: ActualRange) => {
       const { taskId, length, mediaType, encoding, etag } = stored.record;
-      hooks.onStart?.({ taskId, length, mediaType, encoding, etag, range, from });
+      if (given.begin(stored, range))
+        hooks.onStart?.({ taskId, length, mediaType, encoding, etag, range, from });
     };
     const cached = await this.#cached(input);
     if (cached) {

@@ -112,7 +112,7 @@ test.each([
 ] satisfies [string, Oddity, number][])(
   'with a digest, four hosts get content from an origin with %s',
   async (_, oddity, copies) => {
-    const content = randomBytes(24 * MIB + 5);
+    const content = randomBytes(64 * MIB + 5);
     await using origin = await startOddOrigin(content, oddity);
     await using swarm = await startOwnSwarm({ hosts: 4 });
     const gets = swarm.hosts.map((host) => get(host, `${origin.url}/a`, sha256(content)));
@@ -139,3 +139,58 @@ test.each([
     expect(origin.sent() / content.length).toBeLessThanOrEqual(copies);
   },
 );
+
+test.each([
+  ['nodes that disagree on validators', { validators: OF_NODES }, 2.02],
+  ['ranges in its first answer alone', { ranges: 'once' }, 2.02],
+  ['no ranges', { ranges: 'none' }, 1.02],
+  ['no validators', { validators: NO_VALIDATORS }, 1.04],
+  ['no ranges and no validators', { validators: NO_VALIDATORS, ranges: 'none' }, 1.02],
+] satisfies [string, Oddity, number][])(
+  'a client of the proxy gets content whole from an origin with %s',
+  async (_, oddity, copies) => {
+    const content = randomBytes(32 * MIB + 5);
+    await using origin = await startOddOrigin(content, oddity);
+    await using swarm = await startOwnSwarm();
+    const [{ proxy } = { proxy: '' }] = swarm.hosts;
+    const answer = await throughProxy(proxy, `${origin.url}/a.whl`);
+    expect([answer.status, answer.whole, answer.headers['x-shoal-from']]).toEqual([200, true, 'swarm']);
+    expect(answer.body.equals(content)).toBe(true);
+    expect(origin.sent() / content.length).toBeLessThanOrEqual(copies);
+  },
+);
+
+test.each([
+  ['as long', 0],
+  ['shorter', 1],
+])(
+  'a client of the proxy that was given some of a version that is replaced by one %s is cut, and gets no mix',
+  async (_, less) => {
+    const content = randomBytes(32 * MIB + 5);
+    await using origin = await startOddOrigin(content, { bytesPerSec: 16 * MIB });
+    await using swarm = await startOwnSwarm();
+    const [{ proxy } = { proxy: '' }] = swarm.hosts;
+    const answered = throughProxy(proxy, `${origin.url}/a.whl`);
+    await expect.poll(() => origin.requests.length).toBeGreaterThan(2);
+    origin.content = randomBytes(content.length - less);
+    const { status, whole, body } = await answered;
+    expect([status, whole]).toEqual([200, false]);
+    expect(body.length).toBeGreaterThan(0);
+    expect(body.equals(content.subarray(0, body.length))).toBe(true);
+  },
+);
+
+test('three gets within a second of content that nothing tells the version of share a read', async () => {
+  const content = randomBytes(16 * MIB + 5);
+  const oddity = { validators: NO_VALIDATORS, ranges: 'none', bytesPerSec: 16 * MIB } as const;
+  await using origin = await startOddOrigin(content, oddity);
+  await using swarm = await startOwnSwarm({ hosts: 3 });
+  const [first, second, third] = swarm.hosts as [OwnHost, OwnHost, OwnHost];
+  const gets = [get(first, `${origin.url}/a`)];
+  await expect.poll(() => origin.requests.length).toBe(1);
+  gets.push(get(second, `${origin.url}/a`));
+  await expect.poll(() => swarm.lines.some((line) => line.includes('origin answered'))).toBe(true);
+  gets.push(get(third, `${origin.url}/a`));
+  await Promise.all(gets);
+  expect(origin.sent() / content.length).toBeLessThanOrEqual(2.02);
+});

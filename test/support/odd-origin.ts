@@ -43,7 +43,9 @@ export async function startOddOrigin(
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     requests.push(request);
     const { content: now } = origin;
-    const told = validators?.(requests.length) ?? { etag: `"v${now.length}"` };
+    const told = validators?.(requests.length) ?? {
+      etag: `"${now.length}-${now.subarray(0, 4).toString('hex')}"`,
+    };
     const headers = { 'content-type': 'application/octet-stream', ...told };
     const { etag, 'last-modified': modified } = headers as Record<string, string>;
     const { 'if-none-match': tag, 'if-modified-since': since } = request.headers;
