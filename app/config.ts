@@ -1,5 +1,6 @@
 import { ShoalError } from '../core/errors.ts';
 import type { HostRole } from '../core/host.ts';
+import { type ProxySettings, proxiesOfEnvironment } from '../origins/way/proxy-choice.ts';
 import type { ForwardOptions } from '../proxy/forward/forward.ts';
 import { defaultCacheBytes } from './cache-size.ts';
 import { type ConfigInput, readSettings } from './config-sources.ts';
@@ -60,6 +61,7 @@ export interface HostConfig extends CommonConfig {
   readonly allowOrigins: readonly string[];
   /** Empty: every origin whose address is not refused. */
   readonly onlyOrigins: readonly string[];
+  readonly originProxies: ProxySettings;
   readonly cacheBytes: number;
   /** Absent: no limit. */
   readonly dataTls: 'private' | 'all' | 'off';
@@ -103,6 +105,7 @@ export function loadHostConfig(input: ConfigInput): HostConfig {
     labels: settings.label,
     allowOrigins: settings['allow-origin'],
     onlyOrigins: settings['only-origin'],
+    originProxies: { ...proxiesOfEnvironment(input.env), all: settings['origin-proxy'] },
     cacheBytes: settings['cache-size'] ?? defaultCacheBytes(common.dir),
     dataTls: settings['data-tls'],
     limitUpBytesPerSec: settings['limit-up'] || undefined,

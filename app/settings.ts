@@ -220,6 +220,15 @@ export const SETTINGS = {
       defaultText: 'all but refused addresses',
     },
   ),
+  'origin-proxy': setting(
+    z.string().max(2_000).optional(),
+    'HTTP proxy that origins and registries are read through, as URL with its credentials; `off`: none, whatever the environment says. What NO_PROXY names is read without.',
+    {
+      scope: 'host',
+      value: 'URL',
+      defaultText: '`HTTP_PROXY` and `HTTPS_PROXY` of the environment, not for this machine itself',
+    },
+  ),
   'origin-readers': setting(
     z.enum(['all', 'seeds']).default('all'),
     'Which hosts read origins: all that can, seeds first in line, or seeds alone. A scheduler so told leases them to seeds, all but what needs credentials.',
