@@ -41,7 +41,8 @@ export interface HostConfig extends CommonConfig {
   readonly role: HostRole;
   /** Absent: found out from the route to NATS. */
   readonly advertise?: string | undefined;
-  readonly dataListen: string;
+  /** Absent: every address. */
+  readonly dataListen?: string | undefined;
   /** 0: any free one. */
   readonly dataPort: number;
   readonly proxyListen: string;

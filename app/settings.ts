@@ -105,9 +105,10 @@ export const SETTINGS = {
     value: 'IP',
     defaultText: 'the local address of the route to NATS',
   }),
-  'data-listen': setting(ip.default('0.0.0.0'), 'Address the data plane listens on.', {
+  'data-listen': setting(ip.optional(), 'Address the data plane listens on.', {
     scope: 'host',
     value: 'IP',
+    defaultText: 'every one, of IPv6 too where the machine has it',
   }),
   'data-port': setting(
     port(7400),
@@ -136,7 +137,7 @@ export const SETTINGS = {
   }),
   registry: setting(
     registries.default({}),
-    'Where a registry is, as NAME=URL with NAME as clients write it: `registry.local:5000=http://10.0.0.5:5000`.',
+    'Where a registry is, as NAME=URL with NAME as clients write it: `registry.local:5000=http://10.0.0.5:5000`. The URL may have a path, below which `/v2/` lies.',
     {
       scope: 'host',
       value: 'NAME=URL',

@@ -3,7 +3,7 @@ import { ShoalError, toShoalError } from '../../core/errors.ts';
 import { pieceOffset } from '../../core/piece.ts';
 import { RecentMap } from '../../core/recent-map.ts';
 import type { OriginRequest } from '../../origins/origin.ts';
-import { namesContent } from '../../origins/registry/target.ts';
+import { namesContent, registryTargetOf } from '../../origins/registry/target.ts';
 import type { StoredTask } from '../../storage/store.ts';
 import type { HostWorld } from '../host/world.ts';
 
@@ -83,5 +83,6 @@ function sampleStart({ have, record }: StoredTask, random: Random): number {
 
 /** A registry answers for all its repositories, another server for one URL alone. */
 function keyOf({ record }: StoredTask, url: string): string {
-  return `${record.taskId} ${namesContent(url) ? new URL(url).origin : url}`;
+  const registry = namesContent(url) ? registryTargetOf(url) : undefined;
+  return `${record.taskId} ${registry?.base ?? url}`;
 }

@@ -26,7 +26,7 @@ interface OwnOptions {
   readonly hosts?: number;
   readonly alone?: boolean;
   /** Settings of every host, as flags. */
-  readonly flags?: Readonly<Record<string, string | readonly string[]>>;
+  readonly flags?: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly env?: Readonly<Record<string, string>>;
 }
 
