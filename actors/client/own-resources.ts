@@ -4,7 +4,7 @@ import type { ResourceId } from '../../core/ids.ts';
 import { RecentMap } from '../../core/recent-map.ts';
 import type { ResolveReply, ResolveRequest } from '../../core/resolve-messages.ts';
 import type { HostWorld } from '../host/world.ts';
-import { Resource } from '../scheduler/resource/resource.ts';
+import { Resource } from '../resource.ts';
 
 const MOST = 2_000;
 

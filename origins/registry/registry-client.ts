@@ -42,7 +42,8 @@ function urlOf({ base, path }: RegistryRequest): string {
   const [root, url] = [new URL(base), URL.canParse(text) ? new URL(text) : undefined];
   const below = `${root.pathname.replace(/\/$/, '')}${path}`;
   // A path that leads elsewhere than it says would be asked under the wrong name.
-  if (url !== undefined && url.origin === root.origin && `${url.pathname}${url.search}` === below) return text;
+  if (url !== undefined && url.origin === root.origin && `${url.pathname}${url.search}` === below)
+    return text;
   throw new ShoalError(
     'ERR_SOURCE_URL_INVALID',
     `no path of a registry: ${JSON.stringify(path.slice(0, 300))}`,

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Resource } from '../../../../actors/scheduler/resource/resource.ts';
-import type { HostId, TaskId } from '../../../../core/ids.ts';
-import type { Probed } from '../../../../core/probed.ts';
-import type { ResolveReply, ResolveRequest } from '../../../../core/resolve-messages.ts';
+import { Resource } from '../../actors/resource.ts';
+import type { HostId, TaskId } from '../../core/ids.ts';
+import type { Probed } from '../../core/probed.ts';
+import type { ResolveReply, ResolveRequest } from '../../core/resolve-messages.ts';
 
 const host = (index: number) => index.toString(16).padStart(32, '0') as HostId;
 const [A, B, C] = [host(1), host(2), host(3)];

@@ -1,11 +1,11 @@
 import { initialTransition, type SnapshotFrom, transition } from 'xstate';
-import { ShoalError, type WireError } from '../../../core/errors.ts';
-import type { HostId, TaskId } from '../../../core/ids.ts';
-import { LIMITS } from '../../../core/limits.ts';
-import type { Probed } from '../../../core/probed.ts';
-import type { ResolveReply, ResolveRequest } from '../../../core/resolve-messages.ts';
-import type { Validator } from '../../../core/source.ts';
-import { type Answer, type ResourceEvent, resourceMachine } from '../../../machines/scheduler/resource.ts';
+import { ShoalError, type WireError } from '../core/errors.ts';
+import type { HostId, TaskId } from '../core/ids.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { Probed } from '../core/probed.ts';
+import type { ResolveReply, ResolveRequest } from '../core/resolve-messages.ts';
+import type { Validator } from '../core/source.ts';
+import { type Answer, type ResourceEvent, resourceMachine } from '../machines/scheduler/resource.ts';
 
 /** One request of one host, which may ask again and again until it is answered. */
 interface Ask {
