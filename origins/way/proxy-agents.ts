@@ -97,7 +97,7 @@ export async function openTunnel(
 }
 
 /** A proxy in messages: never its credentials. */
-export function nameOf({ host, port }: ProxyServer): string {
+function nameOf({ host, port }: ProxyServer): string {
   return `the proxy ${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
