@@ -7,9 +7,19 @@ export function isLoopback(ip: string): boolean {
 }
 
 /** The local address of the route to a host, as the kernel would choose it; nothing is sent. */
-function localAddressTo(host: string, port: number): Promise<string | undefined> {
+async function localAddressTo(host: string, port: number): Promise<string | undefined> {
+  // A name may have addresses of one family alone.
+  const families = host.includes(':') ? (['udp6'] as const) : (['udp4', 'udp6'] as const);
+  for (const family of families) {
+    const found = await localAddressOf(family, host, port);
+    if (found !== undefined && found !== '0.0.0.0' && found !== '::') return found;
+  }
+  return undefined;
+}
+
+function localAddressOf(family: 'udp4' | 'udp6', host: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+    const socket = createSocket(family);
     const done = (ip: string | undefined) => {
       socket.close();
       resolve(ip);
@@ -19,12 +29,16 @@ function localAddressTo(host: string, port: number): Promise<string | undefined>
   });
 }
 
-/** The address of the default route, else of the first interface that is not loopback. */
+/** The address of the default route, of IPv4 rather than of IPv6, else of the first interface that is not loopback. */
 export async function defaultRouteAddress(): Promise<string> {
-  const routed = await localAddressTo('192.0.2.1', 9);
-  if (routed !== undefined && !isLoopback(routed) && routed !== '0.0.0.0') return routed;
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  return addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';
+  for (const somewhere of ['192.0.2.1', '2001:db8::1']) {
+    const routed = await localAddressTo(somewhere, 9);
+    if (routed !== undefined && !isLoopback(routed)) return routed;
+  }
+  const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const outer = all.filter(({ internal, address }) => !internal && !address.startsWith('fe80:'));
+  const first = outer.find(({ family }) => family === 'IPv4') ?? outer[0];
+  return first?.address ?? '127.0.0.1';
 }
 
 /** The address other hosts are given: the local one of the route to NATS. */

@@ -1,5 +1,6 @@
 import { ShoalError } from '../core/errors.ts';
 import type { HostRole } from '../core/host.ts';
+import { type ProxySettings, proxiesOfEnvironment } from '../origins/way/proxy-choice.ts';
 import type { ForwardOptions } from '../proxy/forward/forward.ts';
 import { defaultCacheBytes } from './cache-size.ts';
 import { type ConfigInput, readSettings } from './config-sources.ts';
@@ -40,7 +41,8 @@ export interface HostConfig extends CommonConfig {
   readonly role: HostRole;
   /** Absent: found out from the route to NATS. */
   readonly advertise?: string | undefined;
-  readonly dataListen: string;
+  /** Absent: every address. */
+  readonly dataListen?: string | undefined;
   /** 0: any free one. */
   readonly dataPort: number;
   readonly proxyListen: string;
@@ -60,6 +62,7 @@ export interface HostConfig extends CommonConfig {
   readonly allowOrigins: readonly string[];
   /** Empty: every origin whose address is not refused. */
   readonly onlyOrigins: readonly string[];
+  readonly originProxies: ProxySettings;
   readonly cacheBytes: number;
   /** Without progress for this long a download goes to the origin, whatever its scheduler answers, ms. */
   readonly starvedAfterMs: number;
@@ -105,6 +108,7 @@ export function loadHostConfig(input: ConfigInput): HostConfig {
     labels: settings.label,
     allowOrigins: settings['allow-origin'],
     onlyOrigins: settings['only-origin'],
+    originProxies: { ...proxiesOfEnvironment(input.env), all: settings['origin-proxy'] },
     cacheBytes: settings['cache-size'] ?? defaultCacheBytes(common.dir),
     starvedAfterMs: settings['starved-after'],
     dataTls: settings['data-tls'],

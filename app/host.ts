@@ -13,6 +13,7 @@ import { startRangeServer } from '../dataplane/range-server.ts';
 import { createAddressPolicy } from '../origins/address-policy.ts';
 import { createHttpOrigin } from '../origins/http-origin.ts';
 import { openRegistries } from '../origins/registry/open-registries.ts';
+import { chooseProxy } from '../origins/way/proxy-choice.ts';
 import type { ProxyPort } from '../proxy/port.ts';
 import { openStore } from '../storage/open-store.ts';
 import type { Store } from '../storage/store.ts';
@@ -100,7 +101,8 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
     onlyOrigin: config.onlyOrigins.length > 0,
   });
   const originLog = logger.child({ sub: 'origins' });
-  const reading = { policy, logger: originLog, clock: realClock, random: realRandom };
+  const originProxy = chooseProxy(config.originProxies, config.proxyPort);
+  const reading = { policy, proxy: originProxy, logger: originLog, clock: realClock, random: realRandom };
   const { dockerConfig, registries: bases } = config;
   const registries = closable(closing, openRegistries({ ...reading, dockerConfig, registries: bases }));
   const http = createHttpOrigin(reading);
@@ -161,7 +163,7 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
     ready,
     async openProxy() {
       const connections = shares.clients;
-      const parts = { config, world, host, policy, registries, logger, connections };
+      const parts = { config, world, host, policy, originProxy, registries, logger, connections };
       proxy = closing.use(await openProxy(parts));
       return proxy;
     },

@@ -5,6 +5,7 @@ import { type Digest, digestOfTask, isDigest } from '../core/ids.ts';
 import { blobsOf, MANIFEST_BYTES, type Manifest, parseManifest } from '../core/oci-manifest.ts';
 import { formatPlatform, type Platform } from '../core/oci-platform.ts';
 import type { Source } from '../core/source.ts';
+import { registryTargetOf } from '../origins/registry/target.ts';
 import type { Store, StoredRow } from '../storage/store.ts';
 
 type Shelf = Pick<Store, 'rows' | 'look'>;
@@ -28,7 +29,6 @@ interface Place {
 /** Names what a base URL of a registry is called. */
 export type RegistryNamer = (base: string) => string;
 
-const MANIFEST_PATH = /^\/v2\/(.+)\/manifests\/([^/]+)$/;
 const MANIFEST_TYPE = /^application\/vnd\.(?:oci\.image|docker\.distribution)\.[a-z.]*(?:manifest|index)/;
 const configBody = z.object({ os: z.string(), architecture: z.string(), variant: z.string().optional() });
 
@@ -91,10 +91,11 @@ async function manifestHere(
 function placesOf(sources: readonly Source[], nameOf: RegistryNamer): Place[] {
   const places = new Map<string, Place>();
   for (const { url } of sources) {
-    const { origin, pathname } = new URL(url);
-    const [, repository, version = ''] = MANIFEST_PATH.exec(pathname) ?? [];
-    if (repository === undefined) continue;
-    const registry = nameOf(origin);
+    const target = registryTargetOf(url);
+    if (target === undefined || !target.isManifest) continue;
+    const { base, repository } = target;
+    const version = new URL(url).pathname.split('/').at(-1) ?? '';
+    const registry = nameOf(base);
     const tag = version.includes(':') ? places.get(`${registry}/${repository}`)?.tag : version;
     places.set(`${registry}/${repository}`, { registry, repository, ...(tag !== undefined && { tag }) });
   }

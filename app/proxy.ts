@@ -5,6 +5,7 @@ import type { TaskId } from '../core/ids.ts';
 import { sparingLogger } from '../core/sparing-logger.ts';
 import type { AddressPolicy } from '../origins/address-policy.ts';
 import type { Registries } from '../origins/registry/open-registries.ts';
+import type { ProxyChoice } from '../origins/way/proxy-choice.ts';
 import { createForward } from '../proxy/forward/forward.ts';
 import { Mirror } from '../proxy/mirror/mirror.ts';
 import { MirrorTokens } from '../proxy/mirror/mirror-tokens.ts';
@@ -23,6 +24,8 @@ export interface ProxyParts {
   readonly world: HostWorld;
   readonly host: ComposedHost;
   readonly policy: AddressPolicy;
+  /** Through which the origins of the forward proxy are asked. */
+  readonly originProxy: ProxyChoice;
   readonly registries: Pick<Registries, 'client' | 'logins'>;
   readonly logger: RootLogger;
   /** Connections of clients at most. */
@@ -68,7 +71,7 @@ export function openProxy(parts: ProxyParts): Promise<ProxyPort> {
       received: () => peers.received.origin + peers.received.peers,
       limits: MIRROR_LIMITS,
     });
-    const about = { hostId, downloads, policy, clock, metrics, logger };
+    const about = { hostId, downloads, policy, proxy: parts.originProxy, clock, metrics, logger };
     const forward = await createForward({ ...about, ...config.forward });
     closing.use({ [Symbol.asyncDispose]: () => forward.close() });
     const port = await startProxyPort({

@@ -60,7 +60,7 @@ export const registryName = z
   .transform((text) => text.trim().toLowerCase())
   .pipe(z.string().regex(REGISTRY_NAME, 'not HOST[:PORT]'));
 
-/** Registries as `NAME=URL`: a list, a comma list, or a map of the file. Gives base URLs without a path, by name. */
+/** Registries as `NAME=URL`: a list, a comma list, or a map of the file. Gives base URLs by name, with the path that a registry lies below. */
 export const registries = z
   .union([z.string(), z.array(z.string()), z.record(z.string(), z.string())])
   .transform((value) => {
@@ -76,8 +76,8 @@ function registryBase(text: string): readonly [string, string] {
   const plain =
     parsed !== undefined && ['http:', 'https:'].includes(parsed.protocol) && parsed.username === '';
   const named = registryName.safeParse(name);
-  if (named.success && plain && parsed.pathname === '/' && parsed.search === '' && parsed.password === '') {
-    return [named.data, parsed.origin];
+  if (named.success && plain && `${parsed.search}${parsed.hash}` === '' && parsed.password === '') {
+    return [named.data, `${parsed.origin}${parsed.pathname.replace(/\/(?:v2\/?)?$/, '')}`];
   }
   // The text may hold a password.
   throw new ShoalError(

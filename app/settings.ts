@@ -105,9 +105,10 @@ export const SETTINGS = {
     value: 'IP',
     defaultText: 'the local address of the route to NATS',
   }),
-  'data-listen': setting(ip.default('0.0.0.0'), 'Address the data plane listens on.', {
+  'data-listen': setting(ip.optional(), 'Address the data plane listens on.', {
     scope: 'host',
     value: 'IP',
+    defaultText: 'every one, of IPv6 too where the machine has it',
   }),
   'data-port': setting(
     port(7400),
@@ -136,7 +137,7 @@ export const SETTINGS = {
   }),
   registry: setting(
     registries.default({}),
-    'Where a registry is, as NAME=URL with NAME as clients write it: `registry.local:5000=http://10.0.0.5:5000`.',
+    'Where a registry is, as NAME=URL with NAME as clients write it: `registry.local:5000=http://10.0.0.5:5000`. The URL may have a path, below which `/v2/` lies.',
     {
       scope: 'host',
       value: 'NAME=URL',
@@ -218,6 +219,15 @@ export const SETTINGS = {
       value: 'HOST[:PORT]',
       list: true,
       defaultText: 'all but refused addresses',
+    },
+  ),
+  'origin-proxy': setting(
+    z.string().max(2_000).optional(),
+    'HTTP proxy that origins and registries are read through, as URL with its credentials; `off`: none, whatever the environment says. What NO_PROXY names is read without.',
+    {
+      scope: 'host',
+      value: 'URL',
+      defaultText: '`HTTP_PROXY` and `HTTPS_PROXY` of the environment, not for this machine itself',
     },
   ),
   'origin-readers': setting(

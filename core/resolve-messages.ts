@@ -11,6 +11,8 @@ export const resolveRequestSchema = z.object({
   mayReadOrigin: z.boolean(),
   /** How old an answer of another host may be, ms; 0: not older than this request. */
   maxStaleMs: uint,
+  /** Only one stream will do: parts of it, asked for one by one, come with validators that differ. */
+  whole: z.boolean().optional(),
   /** What the URL pointed to, whose one stream broke off: the next read is another task. */
   brokenOff: taskId.optional(),
   /** What the origin told, from the host that was told to ask it. */
@@ -29,19 +31,17 @@ export const resolveRequestSchema = z.object({
 });
 export type ResolveRequest = z.infer<typeof resolveRequestSchema>;
 
+/** What an origin can be asked by whether content is still the same; empty where nothing it told proves that. */
+const validatorSchema = z.object({
+  etag: z.string().max(1024).optional(),
+  lastModified: z.string().max(64).optional(),
+});
+
 export const resolveReplySchema = z.discriminatedUnion('status', [
   /** Ask the origin, with this validator where one is known, then send the outcome. */
   z.object({
     status: z.literal('ask-origin'),
-    known: z
-      .object({
-        taskId,
-        length: uint.optional(),
-        etag: z.string().optional(),
-        lastModified: z.string().optional(),
-        encoding: z.string().max(64).optional(),
-      })
-      .optional(),
+    known: z.object({ taskId, probed: probedSchema, validator: validatorSchema }).optional(),
   }),
   z.object({ status: z.literal('wait'), afterMs: uint }),
   z.object({ status: z.literal('resolved'), taskId, probed: probedSchema }),

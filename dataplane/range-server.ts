@@ -21,7 +21,8 @@ import { Connections } from './server-connections.ts';
 /** What a server of ranges is made of. */
 export interface RangeServerOptions {
   /** Address to listen on. */
-  readonly host: string;
+  /** Absent: every address. */
+  readonly host: string | undefined;
   /** 0: any free one. */
   readonly port: number;
   readonly shelf: FindTask;
@@ -90,13 +91,13 @@ export async function startRangeServer(options: RangeServerOptions): Promise<Ran
   };
 }
 
-function listen(server: Server, host: string, port: number): Promise<void> {
+function listen(server: Server, host: string | undefined, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => {
-      const message = `cannot listen on ${host}:${port} for other hosts: ${cause.message}`;
+      const message = `cannot listen on ${host ?? 'any address'}, port ${port}, for other hosts: ${cause.message}`;
       reject(new ShoalError('ERR_CONFIG_INVALID', message, { cause }));
     });
-    server.listen({ host, port, backlog: 511 }, resolve);
+    server.listen({ ...(host !== undefined && { host }), port, backlog: 511 }, resolve);
   });
 }
 

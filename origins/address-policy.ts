@@ -8,6 +8,8 @@ export interface AddressPolicy {
   allowsHost(host: string, port: number): boolean;
   /** For an address that `host` stands for. */
   allowsAddress(host: string, port: number, address: string): boolean;
+  /** By the name alone, for a host whose addresses only a proxy knows. */
+  allowsUnseen(host: string, port: number): boolean;
 }
 
 /** One `--allow-origin`: a host, an address or a network, of one port or of all. */
@@ -55,7 +57,11 @@ export function createAddressPolicy(options: {
     return named.some((entry) => entry.network !== undefined && (entry.port ?? port) === port);
   }
 
-  return { allowsHost, allowsAddress };
+  function allowsUnseen(host: string, port: number): boolean {
+    return !options.onlyOrigin || isNamed(normalHost(host), port, undefined);
+  }
+
+  return { allowsHost, allowsAddress, allowsUnseen };
 }
 
 function closedAddresses(): BlockList {

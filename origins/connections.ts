@@ -1,6 +1,6 @@
 import { lookup as dnsLookup, type LookupAddress, type LookupAllOptions } from 'node:dns';
-import { Agent, type ClientRequest, request as requestHttp } from 'node:http';
-import { request as requestHttps, Agent as TlsAgent } from 'node:https';
+import { type ClientRequest, request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { urlToHttpOptions } from 'node:url';
 import { ShoalError } from '../core/errors.ts';
@@ -8,6 +8,8 @@ import { portOf } from '../core/source.ts';
 import type { AddressPolicy } from './address-policy.ts';
 import type { OriginLimits } from './limits.ts';
 import { addressRefused } from './origin-error.ts';
+import { OriginWays } from './way/origin-ways.ts';
+import { noProxy, type ProxyChoice, type ProxyServer } from './way/proxy-choice.ts';
 
 /** Finds every address of a name, as `dns.lookup` does. */
 export type ResolveName = (
@@ -36,6 +38,8 @@ interface ConnectionsOptions {
   readonly ca: string | undefined;
   /** Absent: the system's. */
   readonly resolve: ResolveName | undefined;
+  /** Absent: none. */
+  readonly proxy: ProxyChoice | undefined;
 }
 
 /** Servers close what was quiet for 5 s and more. */
@@ -46,10 +50,15 @@ const KEPT_MS = 4_000;
  * so a name that resolves otherwise the next time gains nothing.
  */
 export function createOriginConnections(options: ConnectionsOptions): OriginConnections {
-  const { policy, limits, ca, resolve } = options;
-  const kept = { keepAlive: true, timeout: KEPT_MS };
-  const plain = new Agent(kept);
-  const tls = new TlsAgent(ca === undefined ? kept : { ...kept, ca });
+  const { policy, limits, ca, resolve, proxy = noProxy } = options;
+  const ways = new OriginWays({
+    policy,
+    proxy,
+    lookup: (host, port) => lookupFor(host, port, policy, resolve),
+    connectMs: limits.connectMs,
+    kept: { keepAlive: true, timeout: KEPT_MS },
+    ca,
+  });
   let isClosed = false;
   return {
     stallMs: limits.stallMs,
@@ -59,12 +68,13 @@ export function createOriginConnections(options: ConnectionsOptions): OriginConn
       if (!policy.allowsHost(host, port)) throw addressRefused(host, port);
       if (isClosed) throw new ShoalError('ERR_SOURCE_UNAVAILABLE', 'the reader of origins is closed');
       const secure = url.protocol === 'https:';
+      const { options: way, told } = ways.to(url);
       const given = {
         ...urlToHttpOptions(url),
         method,
         headers,
-        lookup: lookupFor(host, port, policy, resolve),
-        agent: secure ? tls : plain,
+        ...way,
+        ...(told && toProxy(url, headers, told)),
       };
       const request = secure ? requestHttps(given) : requestHttp(given);
       connectWithin(limits.connectMs, request, secure, () =>
@@ -74,10 +84,15 @@ export function createOriginConnections(options: ConnectionsOptions): OriginConn
     },
     close() {
       isClosed = true;
-      plain.destroy();
-      tls.destroy();
+      ways.close();
     },
   };
+}
+
+/** What a request that a proxy is sent has in place of its own. */
+function toProxy(url: URL, headers: Readonly<Record<string, string>>, { authorization }: ProxyServer) {
+  const login = authorization && { 'proxy-authorization': authorization };
+  return { path: url.href, headers: { ...headers, host: url.host, ...login } };
 }
 
 /** The error of a connection that took too long. */

@@ -52,6 +52,13 @@ export async function follow(
       { origin: url.origin, path: url.pathname, status, range: own.range },
       'origin answered',
     );
+    if (status === 407) {
+      exchange.discard();
+      throw new ShoalError(
+        'ERR_SOURCE_UNAVAILABLE',
+        `the proxy on the way to ${url.host} wants credentials (407)`,
+      );
+    }
     if (![301, 302, 303, 307, 308].includes(status)) return { ...exchange, url };
     exchange.discard();
     if (hops >= follower.redirects)

@@ -7,6 +7,7 @@ import { ORIGIN_LIMITS, type OriginLimits } from './limits.ts';
 import type { Origin } from './origin.ts';
 import { probeOrigin } from './probe.ts';
 import { readOrigin } from './read.ts';
+import type { ProxyChoice } from './way/proxy-choice.ts';
 
 /** What a reader of HTTP origins is made of. */
 export interface HttpOriginOptions {
@@ -19,14 +20,16 @@ export interface HttpOriginOptions {
   readonly ca?: string;
   /** Absent: the system's. */
   readonly resolve?: ResolveName;
+  /** Absent: none. */
+  readonly proxy?: ProxyChoice;
 }
 
 /** Reads origins over HTTP/1.1. */
 export function createHttpOrigin(options: HttpOriginOptions): Origin {
   const { policy, logger, clock, random } = options;
   const limits = { ...ORIGIN_LIMITS, ...options.limits };
-  const { ca, resolve } = options;
-  const connections = createOriginConnections({ policy, limits, ca, resolve });
+  const { ca, resolve, proxy } = options;
+  const connections = createOriginConnections({ policy, limits, ca, resolve, proxy });
   const reader = { connections, policy, logger, clock, random, limits, redirects: limits.redirects };
   return {
     probe: (request, signal) => probeOrigin(reader, request, signal),

@@ -4,13 +4,15 @@ import type { FollowedAnswer } from './follow.ts';
 import type { OpenBody, OriginSink } from './origin.ts';
 import { connectionError, protocolError } from './origin-error.ts';
 
+const NEVER = new AbortController().signal;
+
 /** The body of an answer whose first byte has offset `start`, and which must end at `end` where that is known. */
 export function bodyOf(answer: FollowedAnswer, start: number, end: number | undefined): OpenBody {
   return {
     start,
     end,
     pump: (sink, signal) => pumpBody(answer, end === undefined ? undefined : end - start, sink, signal),
-    discard: () => answer.discard(),
+    discard: () => void (end === start + 1 ? drain(answer, NEVER) : answer.discard()),
   };
 }
 
@@ -53,4 +55,11 @@ export async function pumpBody(
     });
   }
   return bytes;
+}
+
+const DRAINED_BYTES = 64 * 1024;
+
+/** Takes what an answer has left, so that its connection can be used again; one with much left is closed. */
+export async function drain(answer: FollowedAnswer, signal: AbortSignal): Promise<void> {
+  await answer.pump(() => undefined, signal, DRAINED_BYTES).catch(() => answer.discard());
 }

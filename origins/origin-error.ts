@@ -61,6 +61,17 @@ export function protocolError(url: URL, what: string, status: number): ShoalErro
   return new ShoalError('ERR_SOURCE_PROTOCOL', `${url.host} ${what}`, { details: { status } });
 }
 
+/** The error for an origin that gives only the whole. */
+export function rangeless(message: string, status?: number): ShoalError {
+  const details = { reason: 'no-ranges', ...(status !== undefined && { status }) };
+  return new ShoalError('ERR_SOURCE_PROTOCOL', message, { details });
+}
+
+/** Whether an origin that was asked for a part gives only the whole. */
+export function isRangeless({ code, details }: ShoalError): boolean {
+  return code === 'ERR_SOURCE_PROTOCOL' && details['reason'] === 'no-ranges';
+}
+
 function codeOfStatus(status: number): ErrorCode {
   if (status === 404 || status === 410) return 'ERR_SOURCE_NOT_FOUND';
   if (status === 401 || status === 403 || status === 451) return 'ERR_SOURCE_REFUSED';

@@ -43,13 +43,15 @@ export interface Origin {
     signal: AbortSignal,
   ): Promise<ProbeAnswer>;
   /**
-   * Reads exactly `range` into `sink`, going on by range after a cut. Every 206 must repeat `expect`.
+   * Reads exactly `range` into `sink`, going on by range after a cut. Every 206 must repeat `expect`. A whole in place of
+   * a range is read up to its end; with `partsOnly` it is refused, as by an origin that has no ranges (`isRangeless`).
    * @throws as `probe`, and ERR_TASK_CHANGED where the validator or the length is another
    */
   read(
     request: OriginRequest & {
       readonly range: ByteRange;
       readonly expect: Validator & { readonly length: number | undefined };
+      readonly partsOnly?: boolean;
     },
     sink: OriginSink,
     signal: AbortSignal,

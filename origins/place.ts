@@ -26,10 +26,10 @@ export function placeFor(source: Source, digest: Digest): string {
 }
 
 function find({ url, credentials }: Source, digest: Digest): string {
-  if (contentNamedIn(url) === digest) return new URL(url).origin;
+  const registry = registryTargetOf(url);
+  if (registry !== undefined && contentNamedIn(url) === digest) return registry.base;
   // A registry is asked with the host's own login where the client has none.
-  const mayBeClosed =
-    credentials || registryTargetOf(url) !== undefined || asksWithCredentials(new URL(url), {});
+  const mayBeClosed = credentials || registry !== undefined || asksWithCredentials(new URL(url), {});
   return mayBeClosed ? resourceIdOf(url) : OPEN;
 }
 

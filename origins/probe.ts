@@ -3,7 +3,7 @@ import type { Probed } from '../core/probed.ts';
 import { strongEtag, type Validator } from '../core/source.ts';
 import { type FollowedAnswer, type Follower, follow } from './follow.ts';
 import type { OriginLimits } from './limits.ts';
-import { bodyOf, emptyBody } from './open-body.ts';
+import { bodyOf, drain, emptyBody } from './open-body.ts';
 import type { OriginRequest, ProbeAnswer } from './origin.ts';
 import { isPassing, protocolError, statusError } from './origin-error.ts';
 import { contentEncoding, contentLength, contentRange, lastModified } from './read-headers.ts';
@@ -66,7 +66,8 @@ async function ask(
   const answer = await follow(reader, request, own, signal);
   try {
     const probe = interpret(answer, request, ranged);
-    if (probe?.kind !== 'content') answer.discard();
+    if (probe?.kind === 'unchanged') await drain(answer, signal);
+    else if (probe === undefined) answer.discard();
     return probe;
   } catch (error) {
     answer.discard();

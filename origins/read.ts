@@ -5,7 +5,7 @@ import { type FollowedAnswer, follow } from './follow.ts';
 import { PROGRESS_BYTES } from './limits.ts';
 import { pumpBody } from './open-body.ts';
 import type { OriginRequest, OriginSink } from './origin.ts';
-import { protocolError, statusError } from './origin-error.ts';
+import { protocolError, rangeless, statusError } from './origin-error.ts';
 import type { OriginReader } from './probe.ts';
 import { contentLength, contentRange, lastModified } from './read-headers.ts';
 import type { OwnHeaders } from './request-headers.ts';
@@ -14,6 +14,7 @@ import { RetryBudget } from './retry.ts';
 type ReadRequest = OriginRequest & {
   readonly range: ByteRange;
   readonly expect: Validator & { readonly length: number | undefined };
+  readonly partsOnly?: boolean;
 };
 
 /** Reads a range, going on after the last byte when the connection is cut. @throws ERR_SOURCE_*, ERR_TASK_CHANGED */
@@ -75,6 +76,9 @@ async function attempt(
     if (answer.status !== 200 && answer.status !== 203) throw refusal(answer);
     const length = contentLength(answer);
     checkSame(answer, expect, length ?? expect.length);
+    const isPart = at > 0 || (end !== undefined && end !== length);
+    if (request.partsOnly && isPart && at === range.start)
+      throw rangeless(`${answer.url.host} gives no ranges`, answer.status);
     await pumpWhole(answer, { at, start: range.start, end, length, etag: expect.etag }, sink, signal);
   } catch (error) {
     answer.discard();
@@ -97,14 +101,8 @@ async function pumpWhole(
 ): Promise<void> {
   if (want.at > 0 && want.etag === undefined) {
     // Two reads of content without a strong validator cannot be put together.
-    if (want.at === want.start) throw protocolError(answer.url, 'gives no ranges', answer.status);
-    throw new ShoalError(
-      'ERR_SOURCE_PROTOCOL',
-      `${answer.url.host} broke off and gives no ranges to go on by`,
-      {
-        details: { status: answer.status, reason: 'no-ranges' },
-      },
-    );
+    if (want.at === want.start) throw rangeless(`${answer.url.host} gives no ranges`, answer.status);
+    throw rangeless(`${answer.url.host} broke off and gives no ranges to go on by`, answer.status);
   }
   let skip = want.at;
   const skipping: OriginSink = (chunk) => {

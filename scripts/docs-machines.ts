@@ -13,6 +13,8 @@ const FOLDER = new URL('../docs/machines/', import.meta.url);
 interface Chapter {
   /** The folder of `machines/`, `actors/` and `test/machines/` that it lies in. */
   readonly home: 'host' | 'scheduler';
+  /** Below `actors/`, where it is not the folder of the same name. */
+  readonly effects?: string;
   readonly machine: AnyStateMachine;
   readonly about: string;
   /** One sentence for each state, by its path. */
@@ -105,8 +107,10 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
   },
   resource: {
     home: 'scheduler',
+    effects: 'resource.ts',
     machine: resourceMachine,
-    about: 'What one URL points to, in the scheduler that owns its partition.',
+    about:
+      'What one URL points to, in the scheduler that owns its partition; for those who ask for themselves, in their host.',
     states: {
       word: 'What the origin said.',
       'word.unknown': 'Nobody has asked the origin yet.',
@@ -300,12 +304,12 @@ export function undescribedStates(): string[] {
   });
 }
 
-function page(name: string, { home, machine, about, states }: Chapter): string {
+function page(name: string, { home, effects, machine, about, states }: Chapter): string {
   return `# The ${name} machine
 
 Made by \`npx tsx scripts/docs-machines.ts --write\` from \`machines/${home}/${name}.ts\`; a test keeps it in step.
 
-${about} Its effects are in \`actors/${home}/${name === home ? '' : `${name}/`}\`.
+${about} Its effects are in \`actors/${effects ?? `${home}/${name === home ? '' : `${name}/`}`}\`.
 
 \`\`\`mermaid
 ${diagram(machine)}

@@ -33,6 +33,9 @@ const NEEDS = {
   forward: {
     'nats-server': 'nats-server',
     curl: 'curl',
+    wget: 'wget',
+    aria2c: 'aria2',
+    openssl: 'openssl',
     git: 'git',
     'git-lfs': 'git-lfs',
     pip3: 'python3-pip',

@@ -21,7 +21,10 @@ export class RefusedByRegistry extends ShoalError {
   }
 }
 
-/** HEAD, or the first byte where a registry gives no HEAD, or has words that HEAD lacks. @throws ERR_SOURCE_* */
+/**
+ * HEAD, or the first byte where HEAD is refused: by the registry, by a storage whose URLs are signed for GET alone, or in
+ * words that only a GET is told. @throws ERR_SOURCE_*
+ */
 export async function headOf(
   registry: RegistryClient,
   { base, path, authorization, headers }: RegistryQuestion,
@@ -29,8 +32,9 @@ export async function headOf(
 ): Promise<RegistryAnswer> {
   const request = { base, path, authorization, headers };
   const answer = await registry.ask({ ...request, method: 'HEAD' }, signal);
-  // 429: how many are too many, and until when, stands in the body.
-  if (![405, 429, 501].includes(answer.status)) return answer;
+  // A challenge is the registry's own, and the same for every method.
+  const isChallenged = answer.status === 401 && answer.headers['www-authenticate'] !== undefined;
+  if (answer.status < 400 || isChallenged) return answer;
   const range = /\/blobs\/[^/]+$/.test(path) ? { range: 'bytes=0-0' } : {};
   return registry.ask({ ...request, headers: { ...headers, ...range }, method: 'GET' }, signal);
 }

@@ -20,6 +20,8 @@ import { untilComplete } from './completion.ts';
 import { localResult, peerResult } from './download-facts.ts';
 import { endedBy } from './ended-by.ts';
 import { Gate } from './gate.ts';
+import { Given } from './given.ts';
+import { OwnResources } from './own-resources.ts';
 import { actualRange, damagedPiece, readInOrder } from './reader.ts';
 import { ownSource } from './source-claims.ts';
 import { targetOf } from './target.ts';
@@ -30,11 +32,13 @@ export class Downloads {
   readonly #world: HostWorld;
   readonly #peers: Peers;
   readonly #admission: ClientAdmission;
+  readonly #own: OwnResources;
 
   constructor(world: HostWorld, peers: Peers, admission: ClientAdmission) {
     this.#world = world;
     this.#peers = peers;
     this.#admission = admission;
+    this.#own = new OwnResources(world);
   }
 
   /** Fetches a resource into the cache. @throws any ShoalError */
@@ -61,7 +65,7 @@ export class Downloads {
     startedMs: number,
     signal: AbortSignal,
   ): Promise<DownloadResult> {
-    const tries = new Tries(this.#world.log);
+    const tries = new Tries(this.#world);
     for (;;) {
       try {
         return await this.#get(request, tries, onProgress, startedMs, signal);
@@ -115,24 +119,31 @@ export class Downloads {
     hooks: StreamHooks,
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
-    const tries = new Tries(this.#world.log);
-    let isStarted = false;
-    const onStart = (start: StreamStart) => {
-      isStarted = true;
-      hooks.onStart?.(start);
-    };
-    for (;;) {
-      try {
-        return yield* this.#stream(request, tries, { ...hooks, onStart }, signal);
-      } catch (error) {
-        if (isStarted || !tries.again(error)) throw error;
+    const tries = new Tries(this.#world);
+    const given = new Given();
+    try {
+      for (;;) {
+        try {
+          for await (const chunk of this.#stream(request, tries, given, hooks, signal)) {
+            const lacking = await given.lacking(chunk);
+            if (lacking.length > 0) yield lacking;
+            else hooks.buffers?.give(chunk);
+          }
+          return;
+        } catch (error) {
+          if (given.isOther || !tries.again(error)) throw error;
+          given.hold();
+        }
       }
+    } finally {
+      given.close();
     }
   }
 
   async *#stream(
     request: DownloadRequest,
     tries: Tries,
+    given: Given,
     hooks: StreamHooks,
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
@@ -141,7 +152,8 @@ export class Downloads {
     const { input, gate } = await this.#open(request, tries, signal);
     const start = (from: StreamStart['from']) => (stored: StoredTask, range: ActualRange) => {
       const { taskId, length, mediaType, encoding, etag } = stored.record;
-      hooks.onStart?.({ taskId, length, mediaType, encoding, etag, range, from });
+      if (given.begin(stored, range))
+        hooks.onStart?.({ taskId, length, mediaType, encoding, etag, range, from });
     };
     const cached = await this.#cached(input);
     if (cached) {
@@ -178,7 +190,6 @@ export class Downloads {
   ): AsyncGenerator<Uint8Array> {
     const { clock } = this.#world;
     const unlisten = peer.listen(() => {});
-    let leave = unlisten;
     const unfollow = gate.follow(peer.content);
     try {
       const whole = () => untilComplete(peer, { clock, signal: gate.signal });
@@ -187,11 +198,13 @@ export class Downloads {
       if (range === undefined) await whole();
       const stored = contentOf(peer);
       hooks.onResult(peerResult(peer, stored, clock.now() - startedMs));
-      // Whoever reads range after range comes back at once: what is in flight for the next is not thrown away.
-      if (!stored.complete) leave = () => clock.after(LIMITS.lingerMs, unlisten);
     } finally {
       unfollow();
-      leave();
+      // Whoever reads range after range comes back at once: what is in flight for the next is not thrown away. Some ask
+      // for all the rest each time, and go when they have their part.
+      const isBack = range !== undefined && gate.isOpen && !peer.content.complete;
+      if (isBack) clock.after(LIMITS.lingerMs, unlisten);
+      else unlisten();
     }
   }
 
@@ -201,7 +214,8 @@ export class Downloads {
     signal: AbortSignal,
   ): Promise<{ input: PeerInput; gate: Gate }> {
     refuseBareClaim(request);
-    const input = this.#apart(request, tries, await targetOf(this.#world, request, tries.taskId, signal));
+    const target = await targetOf(this.#world, this.#own, request, tries, signal);
+    const input = this.#apart(request, tries, target);
     const { taskId } = input;
     tries.taskId = taskId;
     const { store } = this.#world;

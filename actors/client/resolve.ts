@@ -1,4 +1,4 @@
-import { randomInt, sleep } from '../../core/clock.ts';
+import { sleep } from '../../core/clock.ts';
 import { errorFromWire, ShoalError, toShoalError } from '../../core/errors.ts';
 import { partitionOf, type TaskId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
@@ -7,8 +7,10 @@ import type { ResolveReply, ResolveRequest } from '../../core/resolve-messages.t
 import { portOf, redactUrl, resourceIdOf, taskIdOfUrl } from '../../core/source.ts';
 import type { OpenBody, ProbeAnswer } from '../../origins/origin.ts';
 import { addressRefused } from '../../origins/origin-error.ts';
+import { namesContent } from '../../origins/registry/target.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import type { HostWorld } from '../host/world.ts';
+import type { OwnResources } from './own-resources.ts';
 
 /** What a URL points to now. */
 export interface Resolved {
@@ -27,6 +29,10 @@ interface ResolveInput {
   readonly brokenOff?: TaskId | undefined;
   /** Query parameters that do not name content. */
   readonly filteredQuery?: readonly string[] | undefined;
+  /** Only one stream will do: its parts come with validators that differ. */
+  readonly whole: boolean;
+  /** Names the request through all of its tries. */
+  readonly ask: number;
 }
 
 type Content = Extract<ProbeAnswer, { kind: 'content' }>;
@@ -38,6 +44,7 @@ const SILENCE_MS = 1_500;
 /** How long the one who asked the origin lets its own download wait until the scheduler has heard the answer. */
 const TELL_FIRST_MS = 200;
 const TELL_TRIES = 10;
+const WHOLE = Number.MAX_SAFE_INTEGER;
 
 /**
  * Finds the task of a URL: one host asks the origin, those who wait are told. With credentials, or without a
@@ -46,29 +53,30 @@ const TELL_TRIES = 10;
  */
 export async function resolveUrl(
   world: HostWorld,
+  own: OwnResources,
   input: ResolveInput,
   signal: AbortSignal,
 ): Promise<Resolved> {
   const credentials = Object.keys(input.headers).length > 0;
-  if (world.alone || credentials) return askOrigin(world, input, undefined, signal);
   const resourceId = resourceIdOf(input.url, input.filteredQuery);
   const tokens = { partition: String(partitionOf(resourceId)), resourceId, hostId: world.hostId };
   const request: ResolveRequest = {
     incarnation: world.incarnation,
-    ask: randomInt(world.random, 2 ** 48),
+    ask: input.ask,
     url: input.url,
     credentials,
     mayReadOrigin: input.mayReadOrigin && world.origin.allows(input.url),
     maxStaleMs: input.maxStaleMs,
     brokenOff: input.brokenOff,
+    whole: input.whole,
   };
-  const ask = (message: ResolveRequest) =>
-    world.bus.request(SUBJECTS.resolve, tokens, message, { timeoutMs: LIMITS.syncTimeoutMs, signal });
+  const ask = async (message: ResolveRequest, until?: AbortSignal): Promise<ResolveReply> => {
+    if (world.alone || credentials) return own.resolve(resourceId, input.headers, message);
+    const limits = { timeoutMs: LIMITS.syncTimeoutMs, ...(until && { signal: until }) };
+    return world.bus.request(SUBJECTS.resolve, tokens, message, limits);
+  };
   const tellAs = (waitMs: number) => (outcome: NonNullable<ResolveRequest['outcome']>) => {
-    const message = { ...request, outcome };
-    const told = tellUntilHeard(world, () =>
-      world.bus.request(SUBJECTS.resolve, tokens, message, { timeoutMs: LIMITS.syncTimeoutMs }),
-    );
+    const told = tellUntilHeard(world, () => ask({ ...request, outcome }));
     return waitMs === 0 ? Promise.resolve() : Promise.race([told, sleep(world.clock, waitMs)]);
   };
   const askedMs = world.clock.now();
@@ -79,7 +87,7 @@ export async function resolveUrl(
   for (;;) {
     let reply: ResolveReply;
     try {
-      reply = await ask(request);
+      reply = await ask(request, signal);
       heardMs = world.clock.now();
       patienceMs = LIMITS.adriftAfterMs;
     } catch (thrown) {
@@ -141,7 +149,9 @@ async function askAndTell(
     return resolved;
   } catch (thrown) {
     const error = toShoalError(thrown);
-    if (!signal.aborted) await tell({ kind: 'failed', error: error.toWire() });
+    const told = tell({ kind: 'failed', error: error.toWire() });
+    // Others wait for whoever asks, also where its client has gone.
+    if (!signal.aborted) await told;
     throw error;
   }
 }
@@ -158,55 +168,82 @@ async function askOrigin(
       'the swarm does not know this URL, and the origin may not be read',
     );
   }
-  const { url, headers } = input;
-  const answer = await world.origin.probe({ url, headers, known, prefixBytes: LIMITS.resolveBytes }, signal);
-  if (answer.kind === 'unchanged') {
-    if (known === undefined) throw unasked();
-    const { taskId, length, etag, lastModified, encoding } = known;
-    // A scheduler knows ranges and audience of a task it has told about; only the first read sets them.
-    return {
-      taskId,
-      probed: { length, etag, lastModified, encoding, ranges: etag !== undefined, audience: 'public' },
-      body: undefined,
-    };
+  const answer = await firstAnswer(world, input, known, signal);
+  if (known !== undefined && isSameVersion(known, answer)) {
+    if (answer.kind === 'content') answer.body.discard();
+    const { taskId, probed } = known;
+    return { taskId, probed, body: undefined };
   }
-  if (known !== undefined && isSameVersion(known, answer.probed)) {
-    answer.body.discard();
-    return { taskId: known.taskId, probed: answer.probed, body: undefined };
-  }
+  if (answer.kind === 'unchanged') throw unasked();
+  const { url, filteredQuery } = input;
   const { probed, body } = await asOneRead(world, input, answer, signal);
   const strong = probed.etag !== undefined && probed.length !== undefined;
   const readId = Buffer.from(world.random.bytes(16)).toString('hex');
   const taskId = taskIdOfUrl(
     url,
     strong ? { etag: probed.etag ?? '', length: probed.length ?? 0 } : { readId },
-    input.filteredQuery,
+    filteredQuery,
   );
   return { taskId, probed: strong ? probed : { ...probed, ranges: false }, body };
+}
+
+/**
+ * Content that is known costs a byte at most where it is still the same, at an origin that answers conditions or not;
+ * content that nothing tells the version of is read whole at once.
+ */
+async function firstAnswer(
+  world: HostWorld,
+  { url, headers, whole }: ResolveInput,
+  known: Known,
+  signal: AbortSignal,
+): Promise<ProbeAnswer> {
+  if (whole) return world.origin.probe({ url, headers, prefixBytes: WHOLE }, signal);
+  const first = { url, headers, prefixBytes: LIMITS.resolveBytes };
+  if (known === undefined) return world.origin.probe(first, signal);
+  const { validator } = known;
+  const isTold = (validator.etag ?? validator.lastModified) !== undefined;
+  // A registry's answer to a condition does not say whom it was meant for.
+  const condition = namesContent(url) ? undefined : validator;
+  const again = { ...first, known: condition, prefixBytes: isTold ? 1 : WHOLE };
+  const answer = await world.origin.probe(again, signal);
+  if (answer.kind === 'unchanged' || !isPart(answer) || isSameVersion(known, answer)) return answer;
+  answer.body.discard();
+  return world.origin.probe(first, signal);
 }
 
 /** Without a strong validator two reads cannot be put together: where only a part came, all of it is asked for. */
 async function asOneRead(
   world: HostWorld,
-  { url, headers }: ResolveInput,
+  { url, headers, whole }: ResolveInput,
   answer: Content,
   signal: AbortSignal,
 ): Promise<Content> {
-  const { probed, body } = answer;
-  const isPart = probed.length !== undefined && body.end !== undefined && body.end < probed.length;
-  if (probed.etag !== undefined || !isPart) return answer;
-  body.discard();
-  const whole = await world.origin.probe({ url, headers, prefixBytes: Number.MAX_SAFE_INTEGER }, signal);
-  if (whole.kind === 'unchanged') throw unasked();
-  // Its one body is all that is read, whatever it may be told by now.
-  return { ...whole, probed: { ...whole.probed, ranges: false } };
+  if (whole) return asStream(answer);
+  if (answer.probed.etag !== undefined || !isPart(answer)) return answer;
+  answer.body.discard();
+  const again = await world.origin.probe({ url, headers, prefixBytes: WHOLE }, signal);
+  if (again.kind === 'unchanged') throw unasked();
+  return asStream(again);
+}
+
+/** One body that is all that is read, whatever the origin tells of it. */
+function asStream(answer: Content): Content {
+  return { ...answer, probed: { ...answer.probed, etag: undefined, ranges: false } };
+}
+
+function isPart({ probed, body }: Content): boolean {
+  return probed.length !== undefined && body.end !== undefined && body.end < probed.length;
 }
 
 function unasked(): ShoalError {
   return new ShoalError('ERR_SOURCE_PROTOCOL', 'the origin answered 304 to a plain GET');
 }
 
-/** An origin that ignores conditions: the same strong ETag and length are the same content. */
-function isSameVersion(known: NonNullable<Known>, probed: Probed): boolean {
-  return known.etag !== undefined && known.etag === probed.etag && known.length === probed.length;
+/** An origin that ignores conditions: the same validator and length are the same content. */
+function isSameVersion({ probed, validator }: NonNullable<Known>, answer: ProbeAnswer): boolean {
+  if (answer.kind === 'unchanged') return true;
+  const { etag, lastModified, length } = answer.probed;
+  if (length !== probed.length) return false;
+  if (etag !== undefined || validator.etag !== undefined) return etag === validator.etag;
+  return lastModified !== undefined && lastModified === validator.lastModified;
 }

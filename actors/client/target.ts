@@ -12,17 +12,19 @@ import { parseSourceUrl } from '../../core/source.ts';
 import { isReserved } from '../../origins/request-headers.ts';
 import type { PeerInput } from '../host/peer/input.ts';
 import type { HostWorld } from '../host/world.ts';
+import type { OwnResources } from './own-resources.ts';
 import { resolveUrl } from './resolve.ts';
+import type { Tries } from './tries.ts';
 
 /**
  * Which task is meant, and how to ask its source.
- * @param brokenOff what was meant before, where nobody can give that to its end
  * @throws ERR_CONFIG_INVALID, ERR_DIGEST_INVALID, ERR_SOURCE_*
  */
 export async function targetOf(
   world: HostWorld,
+  own: OwnResources,
   request: DownloadRequest,
-  brokenOff: TaskId | undefined,
+  tries: Tries,
   signal: AbortSignal,
 ): Promise<PeerInput> {
   const { resource, noOrigin } = request;
@@ -44,8 +46,18 @@ export async function targetOf(
   // Without the origin nothing can be newer than what the swarm was told last.
   const maxStaleMs = noOrigin ? Number.MAX_SAFE_INTEGER : request.maxStaleMs;
   const { filteredQuery } = request;
-  const asked = { url, headers, mayReadOrigin, maxStaleMs, filteredQuery, brokenOff };
-  const resolved = await resolveUrl(world, asked, signal);
+  const { taskId: brokenOff, whole } = tries;
+  const asked = {
+    url,
+    headers,
+    mayReadOrigin,
+    maxStaleMs,
+    filteredQuery,
+    brokenOff,
+    whole,
+    ask: tries.ask(),
+  };
+  const resolved = await resolveUrl(world, own, asked, signal);
   const opened = { probed: resolved.probed, body: resolved.body };
   return { taskId: resolved.taskId, sources: [source], headers, mayReadOrigin, opened };
 }

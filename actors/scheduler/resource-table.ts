@@ -1,6 +1,6 @@
 import type { HostId, ResourceId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
-import { Resource } from './resource/resource.ts';
+import { Resource } from '../resource.ts';
 
 interface Entry {
   readonly resource: Resource;

@@ -3,6 +3,7 @@ import type { Platform } from '../../core/oci-platform.ts';
 import { registryBase } from '../../core/registry-names.ts';
 import { createAddressPolicy } from '../../origins/address-policy.ts';
 import { openRegistries } from '../../origins/registry/open-registries.ts';
+import { chooseProxy } from '../../origins/way/proxy-choice.ts';
 import type { HostConfig } from '../config.ts';
 import { realClock, realRandom } from '../real-world.ts';
 import type { ImageResolver } from './resolve-image.ts';
@@ -29,6 +30,7 @@ export function openImageResolver(options: Options): ImageResolver & AsyncDispos
     random: realRandom,
     dockerConfig: config.dockerConfig,
     registries: config.registries,
+    proxy: chooseProxy(config.originProxies, config.proxyPort),
   });
   return {
     registry: registries.client,

@@ -186,7 +186,7 @@ export class Authorizer {
     tried: RegistryGrant | undefined,
   ): Promise<TokenAnswer> {
     const { realm, service = '', scope = '' } = demand;
-    const key = JSON.stringify([target.origin.origin, realm, service, scope, shown?.hash]);
+    const key = JSON.stringify([target.base, realm, service, scope, shown?.hash]);
     const notThis = tried?.authorization.slice('Bearer '.length);
     return this.#tokens.take(key, notThis, () =>
       fetchToken(this.#reader, demand, shown?.credential, this.#closed.signal),
@@ -234,8 +234,8 @@ function ownGrant(
   return { authorization: `Bearer ${credential.token}`, as };
 }
 
-function nameOf({ origin, repository }: RegistryTarget): string {
-  return `${origin.origin}\n${repository}`;
+function nameOf({ base, repository }: RegistryTarget): string {
+  return `${base}\n${repository}`;
 }
 
 function refusalKey(target: RegistryTarget, { hash }: ConfiguredCredential): string {

@@ -57,7 +57,7 @@ export class RegistryCredentials {
     });
     await this.#reloading;
     const { origin } = target;
-    const mapped = Object.entries(this.#options.registries).filter(([, base]) => base === origin.origin);
+    const mapped = Object.entries(this.#options.registries).filter(([, base]) => base === target.base);
     const names = [origin.host, ...mapped.map(([name]) => name)];
     const hosts = names.map((name) => normalHost(name, origin.protocol === 'http:' ? 80 : 443));
     // Who named a registry's URL has said that its credentials may go there.

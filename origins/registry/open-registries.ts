@@ -4,6 +4,7 @@ import type { AddressPolicy } from '../address-policy.ts';
 import { createOriginConnections } from '../connections.ts';
 import { ORIGIN_LIMITS, type OriginLimits } from '../limits.ts';
 import type { Origin } from '../origin.ts';
+import type { ProxyChoice } from '../way/proxy-choice.ts';
 import { Authorizer } from './authorizer.ts';
 import { ClientLogins } from './client-logins.ts';
 import type { RunHelper } from './credential-helper.ts';
@@ -25,6 +26,8 @@ interface RegistriesOptions {
   /** Certificates to trust in place of the system's, PEM. */
   readonly ca?: string;
   readonly runHelper?: RunHelper;
+  /** Absent: none. */
+  readonly proxy?: ProxyChoice;
 }
 
 /** All that speaks to registries, with tokens and credentials in common. */
@@ -42,9 +45,9 @@ const CLIENT_LIMITS: Partial<OriginLimits> = { tries: 3, budgetMs: 5_000, backof
 
 /** Opens the way to registries. */
 export function openRegistries(options: RegistriesOptions): Registries {
-  const { policy, logger, clock, random, registries, runHelper } = options;
+  const { policy, logger, clock, random, registries, runHelper, ca, proxy } = options;
   const limits = { ...ORIGIN_LIMITS, ...CLIENT_LIMITS, ...options.limits };
-  const connections = createOriginConnections({ policy, limits, ca: options.ca, resolve: undefined });
+  const connections = createOriginConnections({ policy, limits, ca, resolve: undefined, proxy });
   const reader = { connections, policy, logger, clock, random, limits, redirects: limits.redirects };
   const file = options.dockerConfig;
   const credentials = new RegistryCredentials({

@@ -41,10 +41,3 @@ export async function readBody(
 export function lateError(url: URL, cause: unknown): ShoalError {
   return new ShoalError('ERR_SOURCE_UNAVAILABLE', `${url.host} did not answer in time`, { cause });
 }
-
-const DRAINED_BYTES = 64 * 1024;
-
-/** Takes what an answer has left, so that its connection can be used again; one with much left is closed. */
-export async function drain(answer: FollowedAnswer, signal: AbortSignal): Promise<void> {
-  await answer.pump(() => undefined, signal, DRAINED_BYTES).catch(() => answer.discard());
-}

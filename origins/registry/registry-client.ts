@@ -1,13 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { ShoalError } from '../../core/errors.ts';
 import { type FollowedAnswer, follow } from '../follow.ts';
+import { drain } from '../open-body.ts';
 import { publicHeaders, statusError } from '../origin-error.ts';
 import type { OriginReader } from '../probe.ts';
 import type { OwnHeaders } from '../request-headers.ts';
 import { RetryBudget } from '../retry.ts';
 import type { Authorizer, RegistryGrant } from './authorizer.ts';
 import { LoginRefused } from './login-refused.ts';
-import { drain, readBody } from './read-body.ts';
+import { readBody } from './read-body.ts';
 import type { RegistryAnswer, RegistryClient, RegistryIdentity, RegistryRequest } from './registry.ts';
 import { type RegistryTarget, registryTargetOf } from './target.ts';
 
@@ -38,9 +39,10 @@ export function createRegistryClient(reader: OriginReader, authorizer: Authorize
 /** @throws ERR_SOURCE_URL_INVALID */
 function urlOf({ base, path }: RegistryRequest): string {
   const text = `${base.replace(/\/$/, '')}${path}`;
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const [root, url] = [new URL(base), URL.canParse(text) ? new URL(text) : undefined];
+  const below = `${root.pathname.replace(/\/$/, '')}${path}`;
   // A path that leads elsewhere than it says would be asked under the wrong name.
-  if (url !== undefined && url.origin === new URL(base).origin && `${url.pathname}${url.search}` === path)
+  if (url !== undefined && url.origin === root.origin && `${url.pathname}${url.search}` === below)
     return text;
   throw new ShoalError(
     'ERR_SOURCE_URL_INVALID',

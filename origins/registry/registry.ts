@@ -1,6 +1,6 @@
 /** What is asked of a registry; `path` begins with `/v2/` and may carry a query. */
 export interface RegistryRequest {
-  /** Base URL of the registry, without a path: `https://registry-1.docker.io`. */
+  /** Base URL of the registry: `https://registry-1.docker.io`, or with the path that it lies below. */
   readonly base: string;
   readonly method: 'GET' | 'HEAD';
   readonly path: string;

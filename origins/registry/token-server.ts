@@ -3,12 +3,13 @@ import { ShoalError } from '../../core/errors.ts';
 import { portOf } from '../../core/source.ts';
 import { openExchange } from '../exchange.ts';
 import { type FollowedAnswer, follow } from '../follow.ts';
+import { drain } from '../open-body.ts';
 import { addressRefused, connectionError, isPassing, statusError } from '../origin-error.ts';
 import type { OriginReader } from '../probe.ts';
 import { RetryBudget } from '../retry.ts';
 import type { RegistryDemand } from './demand.ts';
 import type { Credential } from './docker-config.ts';
-import { drain, lateError, readBody } from './read-body.ts';
+import { lateError, readBody } from './read-body.ts';
 
 /** A token for a registry. */
 export interface Token {

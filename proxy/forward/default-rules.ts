@@ -19,7 +19,7 @@ const swarm = (path: string): ForwardRule => ({ path, use: 'swarm' });
  */
 export const DEFAULT_RULES: readonly ForwardRule[] = [
   // Blobs of registries.
-  swarm('^/v2/.+/blobs/sha(256|512):[0-9a-f]+$'),
+  swarm('/v2/.+/blobs/sha(256|512):[0-9a-f]+$'),
   // npm, before the archives: `/<package>/-/<file>.tgz`.
   swarm('/-/[^/]+\\.tgz$'),
   // apt: pools, and index files by their hash.

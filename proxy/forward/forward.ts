@@ -5,6 +5,7 @@ import type { HostMetrics } from '../../core/metrics.ts';
 import { hopsOf, viaName } from '../../core/via.ts';
 import type { AddressPolicy } from '../../origins/address-policy.ts';
 import type { ResolveName } from '../../origins/connections.ts';
+import type { ProxyChoice } from '../../origins/way/proxy-choice.ts';
 import type { ForwardHandler } from '../forward-handler.ts';
 import type { ProxyRequest } from '../request.ts';
 import { loadCa } from './ca.ts';
@@ -41,6 +42,8 @@ export interface ForwardOptions {
   readonly originCa?: readonly string[] | undefined;
   /** Absent: the system's. */
   readonly resolve?: ResolveName | undefined;
+  /** Through which origins are asked; absent: none. */
+  readonly proxy?: ProxyChoice | undefined;
   /** Others than `FORWARD_LIMITS`. */
   readonly limits?: Partial<ForwardLimits>;
 }
@@ -55,12 +58,12 @@ const SWARM: RuleChoice = { use: 'swarm', filteredQuery: [] };
 
 /** @throws ERR_CONFIG_INVALID where a rule, the CA or an origin is not valid */
 export async function createForward(options: ForwardOptions): Promise<Forward> {
-  const { logger, metrics, clock, downloads, policy, originCa, resolve } = options;
+  const { logger, metrics, clock, downloads, policy, originCa, resolve, proxy } = options;
   const via = viaName(options.hostId);
   const rules = createRules(options.rules);
   const prefixes = createPrefixes(options.prefixOrigins);
   const limits = { ...FORWARD_LIMITS, ...options.limits };
-  const upstream = createUpstream({ policy, limits, ca: originCa, resolve });
+  const upstream = createUpstream({ policy, limits, ca: originCa, resolve, proxy });
   const ca = options.ca && (await loadCa(options.ca.certFile, options.ca.keyFile));
   const world: ForwardWorld = { downloads, upstream, policy, via, clock, metrics, logger, limits };
 

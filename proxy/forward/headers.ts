@@ -69,6 +69,9 @@ const HARMLESS = new Set([
   'upgrade-insecure-requests',
   'user-agent',
   'via',
+  'want-content-digest',
+  'want-digest',
+  'want-repr-digest',
 ]);
 
 /**

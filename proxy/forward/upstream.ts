@@ -1,10 +1,12 @@
-import { Agent, type ClientRequest, request as requestHttp } from 'node:http';
-import { request as requestHttps, Agent as TlsAgent } from 'node:https';
-import { connect, isIP, type Socket } from 'node:net';
+import { type Agent, type ClientRequest, request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { isIP, type Socket } from 'node:net';
 import { ShoalError } from '../../core/errors.ts';
 import type { AddressPolicy } from '../../origins/address-policy.ts';
 import { connectWithin, lookupFor, type ResolveName } from '../../origins/connections.ts';
 import { addressRefused } from '../../origins/origin-error.ts';
+import { OriginWays } from '../../origins/way/origin-ways.ts';
+import { noProxy, type ProxyChoice } from '../../origins/way/proxy-choice.ts';
 import type { ForwardLimits } from './limits.ts';
 import type { Authority, Target } from './target.ts';
 
@@ -27,21 +29,24 @@ interface UpstreamOptions {
   readonly ca: readonly string[] | undefined;
   /** Absent: the system's. */
   readonly resolve: ResolveName | undefined;
+  /** Absent: none. */
+  readonly proxy?: ProxyChoice | undefined;
 }
 
 /** Connections to origins, of which some are kept for the next request. */
-export function createUpstream({ policy, limits, ca, resolve }: UpstreamOptions): Upstream {
+export function createUpstream(given: UpstreamOptions): Upstream {
+  const { policy, limits, ca, resolve, proxy = noProxy } = given;
   const { connectionsPerOrigin, connections, freeConnectionsPerOrigin, idleMs, connectMs, headerBytes } =
     limits;
-  const options = {
+  const kept = {
     keepAlive: true,
     maxSockets: connectionsPerOrigin,
     maxTotalSockets: connections,
     maxFreeSockets: freeConnectionsPerOrigin,
     timeout: idleMs,
   };
-  const plain = new Agent(options);
-  const tls = new TlsAgent(ca === undefined ? options : { ...options, ca: [...ca] });
+  const lookup = (host: string, port: number) => lookupFor(host, port, policy, resolve);
+  const ways = new OriginWays({ policy, proxy, lookup, connectMs, kept, ca: ca && [...ca] });
 
   function judge({ host, port }: Authority): void {
     if (!policy.allowsHost(host, port)) throw addressRefused(host, port);
@@ -53,24 +58,27 @@ export function createUpstream({ policy, limits, ca, resolve }: UpstreamOptions)
       const { host, port, path, url } = target;
       judge(target);
       const secure = url.protocol === 'https:';
-      const given = { host, port, path, method, headers: [...headers], maxHeaderSize: headerBytes };
-      makeRoom(secure ? tls : plain, connections);
-      const lookup = lookupFor(host, port, policy, resolve);
-      const request = secure
-        ? requestHttps({ ...given, lookup, agent: tls, ...(isIP(host) === 0 && { servername: host }) })
-        : requestHttp({ ...given, lookup, agent: plain });
+      const { options, told } = ways.to(url);
+      const asked = {
+        host,
+        port,
+        path: told === undefined ? path : `${url.protocol}//${url.host}${path}`,
+        method,
+        headers: told?.authorization ? [...headers, 'Proxy-Authorization', told.authorization] : [...headers],
+        maxHeaderSize: headerBytes,
+        ...options,
+        ...(isIP(host) === 0 && { servername: host }),
+      };
+      makeRoom(options.agent, connections);
+      const request = secure ? requestHttps(asked) : requestHttp(asked);
       connectWithin(connectMs, request, secure, () => tooLate(host, port));
       request.setTimeout(idleMs, () => request.destroy(timeout(`${host}:${port} sent nothing for too long`)));
       return request;
     },
     async connect({ host, port }) {
       judge({ host, port });
-      const socket = connect({
-        host,
-        port,
-        allowHalfOpen: true,
-        lookup: lookupFor(host, port, policy, resolve),
-      });
+      const socket = await ways.open(host, port);
+      if (!socket.connecting) return socket;
       await new Promise<void>((resolve, reject) => {
         socket.setTimeout(connectMs, () => socket.destroy(tooLate(host, port)));
         socket.once('error', reject);
@@ -83,8 +91,7 @@ export function createUpstream({ policy, limits, ca, resolve }: UpstreamOptions)
       return socket;
     },
     close() {
-      plain.destroy();
-      tls.destroy();
+      ways.close();
     },
   };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { headOf, verdictOf } from '../../actors/client/ask-registry.ts';
 import type { ClaimVerdict } from '../../core/claim.ts';
-import { ShoalError, toShoalError } from '../../core/errors.ts';
+import { type ErrorCode, ShoalError, toShoalError } from '../../core/errors.ts';
 import { type Digest, isDigest, taskIdOfDigest } from '../../core/ids.ts';
 import { blobsNamedIn } from '../../core/oci-manifest.ts';
 import type { RegistryAnswer } from '../../origins/registry/registry.ts';
@@ -40,8 +40,20 @@ export async function giveManifest(world: MirrorWorld, ask: Ask, wanted: Manifes
     return answer(ask, pointed.digest, { length, mediaType, from: 'upstream' }, undefined);
   }
   const { reference } = wanted;
-  return giveByDigest(world, ask, { name, reference, digest: pointed.digest, mediaType });
+  try {
+    return await giveByDigest(world, ask, { name, reference, digest: pointed.digest, mediaType });
+  } catch (error) {
+    if (ask.response.headersSent || isStale || !NOT_BY_DIGEST.has(toShoalError(error).code)) throw error;
+    return passManifest(world, ask, wanted, path);
+  }
 }
+
+/** How a registry answers, for the digest of a tag it has just told, where it gives its manifests by tag alone. */
+const NOT_BY_DIGEST: ReadonlySet<ErrorCode> = new Set([
+  'ERR_SOURCE_NOT_FOUND',
+  'ERR_SOURCE_REFUSED',
+  'ERR_SOURCE_STATUS',
+]);
 
 /** Asks the registry what a tag points to. Undefined where it does not name content by the digest of its bytes. */
 async function resolveTag(

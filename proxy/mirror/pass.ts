@@ -36,7 +36,7 @@ export async function passThrough(
   );
   const verdict = verdictOf(answered);
   if (verdict.kind === 'unreachable') throw verdict.error;
-  const next = nextPage(answered.headers['link']);
+  const next = nextPage(answered.headers['link'], base);
   if (next !== undefined) ask.response.setHeader('link', `<${mirrored(next)}>; rel="next"`);
   passAnswer(ask, answered);
 }
@@ -56,10 +56,12 @@ export function passAnswer(
   response.end(isHead ? undefined : body);
 }
 
-/** Path and query of the next page, where the registry's `Link` names one of its own. */
-function nextPage(link: string | undefined): string | undefined {
+/** Path and query of the next page, where the registry's `Link` names one of its own, below its path or as if it had none. */
+function nextPage(link: string | undefined, base: string): string | undefined {
   const target = /^<([^>\s]{1,4096})>\s*;\s*rel="?next"?/i.exec(link ?? '')?.[1];
-  if (target === undefined || !URL.canParse(target, 'http://registry')) return undefined;
-  const { pathname, search } = new URL(target, 'http://registry');
-  return pathname.startsWith('/v2/') ? `${pathname}${search}` : undefined;
+  if (target === undefined || !URL.canParse(target, base)) return undefined;
+  const { pathname, search } = new URL(target, base);
+  const prefix = new URL(base).pathname.replace(/\/$/, '');
+  const path = pathname.startsWith(`${prefix}/v2/`) ? pathname.slice(prefix.length) : pathname;
+  return path.startsWith('/v2/') ? `${path}${search}` : undefined;
 }

@@ -10,7 +10,7 @@ const TESTS: Readonly<Record<string, readonly string[]>> = {
   peer: ['test/actors/host/peer/**/*.test.ts'],
   piece: ['test/actors/host/piece/**/*.test.ts', 'test/actors/host/peer/lease-book.test.ts'],
   task: ['test/actors/scheduler/task/**/*.test.ts'],
-  resource: ['test/actors/scheduler/resource/**/*.test.ts'],
+  resource: ['test/actors/resource.test.ts'],
 };
 
 /** A chart, and the tests of what its actor does. */

@@ -15,7 +15,7 @@ test('without any source the defaults hold', async () => {
     dataPort: 7400,
     adminPort: 7401,
     adminListen: '127.0.0.1',
-    dataListen: '0.0.0.0',
+    dataListen: undefined,
     allowOrigins: [],
     originReaders: 'all',
     pieceEvents: false,

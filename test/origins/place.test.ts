@@ -16,12 +16,19 @@ test('a registry is one place for all that it has of a digest, with credentials 
   }
 });
 
+test('registries below paths of one server are places of their own', () => {
+  const place = at(`https://r.test/tenant1/v2/a/blobs/${DIGEST}`);
+  expect(place).toBe('https://r.test/tenant1');
+  expect(at(`https://r.test/tenant1/v2/b/blobs/${DIGEST}`)).toBe(place);
+  expect(at(`https://r.test/tenant2/v2/a/blobs/${DIGEST}`)).not.toBe(place);
+});
+
 test.each([
   ['another digest', `https://r.test/v2/a/blobs/${OTHER}`],
   ['a tag', 'https://r.test/v2/a/manifests/latest'],
   ['what belongs to no repository', 'https://r.test/v2/'],
   ['a name that only ends like it', `https://r.test/v2/a/blobs/x${DIGEST}`],
-  ['a path outside the API', `https://r.test/x/v2/a/blobs/${DIGEST}`],
+  ['a registry below a path', `https://r.test/x/v2/a/blobs/${DIGEST}`],
 ])('who may have %s of a registry may not have all of it', (_, url) => {
   for (const credentials of [true, false]) expect(at(url, credentials)).not.toBe('https://r.test');
 });

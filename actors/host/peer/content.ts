@@ -2,7 +2,7 @@ import type { PieceHash } from '../../../core/hash-page.ts';
 import { type Digest, digestOfTask, type TaskId } from '../../../core/ids.ts';
 import { pieceCount, pieceLengthFor } from '../../../core/piece.ts';
 import type { Probed, TaskAudience } from '../../../core/probed.ts';
-import type { Source } from '../../../core/source.ts';
+import type { Source, Validator } from '../../../core/source.ts';
 import type { HaveReply } from '../../../dataplane/data-plane.ts';
 import { isReadAt } from '../../../origins/place.ts';
 import type { Store, StoredTask } from '../../../storage/store.ts';
@@ -151,6 +151,12 @@ export class PeerContent {
     this.length = stored.record.length;
     this.pieceLength = stored.record.pieceLength;
     this.#unpin ??= stored.pin();
+  }
+
+  /** What an origin must say of each part; a digest is proof enough, whatever the nodes of a CDN make of validators. */
+  get expectation(): Validator & { readonly length: number | undefined } {
+    const { digest, etag, lastModified, length } = this;
+    return digest === undefined ? { etag, lastModified, length } : { length };
   }
 
   /** Number of pieces; undefined while the length is unknown. */

@@ -5,6 +5,7 @@ import { onAbort } from '../../../core/on-abort.ts';
 import { pieceOffset, runBytes } from '../../../core/piece.ts';
 import type { ByteSink } from '../../../dataplane/data-plane.ts';
 import type { OpenBody, OriginRequest } from '../../../origins/origin.ts';
+import { rangeless } from '../../../origins/origin-error.ts';
 import type { StoredTask } from '../../../storage/store.ts';
 import type { MovedLease, PieceTransfer } from '../piece/piece.ts';
 import { PieceSink } from '../piece/sink.ts';
@@ -149,16 +150,21 @@ export class Transfer implements PieceTransfer {
     }
     const start = this.#sink.position;
     if (start >= end) return;
-    const { etag, lastModified, length } = content;
-    const expect = { etag, lastModified, length };
-    await world.origin.read({ ...request, range: { start, end }, expect }, this.#write, signal);
+    const range = { start, end };
+    await world.origin.read(
+      { ...request, range, expect: content.expectation, partsOnly: true },
+      this.#write,
+      signal,
+    );
   }
 
   /** One stream from the first byte to the last: the origin has no ranges, or nothing to tell versions apart. */
   async #stream(request: OriginRequest): Promise<void> {
     const { world, content } = this.#context;
     const { run, body: opened, signal } = this.#lease;
-    if (run.first !== 0 || (opened !== undefined && opened.start !== 0)) {
+    // Leased before it was known that the origin has no ranges.
+    if (run.first !== 0) throw rangeless('the origin is read in one stream');
+    if (opened !== undefined && opened.start !== 0) {
       throw new ShoalError('ERR_INTERNAL', 'a stream is read from its first byte only');
     }
     const body = opened ?? (await this.#reopen(request));

@@ -5,6 +5,7 @@ import type { Probed } from '../../../core/probed.ts';
 import type { Run } from '../../../core/run.ts';
 import type { FailureReason } from '../../../core/sync-messages.ts';
 import type { OpenBody } from '../../../origins/origin.ts';
+import { isRangeless } from '../../../origins/origin-error.ts';
 import type { MovedLease, PieceActor } from '../piece/piece.ts';
 import type { SlotPool } from '../slot-pool.ts';
 import type { HostWorld } from '../world.ts';
@@ -123,7 +124,9 @@ export class PeerTransfers {
   failed(run: Run, reason: FailureReason, error: ShoalError, begunMs: number): void {
     const { origin, sync, story, chart } = this.#options;
     story.transferFailed(run, reason, error);
-    const goesOn = run.from === 'origin' && reason !== 'store' && origin.failed(reason, error, begunMs);
+    const isRead = run.from === 'origin' && reason !== 'store';
+    const goesOn =
+      isRead && (isRangeless(error) ? this.#loseRanges() : origin.failed(reason, error, begunMs));
     chart.report({ type: 'transfer.failed', run, reason, error });
     if (reason === 'store') return;
     sync.failed({
@@ -133,6 +136,14 @@ export class PeerTransfers {
       reason: goesOn ? 'busy' : reason,
       ...(goesOn ? {} : { error: error.toWire() }),
     });
+  }
+  /** From now on the origin is read in one stream. */
+  #loseRanges(): true {
+    const { content, sync } = this.#options;
+    content.ranges = false;
+    const { length, etag, lastModified, audience, mediaType, encoding } = content;
+    sync.probed({ length, etag, lastModified, audience, mediaType, encoding, ranges: false });
+    return true;
   }
 }
 

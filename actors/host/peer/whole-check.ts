@@ -16,9 +16,8 @@ export async function readSamples(
 ): Promise<{ agreed: number[]; differed: number[] }> {
   const agreed: number[] = [];
   const differed: number[] = [];
-  const { length, pieceLength, etag, lastModified, ranges } = content;
+  const { length, pieceLength, ranges, expectation: expect } = content;
   if (length === undefined || pieceLength === undefined) return { agreed, differed };
-  const expect = { etag, lastModified, length };
   const read = (range: ByteRange, sink: OriginSink) =>
     origin.read({ ...request, range, expect }, sink, signal);
   const wanted = [...samples]

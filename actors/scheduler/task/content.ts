@@ -119,12 +119,16 @@ export class TaskContent {
     if (chars <= MOST_SOURCE_CHARS) this.#sources.push(source);
   }
 
-  /** Takes an origin's answer; returns whether it is the first. */
-  learn(probed: Probed): boolean {
-    if (this.#probed !== undefined) return false;
+  /** Takes an origin's answer: the first, or that it gives no ranges after all; returns what is new. */
+  learn(probed: Probed): 'all' | 'no-ranges' | 'nothing' {
+    if (this.#probed !== undefined) {
+      if (probed.ranges || !this.#probed.ranges) return 'nothing';
+      this.#probed = { ...this.#probed, ranges: false };
+      return 'no-ranges';
+    }
     this.#probed = probed;
     this.audience = probed.audience;
-    return true;
+    return 'all';
   }
 
   /** Takes length and piece length from whoever tells them; returns what of them was not known. */

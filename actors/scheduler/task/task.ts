@@ -248,8 +248,10 @@ export class TaskActor {
   }
 
   #learn(probed: Probed): void {
-    if (!this.#content.learn(probed)) return;
+    const news = this.#content.learn(probed);
+    if (news === 'nothing') return;
     this.#claim.ledger.setRanges(probed.ranges);
+    if (news === 'no-ranges') return;
     this.#setGeometry(probed.length, pieceLengthFor(probed.length));
   }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
+import { pipeline, Readable } from 'node:stream';
 import { parseRange } from '../../../core/ranges.ts';
 
 /** A server of package indexes and files on this machine, under a name that no client takes for loopback. */
@@ -22,6 +23,8 @@ interface File {
   readonly body: Buffer;
   readonly type: string;
 }
+
+const CHUNK_BYTES = 32 * 1024;
 
 export async function startWeb(): Promise<Web> {
   const files = new Map<string, File>();
@@ -46,8 +49,15 @@ export async function startWeb(): Promise<Web> {
     const status = typeof range === 'string' ? 200 : 206;
     response.writeHead(status, { ...headers, ...partial, 'content-length': end - start });
     if (request.method === 'HEAD') return void response.end();
-    sent.set(path, (sent.get(path) ?? 0) + end - start);
-    response.end(body.subarray(start, end));
+    const chunks = function* () {
+      for (let at = start; at < end; at += CHUNK_BYTES) {
+        const chunk = body.subarray(at, Math.min(end, at + CHUNK_BYTES));
+        sent.set(path, (sent.get(path) ?? 0) + chunk.length);
+        yield chunk;
+      }
+    };
+    // A client that goes away ends its own request only.
+    pipeline(Readable.from(chunks()), response, () => {});
   });
   await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
   const host = `${hostname()}:${(server.address() as AddressInfo).port}`;

@@ -79,6 +79,32 @@ test('a registry without HEAD is asked for the first byte', async () => {
   expect((await scene.ask(BLOB, {}, 'HEAD')).headers['content-length']).toBe('1000');
 });
 
+test.each([400, 401, 403, 404])(
+  'a storage that answers HEAD with %i is asked for the first byte, once what is here was proven long ago',
+  async (status) => {
+    await using scene = await withBlob();
+    scene.cache.set(DIGEST, { content: CONTENT });
+    scene.upstream = ({ method, headers }) =>
+      method === 'HEAD'
+        ? { status }
+        : { status: headers?.['range'] === 'bytes=0-0' ? 206 : 500, body: CONTENT.subarray(0, 1) };
+    expect(await scene.ask(BLOB)).toMatchObject({ status: 200, body: CONTENT });
+    expect(scene.asked.map(({ method }) => method)).toEqual(['HEAD', 'GET']);
+  },
+);
+
+test('whom GET is refused too is told so in its words; a challenge is not asked for twice', async () => {
+  await using scene = await withBlob();
+  scene.cache.set(DIGEST, { content: CONTENT });
+  const body = Buffer.from('{"errors":[{"code":"DENIED","message":"signed for another"}]}');
+  const headers = { 'content-type': 'application/json' };
+  scene.upstream = ({ method }) => ({ status: 403, headers, ...(method === 'GET' && { body }) });
+  expect(await scene.ask(BLOB)).toMatchObject({ status: 403, body });
+  scene.upstream = () => ({ status: 401, headers: { 'www-authenticate': 'Basic realm="r"' } });
+  expect((await scene.ask(BLOB)).status).toBe(401);
+  expect(scene.asked.map(({ method }) => method)).toEqual(['HEAD', 'GET', 'HEAD']);
+});
+
 describe('ranges', () => {
   test.each([
     ['bytes=0-', 206, 'bytes 0-999/1000'],

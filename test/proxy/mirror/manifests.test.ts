@@ -96,6 +96,20 @@ test('a registry without HEAD is asked by GET', async () => {
   expect(await scene.ask(BY_TAG)).toMatchObject({ status: 200, body: MANIFEST });
 });
 
+test('a registry that gives its manifests by tag alone is passed through', async () => {
+  await using scene = await withManifest();
+  scene.swarm.clear();
+  const byTag = says();
+  scene.upstream = (request) =>
+    request.path.endsWith('/latest') ? { ...byTag(request), body: MANIFEST } : { status: 404 };
+  expect(await scene.ask(BY_TAG)).toMatchObject({
+    status: 200,
+    body: MANIFEST,
+    headers: { 'docker-content-digest': DIGEST, 'content-type': OCI, 'x-shoal-from': 'upstream' },
+  });
+  expect((await scene.ask(BY_DIGEST)).status).toBe(404);
+});
+
 test('a manifest of Docker’s first schema passes through', async () => {
   await using scene = await withManifest();
   const type = 'application/vnd.docker.distribution.manifest.v1+prettyjws';

@@ -59,7 +59,7 @@ async function withImage(memoryMs: number) {
             ? { 'docker-content-digest': digest, 'content-type': TYPE }
             : {},
         }
-      : { status: 401 };
+      : { status: 401, headers: { 'www-authenticate': 'Basic realm="r"' } };
   const as = (authorization?: string) => (authorization === undefined ? {} : { authorization });
   const blob = (name: string, authorization?: string, of: string = layer) =>
     scene.ask(`/v2/${name}/blobs/${of}?ns=r.example`, as(authorization));

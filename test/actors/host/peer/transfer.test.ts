@@ -66,13 +66,13 @@ test('a stream is taken from its first byte to its last', async () => {
 });
 
 test('a stream is not written anywhere but from the first byte on', async () => {
-  for (const [first, start] of [
-    [1, 0],
-    [0, 10],
+  for (const [first, start, code] of [
+    [1, 0, 'ERR_SOURCE_PROTOCOL'],
+    [0, 10, 'ERR_INTERNAL'],
   ] as const) {
     const { content, read } = await streamed();
     const body = bodyFrom(start);
-    expect((await read(first, body)).failure?.error.code).toBe('ERR_INTERNAL');
+    expect((await read(first, body)).failure?.error.code).toBe(code);
     expect(content.stored?.have.count).toBe(0);
     expect(body.pump).not.toHaveBeenCalled();
     expect(body.discard).toHaveBeenCalled();

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Resource } from '../../../../actors/scheduler/resource/resource.ts';
-import type { HostId, TaskId } from '../../../../core/ids.ts';
-import type { Probed } from '../../../../core/probed.ts';
-import type { ResolveReply, ResolveRequest } from '../../../../core/resolve-messages.ts';
+import { Resource } from '../../actors/resource.ts';
+import type { HostId, TaskId } from '../../core/ids.ts';
+import type { Probed } from '../../core/probed.ts';
+import type { ResolveReply, ResolveRequest } from '../../core/resolve-messages.ts';
 
 const host = (index: number) => index.toString(16).padStart(32, '0') as HostId;
 const [A, B, C] = [host(1), host(2), host(3)];
@@ -54,7 +54,10 @@ test('the first asker asks the origin, and one who comes later waits for a fligh
   expect(ask(B, 1)).toMatchObject({ status: 'wait' });
   expect(found(A, 1, version(1))).toEqual({ status: 'resolved', taskId: version(1), probed });
   // The first flight left before it came: it asks the origin itself, saying what is known.
-  expect(ask(B, 1)).toMatchObject({ status: 'ask-origin', known: { taskId: version(1), etag: '"1"' } });
+  expect(ask(B, 1)).toMatchObject({
+    status: 'ask-origin',
+    known: { taskId: version(1), validator: { etag: '"1"' } },
+  });
 });
 
 test('one flight answers all who waited for it', () => {
@@ -185,13 +188,52 @@ test.each([
   ['from the future', '2026-01-01T01:00:00Z', false],
   ['not a date', 'yesterday', false],
 ])('a Last-Modified %s proves sameness: %s', (_, lastModified, proves) => {
-  const { ask, found } = watched();
+  const { ask, found, pass } = watched();
   ask(A, 1);
   found(A, 1, version(1), { ...probed, etag: undefined, lastModified, encoding: 'gzip' });
-  const reply = ask(B, 1);
-  if (proves)
-    expect(reply).toMatchObject({ status: 'ask-origin', known: { lastModified, encoding: 'gzip' } });
-  else expect(reply).toEqual({ status: 'ask-origin' });
+  if (!proves) {
+    expect(ask(B, 1).status).toBe('wait');
+    pass(1_000);
+  }
+  const validator = { etag: undefined, lastModified: proves ? lastModified : undefined };
+  expect(ask(B, 1)).toMatchObject({
+    status: 'ask-origin',
+    known: { validator, probed: { encoding: 'gzip' } },
+  });
+});
+
+test('those who come within a second of an answer that tells no version share the next one', () => {
+  const plain: Probed = { length: 5, ranges: false, audience: 'public' };
+  const { ask, found, pass } = watched();
+  ask(A, 1);
+  found(A, 1, version(1), plain);
+  pass(300);
+  expect(ask(B, 1)).toMatchObject({ status: 'wait', afterMs: 700 });
+  pass(600);
+  expect(ask(C, 1)).toMatchObject({ status: 'wait', afterMs: 100 });
+  pass(100);
+  expect(ask(B, 1)).toMatchObject({ status: 'ask-origin', known: { validator: {} } });
+  found(B, 1, version(2), plain);
+  expect(ask(C, 1)).toMatchObject({ status: 'resolved', taskId: version(2) });
+  pass(1_001);
+  expect(ask(A, 2).status).toBe('ask-origin');
+});
+
+test('whom one stream alone will do is given one that left after it came, and no parts', () => {
+  const stream: Probed = { ...probed, etag: undefined, ranges: false };
+  const { ask, found } = watched();
+  ask(A, 1);
+  ask(B, 1);
+  found(A, 1, version(1));
+  expect(ask(B, 1)).toMatchObject({ status: 'ask-origin' });
+  ask(A, 2);
+  ask(C, 1);
+  found(B, 1, version(2));
+  expect(ask(A, 2, { whole: true, maxStaleMs: 60_000 })).toMatchObject({ status: 'ask-origin' });
+  expect(ask(C, 1, { whole: true })).toMatchObject({ status: 'wait' });
+  found(A, 2, version(3), stream);
+  expect(ask(C, 1, { whole: true })).toMatchObject({ status: 'resolved', taskId: version(3) });
+  expect(ask(B, 2, { whole: true }).status).not.toBe('resolved');
 });
 
 test('it is idle when it was not used for an hour and nobody is on the way', () => {

@@ -1,10 +1,11 @@
 import { initialTransition, type SnapshotFrom, transition } from 'xstate';
-import { ShoalError, type WireError } from '../../../core/errors.ts';
-import type { HostId, TaskId } from '../../../core/ids.ts';
-import { LIMITS } from '../../../core/limits.ts';
-import type { Probed } from '../../../core/probed.ts';
-import type { ResolveReply, ResolveRequest } from '../../../core/resolve-messages.ts';
-import { type Answer, type ResourceEvent, resourceMachine } from '../../../machines/scheduler/resource.ts';
+import { ShoalError, type WireError } from '../core/errors.ts';
+import type { HostId, TaskId } from '../core/ids.ts';
+import { LIMITS } from '../core/limits.ts';
+import type { Probed } from '../core/probed.ts';
+import type { ResolveReply, ResolveRequest } from '../core/resolve-messages.ts';
+import type { Validator } from '../core/source.ts';
+import { type Answer, type ResourceEvent, resourceMachine } from '../machines/scheduler/resource.ts';
 
 /** One request of one host, which may ask again and again until it is answered. */
 interface Ask {
@@ -18,6 +19,8 @@ interface Ask {
 /** A host asks again at least this often while it waits. */
 const WAIT_MS = 25;
 const ASK_KEPT_MS = 5_000;
+/** Content that nothing tells the version of is read anew for whoever asks: those who come within this share one read. */
+const GATHER_MS = 1_000;
 /** The origin's own word answers all who wait; a host that could not reach it speaks for itself. */
 const SHARED = new Set(['ERR_SOURCE_NOT_FOUND', 'ERR_SOURCE_STATUS']);
 
@@ -25,8 +28,9 @@ const wait: ResolveReply = { status: 'wait', afterMs: WAIT_MS };
 const [unknown] = initialTransition(resourceMachine);
 
 /**
- * What one URL points to, at the scheduler that owns its partition. A request never joins a flight that left
- * before it came: one runs, one waits and answers all who wait, so the next request after an update sees the update.
+ * What one URL points to: at the scheduler that owns its partition, or at the host of those who ask for themselves. A
+ * request never joins a flight that left before it came: one runs, one waits and answers all who wait, so the next
+ * request after an update sees the update.
  */
 export class Resource {
   /** There are many, and they do nothing by themselves: each is a state of the chart, not an actor. */
@@ -36,20 +40,23 @@ export class Resource {
 
   resolve(hostId: HostId, request: ResolveRequest, nowMs: number, wallMs: number): ResolveReply {
     this.usedMs = nowMs;
-    const { ask, outcome, brokenOff, maxStaleMs } = request;
+    const { ask, outcome, brokenOff, maxStaleMs, whole } = request;
     if (outcome !== undefined) return this.#land(hostId, ask, outcome, { nowMs, wallMs });
     if (brokenOff !== undefined) this.#send({ type: 'stream.broke', taskId: brokenOff });
     const { answer } = this.#chart.context;
-    if (maxStaleMs > 0 && answer && nowMs - answer.atMs <= maxStaleMs) return resolved(answer);
+    const fits = answer !== undefined && !(whole && answer.probed.ranges);
+    if (maxStaleMs > 0 && fits && nowMs - answer.atMs <= maxStaleMs) return resolved(answer);
 
     const { flight: before } = this.#chart.context;
     if (before !== undefined && nowMs > before.deadlineMs) this.#send({ type: 'flight.overdue' });
     const { flight, error } = this.#asked(`${hostId}.${request.incarnation}.${ask}`, nowMs);
-    if (answer && answer.flight >= flight) return resolved(answer);
+    if (fits && answer.flight >= flight) return resolved(answer);
     if (error) return { status: 'failed', error };
     const { flight: running } = this.#chart.context;
     if (running === undefined) {
       if (!request.mayReadOrigin) return { status: 'failed', error: mayNotAsk() };
+      const gatheredMs = answer === undefined || isTold(answer) ? 0 : answer.atMs + GATHER_MS - nowMs;
+      if (gatheredMs > 0) return { status: 'wait', afterMs: Math.ceil(gatheredMs) };
       this.#send({ type: 'flight.left', hostId, ask, nowMs });
     } else if (running.hostId !== hostId || running.ask !== ask) return wait;
     // Else its reply was lost: it is said again.
@@ -129,11 +136,18 @@ function mayNotAsk(): WireError {
 /** What is known goes along, so that the origin need not send what has not changed. */
 function askOrigin(answer: Answer | undefined): ResolveReply {
   if (answer === undefined) return { status: 'ask-origin' };
-  const { taskId, probed, wallMs } = answer;
-  const { length, etag, encoding } = probed;
+  const { taskId, probed } = answer;
+  return { status: 'ask-origin', known: { taskId, probed, validator: validatorOf(answer) } };
+}
+
+function validatorOf({ probed, wallMs }: Answer): Validator {
   // A file changed twice within a second keeps its Last-Modified: it proves nothing while it is that young.
   const modifiedMs = Date.parse(probed.lastModified ?? '');
-  const lastModified = wallMs - modifiedMs >= 2_000 ? probed.lastModified : undefined;
-  if (etag === undefined && lastModified === undefined) return { status: 'ask-origin' };
-  return { status: 'ask-origin', known: { taskId, length, etag, lastModified, encoding } };
+  return { etag: probed.etag, lastModified: wallMs - modifiedMs >= 2_000 ? probed.lastModified : undefined };
+}
+
+/** Whether anything tells this version from others. */
+function isTold(answer: Answer): boolean {
+  const { etag, lastModified } = validatorOf(answer);
+  return (etag ?? lastModified) !== undefined;
 }
