@@ -7,10 +7,10 @@ export default defineConfig({
     exclude: ['test/acceptance/**', 'node_modules/**'],
     globalSetup: ['test/support/build.ts'],
     setupFiles: ['test/support/patience.ts'],
-    // Generous: on a busy machine all takes its time, and a test that passes waits for events alone.
-    testTimeout: 90_000,
-    hookTimeout: 180_000,
-    expect: { poll: { timeout: 20_000 } },
+    // They end a test that hangs, and judge no other: on a busy machine all takes its time.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
+    expect: { poll: { timeout: 120_000 } },
     pool: 'forks',
     execArgv: ['--conditions=development'],
     reporters: ['default'],

@@ -119,7 +119,7 @@ test('TLS with a CA of its own, and a client certificate as the login', async ()
   expect(nats?.port).toBe(port);
   expect(await enter(mine)).toMatch(/^cli-/);
   expect(await codeOf(enter({ 'nats-ca': ca.certFile }))).not.toBe('no error');
-}, 30_000);
+});
 
 test.each([
   ['a URL that is none', { nats: 'nats://' }, /not a NATS URL/],
@@ -166,7 +166,7 @@ test('a daemon on an open NATS says so, once; on a closed one it says nothing', 
     const config = loadSchedulerConfig({ flags: { nats: nats?.url, ...login }, env: {} });
     if (config.nats === undefined) throw new Error('no nats');
     const bus = openNatsBus(config.nats, { kind, name: kind }, { swarm: 'shoal', logger });
-    await vi.waitFor(() => expect(bus.state).toBe('connected'), { timeout: 5_000 });
+    await vi.waitFor(() => expect(bus.state).toBe('connected'));
     await bus.close();
   };
   await server('authorization { user: "ann", password: "secret" }');

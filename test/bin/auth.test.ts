@@ -226,7 +226,7 @@ test('a closed swarm of processes shares a file, and only an operator removes it
   } finally {
     await Promise.all(daemons.map((daemon) => daemon.stop()));
   }
-}, 120_000);
+});
 
 test('a login of one host is refused where the papers of another lie', async () => {
   await auth('init', '--host-users', 'each');

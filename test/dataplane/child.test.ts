@@ -4,7 +4,16 @@ import { describe, expect, test, vi } from 'vitest';
 import type { HostAddress } from '../../core/host.ts';
 import type { TaskId } from '../../core/ids.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
-import { fakeTask, fetchBytes, KIB, membersOf, newChild, PATIENT, randomHostId, startParent } from './fixture.ts';
+import {
+  fakeTask,
+  fetchBytes,
+  KIB,
+  membersOf,
+  newChild,
+  PATIENT,
+  randomHostId,
+  startParent,
+} from './fixture.ts';
 
 const signal = new AbortController().signal;
 const taskId = `url-${'0'.repeat(64)}` as TaskId;

@@ -10,9 +10,7 @@ import { contentOf, temporaryDir } from './support.ts';
 
 const script = fileURLToPath(new URL('./killed-writer.ts', import.meta.url));
 
-test('kill -9 at any moment loses nothing that was committed and claims nothing that is not there', {
-  timeout: 60_000,
-}, async () => {
+test('kill -9 at any moment loses nothing that was committed and claims nothing that is not there', async () => {
   const dir = temporaryDir();
   for (let round = 0; round < 6; round += 1) {
     const child = spawn(process.execPath, ['--import', 'tsx', script, dir, String(round)], {

@@ -41,4 +41,4 @@ test('ten thousand small tasks are found soon and cost little memory', async () 
   const task = id === undefined ? undefined : await store.open(id);
   expect(task && (await contentOf(task)).toString()).toBe('content 1234');
   await store.close();
-}, 600_000);
+});

@@ -130,7 +130,7 @@ export async function run(command: readonly string[], timeoutMs?: number): Promi
 export async function until<T>(
   what: string,
   probe: () => Promise<T | undefined> | T | undefined,
-  timeoutMs = 60_000,
+  timeoutMs = 300_000,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {

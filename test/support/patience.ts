@@ -1,7 +1,7 @@
 import { vi } from 'vitest';
 
 /** How long a test waits for what must come, in ms: only a test that fails waits so long, however busy the machine is. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 120_000;
 
 const { waitFor } = vi;
 vi.waitFor = (check, options) =>

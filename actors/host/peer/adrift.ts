@@ -10,6 +10,7 @@ import type { PeerContent } from './content.ts';
 import { KnownHosts } from './known-hosts.ts';
 import type { LeaseBook } from './lease-book.ts';
 import type { LeaseSets } from './lease-sets.ts';
+import { MissingPieces } from './missing-pieces.ts';
 import type { PeerNeeds } from './needs.ts';
 import { nobodyHas } from './nobody-has.ts';
 import type { PeerOrigin } from './origin.ts';
@@ -57,6 +58,7 @@ interface AdriftOptions {
 export class Adrift {
   readonly #options: AdriftOptions;
   readonly #hosts: KnownHosts;
+  readonly #missing: MissingPieces;
   /** Transfers that were begun here, and not by a lease. */
   readonly #own = new Set<Run>();
   #mode: AdriftMode = 'first';
@@ -71,12 +73,11 @@ export class Adrift {
   #look = { sinceMs: 0, own: 0, leased: 0 };
   /** Whether anything that was begun here has come. */
   #isFed = false;
-  /** Where the last reader is, in pieces: a lone host reads on from there. */
-  #cursor = 0;
 
   constructor(options: AdriftOptions) {
     this.#options = options;
     this.#hosts = new KnownHosts(options);
+    this.#missing = new MissingPieces(options);
   }
 
   start(mode: AdriftMode): void {
@@ -211,50 +212,13 @@ export class Adrift {
         const [parent] = free.splice(randomInt(world.random, free.length), 1);
         const gives = (piece: number) =>
           parent?.reply.have.has(piece) === true && content.expected(piece) !== undefined;
-        const piece = this.#pick(gives);
+        const piece = this.#missing.pick(gives);
         if (parent === undefined || piece === undefined) continue;
-        const count = this.#length(piece, RUN_BYTES / Math.max(4, parents.length), gives);
+        const count = this.#missing.count(piece, RUN_BYTES / Math.max(4, parents.length), gives);
         begun = this.#begin({ first: piece, count, from: parent.address, hedge: false });
       }
       if (!begun) return;
     }
-  }
-
-  /** What a reader needs next; else from where it is on where nobody else reads, or from a random place on. */
-  #pick(wanted: (piece: number) => boolean): number | undefined {
-    const { world, content } = this.#options;
-    const urgent = this.#urgentPiece();
-    if (urgent !== undefined && wanted(urgent)) return urgent;
-    const pieces = content.pieces ?? (content.stored?.have.length || 0);
-    const from = world.alone ? this.#cursor : pieces === 0 ? 0 : randomInt(world.random, pieces);
-    for (let step = 0; step < pieces; step += 1) {
-      const piece = (from + step) % pieces;
-      if (this.#isMissing(piece) && wanted(piece)) return piece;
-    }
-    return undefined;
-  }
-
-  /** How many pieces from there on are wanted, up to so many bytes; one at least. */
-  #length(first: number, mostBytes: number, wanted: (piece: number) => boolean): number {
-    const { pieceLength, pieces = 0 } = this.#options.content;
-    const most = Math.floor(mostBytes / (pieceLength ?? mostBytes));
-    let count = 1;
-    for (let piece = first + 1; count < most && piece < pieces; piece += 1) {
-      if (!this.#isMissing(piece) || !wanted(piece)) break;
-      count += 1;
-    }
-    return count;
-  }
-
-  #isMissing(piece: number): boolean {
-    const { content, book } = this.#options;
-    return !content.has(piece) && !book.isInFlight(piece);
-  }
-
-  #urgentPiece(): number | undefined {
-    const piece = this.#options.needs.urgent;
-    this.#cursor = piece ?? this.#cursor;
-    return piece;
   }
 
   #fromOrigin(): void {
@@ -269,7 +233,7 @@ export class Adrift {
     const most = this.#isCareful ? LIMITS.originLeasesPerHost : LIMITS.originLeasesLoneHost;
     const limit = Math.max(LIMITS.originLeasesPerHost, Math.min(most, share));
     // A reader does not wait until one of the others has ended.
-    const isUrgent = () => sharers === 0 && content.ranges && this.#urgentPiece() !== undefined;
+    const isUrgent = () => sharers === 0 && content.ranges && this.#missing.urgent !== undefined;
     while (book.runningFrom('origin') < limit || (book.runningFrom('origin') === limit && isUrgent())) {
       const run = content.ranges ? this.#originRun(sharers) : this.#stream();
       if (run === undefined) return this.#widen();
@@ -286,15 +250,15 @@ export class Adrift {
 
   /** A piece to read from the origin, with those after it that are this host's to read too. */
   #originRun(sharers: number): Run | undefined {
-    const sample = this.#hosts.sample((piece) => this.#isMissing(piece));
+    const sample = this.#hosts.sample((piece) => this.#missing.has(piece));
     if (sample !== undefined) return { first: sample, count: 1, from: 'origin', hedge: false };
     const reach = this.#reach;
     const wanted = (piece: number) =>
       (sharers === 0 || this.#hosts.rank(piece) <= reach) && !this.#hosts.offers(piece);
-    const first = this.#pick(wanted);
+    const first = this.#missing.pick(wanted);
     if (first === undefined) return undefined;
     // What is another's to read may be on its way there.
-    const count = this.#length(first, reach > 0 || this.#isCareful ? 0 : LIMITS.leaseBytes, wanted);
+    const count = this.#missing.count(first, reach > 0 || this.#isCareful ? 0 : LIMITS.leaseBytes, wanted);
     return { first, count, from: 'origin', hedge: false };
   }
 

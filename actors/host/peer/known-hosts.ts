@@ -196,7 +196,8 @@ export class KnownHosts {
 
   /** Whether a host failed of late, and is to be asked for nothing. */
   shuns(hostId: HostId): boolean {
-    return (this.#known.get(hostId)?.avoidUntilMs ?? 0) > this.#options.world.clock.now();
+    const known = this.#known.get(hostId);
+    return known !== undefined && known.failures > 0 && known.avoidUntilMs > this.#options.world.clock.now();
   }
 
   /** A piece came from there: the host is trusted again. */

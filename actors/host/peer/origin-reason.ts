@@ -18,5 +18,6 @@ export function originReason({ world, content, chart, sets, progress }: OriginRe
   if (world.alone) return 'lone-host';
   if (chart.state === 'adrift') return sets.refused === undefined ? 'adrift' : 'refused-epoch';
   if (chart.state === 'starved') return progress.cause;
-  return content.audience === 'source' ? 'credentials' : 'no-holder';
+  if (content.audience === 'source') return 'credentials';
+  return progress.isCutOff ? 'unreachable' : 'no-holder';
 }

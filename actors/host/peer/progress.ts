@@ -44,6 +44,8 @@ export class PeerProgress {
   readonly #failing = new Set<string>();
   #timer: Cancel | undefined;
   #held = 0;
+  /** Bytes of pieces that hosts gave. */
+  #given = 0;
   #sinceMs = 0;
   #others = 0;
   #samples: Sample[] = [];
@@ -59,6 +61,11 @@ export class PeerProgress {
     this.#samples = [];
     this.restart();
     this.#look();
+  }
+
+  /** Whether hosts that are to give pieces cannot be got at, and no other has given any since. */
+  get isCutOff(): boolean {
+    return this.#failing.size > 0;
   }
 
   /** Whoever is to give pieces now has had no time to. */
@@ -82,13 +89,16 @@ export class PeerProgress {
     const atMs = world.clock.now();
     this.#samples = [...this.#samples.slice(-LOOKS), { atMs, bytes: stats.cameBytes }];
     const held = content.stored?.have.count ?? 0;
-    if (held !== this.#held) this.restart();
+    if (held !== this.#held) this.#sinceMs = atMs;
     else if (this.#waitsForOthers()) this.#sinceMs = atMs;
     this.#held = held;
+    const { peers } = stats.received();
+    if (peers !== this.#given) this.#failing.clear();
+    this.#given = peers;
     const forMs = atMs - this.#sinceMs;
     if (forMs < world.starvedAfterMs || this.#flows(forMs) || chart.state === 'starved') return;
     this.failing = [...this.#failing];
-    this.cause = this.failing.length > 0 ? 'unreachable' : 'starved';
+    this.cause = this.isCutOff ? 'unreachable' : 'starved';
     chart.report({ type: 'progress.missed' });
   }
 

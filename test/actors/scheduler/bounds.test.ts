@@ -165,7 +165,7 @@ test('a host holds so many tasks and no more, and nothing of it is left when it 
   expect(lines).toContain('a host holds more tasks than are counted');
   await pass(LIMITS.hostGoneMs + 1_000);
   expect([...world.holdings.tasks()]).toHaveLength(0);
-}, 60_000);
+});
 
 test('a host asks for URLs without end, and is answered', async () => {
   const { host, pass } = await scene();
@@ -207,4 +207,4 @@ test('there are so many hosts and no more: made up ones go before one that is he
     await pass(1_000);
   }
   expect(scheduler.size.hosts).toBe(1);
-}, 60_000);
+});

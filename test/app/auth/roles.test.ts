@@ -81,7 +81,7 @@ test('each role does its work on a closed NATS, and is told at once what it may 
     const revision = await directory.put('k', new Uint8Array([1]), 0);
     expect((await directory.get('k'))?.revision).toBe(revision);
     expect(await directory.entries()).toHaveLength(1);
-    await vi.waitFor(() => expect(keys).toEqual(['k']), { timeout: 5_000 });
+    await vi.waitFor(() => expect(keys).toEqual(['k']));
     await directory.remove('k', revision);
     watching.close();
     for (const bus of [host, operator, gateway]) {

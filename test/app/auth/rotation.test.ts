@@ -39,24 +39,22 @@ test.each(['nkeys', 'passwords'] as const)(
     writeAccounts(dir, [rotateUser(accounts, 'operator')]);
     expect(await enters(current)).toBe(false);
     reload();
-    await vi.waitFor(async () => expect(await enters(current)).toBe(true), { timeout: 5_000 });
+    await vi.waitFor(async () => expect(await enters(current)).toBe(true));
     expect(await enters(old)).toBe(true);
     expect(staying.state).toBe('connected');
     expect(() => rotateUser(readAccounts(dir), 'operator')).toThrow(/two keys of operator hold already/);
 
     writeAccounts(dir, [dropOld(readAccounts(dir), 'operator')]);
     reload();
-    await vi.waitFor(async () => expect(await enters(old)).toBe(false), { timeout: 5_000 });
+    await vi.waitFor(async () => expect(await enters(old)).toBe(false));
     expect(await enters(current)).toBe(true);
     // A daemon that was there with the old login reads its file again, and is back with the new one.
-    await vi.waitFor(() => expect(staying.state).toBe('connected'), { timeout: 5_000 });
+    await vi.waitFor(() => expect(staying.state).toBe('connected'));
 
     const added = addUser(readAccounts(dir), 'monitor', 'eve');
     writeAccounts(dir, [added]);
     reload();
-    await vi.waitFor(async () => expect(await enters(loginFile(dir, added.user))).toBe(true), {
-      timeout: 5_000,
-    });
+    await vi.waitFor(async () => expect(await enters(loginFile(dir, added.user))).toBe(true));
     expect(statSync(current).mode & 0o777).toBe(0o600);
     const secrets = readFileSync(current, 'utf8')
       .split('\n')

@@ -39,7 +39,7 @@ function scene(running = 1) {
       await clock.run(clock.now() + 50);
     }
   };
-  return { clock, received, pool, have, book, report, progress, flow };
+  return { clock, received, stats, pool, have, book, report, progress, flow };
 }
 
 test('nothing for five seconds is told; a piece begins the count anew', async () => {
@@ -97,8 +97,8 @@ test('who waits for a slot of a host whose other tasks stand still is', async ()
   expect(report).toHaveBeenCalled();
 });
 
-test('hosts that could not be got at are the cause, until a piece comes', async () => {
-  const { clock, have, progress } = scene();
+test('hosts that could not be got at are the cause, until another host gives a piece', async () => {
+  const { clock, have, stats, progress } = scene();
   const run = { first: 0, count: 1, from: PARENT, hedge: false };
   progress.failed(run, 'unreachable');
   progress.failed({ ...run, from: 'origin' }, 'stalled');
@@ -106,7 +106,11 @@ test('hosts that could not be got at are the cause, until a piece comes', async 
   expect(progress).toMatchObject({ cause: 'unreachable', failing: [PARENT.hostId] });
   have.count = 1;
   await clock.run(7_000);
+  expect(progress.isCutOff).toBe(true);
+  have.count = 2;
+  stats.pieceCame(1, PARENT);
+  await clock.run(8_000);
   progress.failed(run, 'busy');
-  await clock.run(13_000);
+  await clock.run(14_000);
   expect(progress).toMatchObject({ cause: 'starved', failing: [] });
 });
