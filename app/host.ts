@@ -160,9 +160,8 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
     control: hostControl(facts),
     ready,
     async openProxy() {
-      const registry = registries.client;
       const connections = shares.clients;
-      const parts = { config, world, host, policy, registry, logger, connections };
+      const parts = { config, world, host, policy, registries, logger, connections };
       proxy = closing.use(await openProxy(parts));
       return proxy;
     },

@@ -4,9 +4,10 @@ import type { HostWorld } from '../actors/host/world.ts';
 import type { TaskId } from '../core/ids.ts';
 import { sparingLogger } from '../core/sparing-logger.ts';
 import type { AddressPolicy } from '../origins/address-policy.ts';
-import type { RegistryClient } from '../origins/registry/registry.ts';
+import type { Registries } from '../origins/registry/open-registries.ts';
 import { createForward } from '../proxy/forward/forward.ts';
 import { Mirror } from '../proxy/mirror/mirror.ts';
+import { MirrorTokens } from '../proxy/mirror/mirror-tokens.ts';
 import { type CachedFacts, MIRROR_LIMITS } from '../proxy/mirror/mirror-world.ts';
 import { PullBook, type PullStory } from '../proxy/mirror/pull-book.ts';
 import { TagMemory } from '../proxy/mirror/tag-memory.ts';
@@ -22,7 +23,7 @@ export interface ProxyParts {
   readonly world: HostWorld;
   readonly host: ComposedHost;
   readonly policy: AddressPolicy;
-  readonly registry: RegistryClient;
+  readonly registries: Pick<Registries, 'client' | 'logins'>;
   readonly logger: RootLogger;
   /** Connections of clients at most. */
   readonly connections: number;
@@ -34,9 +35,9 @@ const QUIET_MS = 3_000;
 /** Opens the proxy port of a host: the registry mirror, and the forward proxy. @throws ERR_CONFIG_INVALID */
 export function openProxy(parts: ProxyParts): Promise<ProxyPort> {
   return opening(async (closing) => {
-    const { config, world, host, policy, registry } = parts;
+    const { config, world, host, policy, registries } = parts;
     const { admission, downloads, peers } = host;
-    const { clock, hostId, origin, metrics } = world;
+    const { clock, random, hostId, origin, metrics } = world;
     const logger = parts.logger.child({ sub: 'proxy' });
     const { staleTagsMs } = config;
     const file = join(config.dir, 'tags');
@@ -51,7 +52,8 @@ export function openProxy(parts: ProxyParts): Promise<ProxyPort> {
     const mirror = new Mirror({
       hostId,
       clock,
-      registry,
+      registry: registries.client,
+      tokens: new MirrorTokens({ hostId, clock, random, logins: registries.logins }),
       admission,
       origin,
       downloads,

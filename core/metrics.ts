@@ -15,6 +15,7 @@ export type ProxyRoute =
   | 'blob'
   | 'tags'
   | 'referrers'
+  | 'token'
   | 'forward'
   | 'connect'
   | 'prefix'

@@ -74,6 +74,8 @@ const syncRequestFields = z.object({
   /** Answer to a probe. */
   probed: probedSchema.optional(),
   failures: z.array(failure).max(256),
+  /** Suspected pieces that were hashed again on disk; those that were wrong are gone from `have`. */
+  rechecked: pieces.optional(),
   /** Hashes of pieces read from an origin: 36 bytes each, piece as uint32 BE, then SHA-256. */
   hashes: bytes.optional(),
   /** Says that this host reads without leases: for those who look on, it proves nothing. */
@@ -119,6 +121,8 @@ const leaseSetFields = z.object({
   claim: uint,
   /** Pieces to read again from the source, since the whole contradicts the digest. */
   samples: pieces.optional(),
+  /** Pieces that this host holds and a child got wrong from it: to be hashed again on disk. */
+  suspects: pieces.optional(),
   /** Present where the host should read the origin's first bytes and tell what it learnt. */
   probe: z.boolean().optional(),
   /** From `hashFrom` in the scheduler's log of hashes: 36 bytes each; the next sync says how far it read. */

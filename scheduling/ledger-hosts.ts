@@ -7,6 +7,9 @@ import type { LedgerState } from './ledger-state.ts';
 import type { Failed, JoinAs } from './ledger-types.ts';
 import { type Flight, type Member, piecesOf } from './member.ts';
 
+/** A host that gave a wrong piece has this long to hash it again. */
+const RECHECK_MS = 2_000;
+
 /** The hosts of a task as they come, gain and lose pieces, fail each other, and go: keeps all tables in step. */
 export class LedgerHosts {
   readonly #state: LedgerState;
@@ -126,8 +129,8 @@ export class LedgerHosts {
     blame(member, from, reason, nowMs);
     if (from === 'origin') return;
     if (from.suspendedUntilMs > nowMs) suspended.add(from);
-    if (reason === 'corrupt') this.quarantine(from);
-    if (reason === 'missing') {
+    if (reason === 'corrupt') this.#warn(from, nowMs);
+    if (reason === 'missing' || reason === 'corrupt') {
       for (let piece = first; piece < end; piece += 1) this.#drop(from, piece);
       this.#judge(from);
     }
@@ -143,6 +146,24 @@ export class LedgerHosts {
     member.quarantined = true;
     this.#loaded(member);
     this.#endFrom(member);
+  }
+
+  /**
+   * The member gave a wrong piece. A disk that damaged one is no liar: nobody is sent there until it has hashed again
+   * what it gave, for a while; what comes wrong after that was not the disk.
+   */
+  #warn(member: Member, nowMs: number): void {
+    if (!member.warned) {
+      member.warned = true;
+      member.suspendedUntilMs = nowMs + RECHECK_MS;
+      this.#state.suspended.add(member);
+      this.#endFrom(member);
+    } else if (member.suspendedUntilMs <= nowMs) this.quarantine(member);
+  }
+
+  /** The member has hashed again what it gave wrong. */
+  pardon(member: Member): void {
+    if (member.warned) member.suspendedUntilMs = 0;
   }
 
   /** Ends every lease from that parent. */

@@ -82,6 +82,11 @@ export class Ledger {
     this.#with(host, (member) => this.#hosts.quarantine(member));
   }
 
+  /** A host that gave a wrong piece has hashed it again on its disk: it may give again. */
+  pardon(host: HostId): void {
+    this.#with(host, (member) => this.#hosts.pardon(member));
+  }
+
   /** A host says nothing any more: what it was leased up to that set is free again. */
   release(host: HostId, seenNumber: number, nowMs: number): void {
     this.#with(host, (member) =>

@@ -25,6 +25,8 @@ export interface Flight {
 export interface Avoided {
   readonly untilMs: number;
   readonly failures: number;
+  /** Whether it could not be got at: it did not just refuse, nor give wrong bytes. */
+  readonly isOutOfReach: boolean;
 }
 
 /** One host's part in one task, as the ledger keeps it. */
@@ -38,6 +40,8 @@ export interface Member {
   wants: boolean;
   /** Whether it is trusted to serve this task. */
   quarantined: boolean;
+  /** It gave a wrong piece, which its disk may have damaged; the next is its last. */
+  warned: boolean;
   readonly have: Bits;
   /** Pieces on their way to it. */
   readonly flying: Bits;
@@ -73,6 +77,7 @@ export function newMember(
     mayReadOrigin: as.mayReadOrigin,
     wants: true,
     quarantined: false,
+    warned: false,
     have: new Bits(),
     flying: new Bits(),
     read: new Bits(),

@@ -1,2 +1,2 @@
-export function findCommand(name: string): string | undefined;
+export function findCommand(name: string, further?: readonly string[]): string | undefined;
 export function ensureSystem(purpose?: string): string | undefined;

@@ -48,6 +48,7 @@ const NEEDS = {
     runc: 'runc',
     skopeo: 'skopeo',
     podman: 'podman',
+    buildah: 'buildah',
     dockerd: 'docker.io',
     docker: 'docker.io',
     iptables: 'iptables',
@@ -63,9 +64,10 @@ const WAYS = {
 
 const POLICY = '/usr/sbin/policy-rc.d';
 
-/** The full path of a command, in PATH or where Debian keeps what only root runs; undefined where it is missing. */
-export function findCommand(name) {
+/** The full path of a command, in further folders, PATH or where Debian keeps what only root runs; undefined where it is missing. */
+export function findCommand(name, further = []) {
   const folders = [
+    ...further,
     ...(process.env.PATH ?? '').split(delimiter),
     '/usr/local/sbin',
     '/usr/sbin',

@@ -136,10 +136,10 @@ export class BackedTask implements StoredTask {
     return this.#read(buffer, position);
   }
 
-  async recheck(): Promise<number[]> {
+  async recheck(pieces?: readonly number[]): Promise<number[]> {
     const reader = this.#checkedRead();
     const wrong: number[] = [];
-    for (const piece of [...this.have.ones()]) {
+    for (const piece of pieces ?? [...this.have.ones()]) {
       if (this.have.has(piece) && !(await reader.isRight(piece))) wrong.push(piece);
     }
     return wrong;

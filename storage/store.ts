@@ -95,8 +95,8 @@ export interface StoredTask {
    * @throws ERR_STORE_IO where the piece was not written with this hash, ERR_STORE_FULL
    */
   commit(piece: number, hash: Uint8Array, length: number): void;
-  /** Reads every piece again; returns those that are not on disk as they were recorded. @throws ERR_STORE_IO */
-  recheck(): Promise<number[]>;
+  /** Reads these pieces again, or all; returns those that are not on disk as they were recorded. @throws ERR_STORE_IO */
+  recheck(pieces?: readonly number[]): Promise<number[]>;
   /** Takes pieces back, for good: they proved wrong. */
   drop(pieces: readonly number[]): Promise<void>;
   /** Fills `buffer` with content from `position`, unproven; the pieces must be there. Returns bytes read. @throws ERR_STORE_IO, ERR_STORE_CORRUPT */

@@ -5,6 +5,7 @@ import { createOriginConnections } from '../connections.ts';
 import { ORIGIN_LIMITS, type OriginLimits } from '../limits.ts';
 import type { Origin } from '../origin.ts';
 import { Authorizer } from './authorizer.ts';
+import { ClientLogins } from './client-logins.ts';
 import type { RunHelper } from './credential-helper.ts';
 import { RegistryCredentials } from './credentials.ts';
 import type { RegistryClient } from './registry.ts';
@@ -29,6 +30,8 @@ interface RegistriesOptions {
 /** All that speaks to registries, with tokens and credentials in common. */
 export interface Registries {
   readonly client: RegistryClient;
+  /** What clients gave this host to be shown to a registry, by client and origin alike. */
+  readonly logins: ClientLogins;
   /** An origin that knows how registries want to be read. @param name what this host calls itself in `Via` */
   origin(inner: Origin, name: string): Origin;
   close(): Promise<void>;
@@ -51,12 +54,15 @@ export function openRegistries(options: RegistriesOptions): Registries {
     logger,
     ...(runHelper && { runHelper }),
   });
-  const authorizer = new Authorizer(reader, credentials);
+  const logins = new ClientLogins(clock, random);
+  const authorizer = new Authorizer(reader, credentials, logins);
   return {
+    logins,
     client: createRegistryClient(reader, authorizer),
     origin: (inner, name) => createRegistryOrigin({ inner, authorizer, name }),
     async close() {
       authorizer.close();
+      logins.close();
       connections.close();
     },
   };

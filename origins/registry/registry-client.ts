@@ -6,6 +6,7 @@ import type { OriginReader } from '../probe.ts';
 import type { OwnHeaders } from '../request-headers.ts';
 import { RetryBudget } from '../retry.ts';
 import type { Authorizer, RegistryGrant } from './authorizer.ts';
+import { LoginRefused } from './login-refused.ts';
 import { drain, readBody } from './read-body.ts';
 import type { RegistryAnswer, RegistryClient, RegistryIdentity, RegistryRequest } from './registry.ts';
 import { type RegistryTarget, registryTargetOf } from './target.ts';
@@ -26,6 +27,7 @@ export function createRegistryClient(reader: OriginReader, authorizer: Authorize
           return await askOnce(reader, authorizer, { ...request, url, target }, signal);
         } catch (error) {
           signal.throwIfAborted();
+          if (error instanceof LoginRefused) return error.answer;
           await budget.next(error, signal);
         }
       }
@@ -58,15 +60,16 @@ async function askOnce(
   signal: AbortSignal,
 ): Promise<RegistryAnswer> {
   const { target, authorization, plain } = asking;
-  if (authorization !== undefined || plain)
+  const login = authorizer.login(target, authorization);
+  if ((authorization !== undefined && login === undefined) || plain)
     return answerOf(asking, await send(reader, asking, authorization, signal), 'client', signal);
-  let grant = await authorizer.known(target, signal);
+  let grant = await authorizer.known(target, login, signal);
   let answer = await send(reader, asking, grant?.authorization, signal);
   const challenge = challengeOf(target, answer.status, answer.headers['www-authenticate'], answer.url.origin);
   if (challenge !== undefined) {
     let next: RegistryGrant | undefined;
     try {
-      next = await authorizer.answer(target, challenge, grant, signal);
+      next = await authorizer.answer(target, challenge, login, grant, signal);
     } catch (error) {
       answer.discard();
       throw error;

@@ -27,9 +27,12 @@ export function createRegistryOrigin({ inner, authorizer, name }: RegistryOrigin
     run: (headers: Record<string, string>) => Promise<T>,
     bytes: () => number,
   ): Promise<{ result: T; grant: RegistryGrant | undefined }> {
-    const headers = ownHeaders(target, request.headers, name);
-    if (headers['authorization'] !== undefined) return { result: await run(headers), grant: undefined };
-    let grant = await authorizer.known(target, signal);
+    const { authorization, ...others } = ownHeaders(target, request.headers, name);
+    const login = authorizer.login(target, authorization);
+    if (authorization !== undefined && login === undefined)
+      return { result: await run({ ...others, authorization }), grant: undefined };
+    const headers: Record<string, string> = others;
+    let grant = await authorizer.known(target, login, signal);
     let answeredAt: number | undefined;
     for (;;) {
       try {
@@ -42,7 +45,7 @@ export function createRegistryOrigin({ inner, authorizer, name }: RegistryOrigin
           if (grant !== undefined) await authorizer.refused(target, grant);
           throw error;
         }
-        const next = await authorizer.answer(target, challenge, grant, signal);
+        const next = await authorizer.answer(target, challenge, login, grant, signal);
         if (next === undefined) throw error;
         grant = next;
         answeredAt = bytes();

@@ -16,13 +16,24 @@ export interface Token {
   readonly lifetimeMs: number;
 }
 
+/** A token server gives no token, in its own words. */
+export interface TokenRefusal {
+  readonly refused: true;
+  readonly status: number;
+  /** `content-type`, where there are words. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
 /** What a token server said: a token, or that it gives none. */
-export type TokenAnswer = Token | { readonly refused: true; readonly status: number };
+export type TokenAnswer = Token | TokenRefusal;
 
 type BearerDemand = Extract<RegistryDemand, { kind: 'bearer' }>;
 
 const CLIENT = 'shoal';
 const LONGEST_ANSWER = 1024 * 1024;
+/** A refusal's own words are kept only where they are short. */
+const LONGEST_WORDS = 64 * 1024;
 const DANCE_MS = 10_000;
 /** Where the server does not say how long a token lives. @see distribution, Token Authentication Specification */
 const DEFAULT_SECONDS = 60;
@@ -133,11 +144,11 @@ async function exchangeIdentity(
 
 async function judge(answer: FollowedAnswer, signal: AbortSignal): Promise<TokenAnswer> {
   const { status, headers, url } = answer;
-  if (status !== 200) {
+  if (isPassing(status)) {
     await drain(answer, signal);
-    if (isPassing(status)) throw statusError(status, headers, url);
-    return { refused: true, status };
+    throw statusError(status, headers, url);
   }
+  if (status !== 200) return refusalOf(answer, signal);
   const body = await readBody(answer, LONGEST_ANSWER, signal);
   const said = parse(body);
   const token = said?.token || said?.access_token;
@@ -149,6 +160,15 @@ async function judge(answer: FollowedAnswer, signal: AbortSignal): Promise<Token
   const seconds = said?.expires_in ?? DEFAULT_SECONDS;
   const lifetimeMs = 1000 * (seconds > 0 ? Math.min(seconds, LONGEST_SECONDS) : DEFAULT_SECONDS);
   return { token, lifetimeMs };
+}
+
+async function refusalOf(answer: FollowedAnswer, signal: AbortSignal): Promise<TokenRefusal> {
+  const { status, headers } = answer;
+  const type = headers['content-type'];
+  // Words that cannot be read are none.
+  const body = await readBody(answer, LONGEST_WORDS, signal).catch(() => new Uint8Array());
+  const told = type === undefined || body.length === 0 ? {} : { 'content-type': type };
+  return { refused: true, status, headers: told, body };
 }
 
 function parse(body: Uint8Array): z.infer<typeof answerSchema> | undefined {

@@ -8,6 +8,7 @@ import type { Origin } from '../../origins/origin.ts';
 import type { RegistryClient } from '../../origins/registry/registry.ts';
 import type { ProxyRequest } from '../request.ts';
 import type { Chain } from './chain.ts';
+import type { MirrorTokens } from './mirror-tokens.ts';
 import type { Wanted } from './oci-error.ts';
 import type { Pull, PullBook } from './pull-book.ts';
 import type { TagMemory } from './tag-memory.ts';
@@ -25,6 +26,7 @@ export interface MirrorWorld {
   readonly hostId: HostId;
   readonly clock: Clock;
   readonly registry: RegistryClient;
+  readonly tokens: MirrorTokens;
   readonly admission: ClientAdmission;
   /** Reads content past the swarm. */
   readonly origin: Origin;
@@ -71,7 +73,10 @@ export interface Ask extends ProxyRequest, Chain {
   readonly registry: string;
   /** Base URL of the registry. */
   readonly base: string;
+  /** What stands for the client at its registry; undefined for nobody. */
   readonly authorization: string | undefined;
+  /** What a client without credentials that are good enough is told; absent for one that the registry's own is for. */
+  readonly challenge: string | undefined;
   readonly accept: string | undefined;
   readonly wanted: Wanted;
   /** What the request counts to; absent for what pulls nothing. */

@@ -8,9 +8,12 @@ import { chainOf } from './chain.ts';
 import { giveManifest } from './manifest.ts';
 import type { Ask, MirrorWorld } from './mirror-world.ts';
 import { OciRefusal, ociRefusalOf, sendRefusal, type Wanted } from './oci-error.ts';
+import { isChallengedHere, ownChallenge } from './own-challenge.ts';
 import { passThrough } from './pass.ts';
 import type { Pull } from './pull-book.ts';
+import { withWords } from './refusal-words.ts';
 import { type MirrorRoute, parseMirrorRoute, upstreamPath } from './route.ts';
+import { asksForToken, giveToken } from './token-door.ts';
 
 /** The registry mirror: answers requests to `/v2/…`, for any number of upstream registries. */
 export class Mirror {
@@ -29,8 +32,12 @@ export class Mirror {
     response.on('close', () => metrics.proxyAnswered(kind, response.headersSent ? response.statusCode : 0));
     response.setHeader('docker-distribution-api-version', 'registry/2.0');
     response.setHeader('x-content-type-options', 'nosniff');
+    if (asksForToken(request.url ?? '')) {
+      kind = 'token';
+      return void this.#giveToken(asked);
+    }
     try {
-      refuseMethod(asked);
+      refuseMethod(asked, 'GET', 'HEAD');
       const named = headerOf(asked, 'x-shoal-registry');
       const route = parseMirrorRoute(request.url ?? '', named, defaultRegistry, registries);
       kind = route.resource.kind;
@@ -51,7 +58,8 @@ export class Mirror {
       }
       if (route.namedBy === 'ns' && route.registry !== undefined)
         response.setHeader('oci-namespace', route.registry);
-      await this.#give(this.#askOf(asked, route, pull), route);
+      if (isGreeting(route)) this.#greet(asked, route);
+      else await this.#give(this.#askOf(asked, route, pull), route);
     } catch (error) {
       this.#failed(asked, route, pull, error);
     } finally {
@@ -63,12 +71,15 @@ export class Mirror {
   #askOf(asked: ProxyRequest, route: MirrorRoute, pull: Pull | undefined): Ask {
     const { registry } = route;
     const wanted = wantedOf(route);
+    const base = registry === undefined ? undefined : registryBase(registry, this.#world.registries);
+    const { authorization } = this.#shown(asked, route, base);
     return {
       ...asked,
       ...chainOf(headerOf(asked, 'via'), this.#world.hostId),
       registry: registry ?? '',
-      base: registry === undefined ? '' : registryBase(registry, this.#world.registries),
-      authorization: asked.request.headers.authorization,
+      base: base ?? '',
+      authorization,
+      challenge: isChallengedHere(asked, route) ? ownChallenge(asked, route) : undefined,
       accept: acceptOf(asked, wanted),
       wanted,
       pull,
@@ -78,18 +89,50 @@ export class Mirror {
   async #give(ask: Ask, route: MirrorRoute): Promise<void> {
     const { resource } = route;
     if (route.registry === undefined) {
-      if (resource.kind === 'base') return passEmpty(ask);
       const how = 'name one with ?ns=, as the first part of the path, or with --default-registry';
       throw new OciRefusal(404, 'NAME_UNKNOWN', `which registry is not said: ${how}`);
     }
     const path = upstreamPath(resource);
-    switch (resource.kind) {
-      case 'blob':
-        return giveBlob(this.#world, ask, { path, digest: resource.digest });
-      case 'manifest':
-        return giveManifest(this.#world, ask, resource);
-      default:
-        return passThrough(this.#world, ask, path, (target) => mirroredTarget(target, route));
+    if (resource.kind !== 'blob' && resource.kind !== 'manifest')
+      return passThrough(this.#world, ask, path, (target) => mirroredTarget(target, route));
+    try {
+      if (resource.kind === 'manifest') await giveManifest(this.#world, ask, resource);
+      else await giveBlob(this.#world, ask, { path, digest: resource.digest });
+    } catch (error) {
+      throw await withWords(this.#world, ask, path, error);
+    }
+  }
+
+  /** What the client's header is worth here. @throws OciRefusal 401 for a token of this mirror that is good for nothing */
+  #shown(asked: ProxyRequest, route: MirrorRoute, base: string | undefined) {
+    const shown = this.#world.tokens.read(asked.request.headers.authorization, base);
+    if (!('fault' in shown)) return shown;
+    const headers = { 'www-authenticate': ownChallenge(asked, route, shown.fault) };
+    const why =
+      shown.fault === 'invalid_token' ? 'this token has ended' : 'this token is for another registry';
+    throw new OciRefusal(401, 'UNAUTHORIZED', why, { headers });
+  }
+
+  /**
+   * From `/v2/` clients learn whom to show credentials. One that shows some already is not asked again, and they go to
+   * nobody; one whose login could be read on its way is not asked at all.
+   * @throws OciRefusal
+   */
+  #greet(asked: ProxyRequest, route: MirrorRoute): void {
+    this.#shown(asked, route, undefined);
+    const isShown = asked.request.headers.authorization !== undefined;
+    if (isShown || !isChallengedHere(asked, route)) return passEmpty(asked);
+    const headers = { 'www-authenticate': ownChallenge(asked, route) };
+    throw new OciRefusal(401, 'UNAUTHORIZED', 'a token is asked for, which everybody is given', { headers });
+  }
+
+  async #giveToken(asked: ProxyRequest): Promise<void> {
+    try {
+      refuseMethod(asked, 'GET', 'HEAD', 'POST');
+      await giveToken(this.#world, asked);
+    } catch (error) {
+      asked.response.setHeader('connection', 'close');
+      sendRefusal(asked.response, ociRefusalOf(error, 'other'), asked.isHead);
     }
   }
 
@@ -112,8 +155,21 @@ export class Mirror {
     if ((refusal.status >= 500 || refusal.status === 429) && !isGone)
       this.#world.logger.warn(fields, 'the mirror could not give what was asked for');
     else this.#world.logger.debug(fields, 'the mirror refused');
-    sendRefusal(asked.response, refusal, asked.isHead);
+    const isOwn = refusal.status === 401 && isChallengedHere(asked, route) && !(error instanceof OciRefusal);
+    sendRefusal(asked.response, isOwn ? challenged(refusal, asked, route) : refusal, asked.isHead);
   }
+}
+
+/** A registry's refusal, with the challenge of this mirror. */
+function challenged(refusal: OciRefusal, asked: ProxyRequest, route: MirrorRoute): OciRefusal {
+  const { status, code, message, detail, body } = refusal;
+  const headers = { ...refusal.headers, 'www-authenticate': ownChallenge(asked, route) };
+  return new OciRefusal(status, code, message, { headers, detail, ...(body !== undefined && { body }) });
+}
+
+/** `/v2/` that is for no registry but, at most, the one that is meant where none is named. */
+function isGreeting({ resource, namedBy }: MirrorRoute): boolean {
+  return resource.kind === 'base' && (namedBy === 'default' || namedBy === 'nobody');
 }
 
 function wantedOf({ resource: { kind } }: MirrorRoute): Wanted {
@@ -128,19 +184,20 @@ function acceptOf({ request }: ProxyRequest, wanted: Wanted): string | undefined
     : accept;
 }
 
-function refuseMethod({ request, response }: ProxyRequest): void {
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
+function refuseMethod({ request, response }: ProxyRequest, ...allowed: readonly string[]): void {
+  const { method = '' } = request;
+  if (!allowed.includes(method)) {
     response.setHeader('connection', 'close');
     const message = 'a mirror is for pulling: push to the registry itself';
-    throw new OciRefusal(405, 'UNSUPPORTED', message, { headers: { allow: 'GET, HEAD' } });
+    throw new OciRefusal(405, 'UNSUPPORTED', message, { headers: { allow: allowed.join(', ') } });
   }
-  if (!hasBody(request)) return;
+  if (method === 'POST' || !hasBody(request)) return;
   response.setHeader('connection', 'close');
-  throw new OciRefusal(400, 'UNSUPPORTED', `a ${request.method} has no body`);
+  throw new OciRefusal(400, 'UNSUPPORTED', `a ${method} has no body`);
 }
 
-/** `/v2/` of a mirror that has no upstream to ask: it speaks the protocol. */
-function passEmpty({ response, isHead }: Ask): void {
+/** The mirror speaks the protocol. */
+function passEmpty({ response, isHead }: ProxyRequest): void {
   const body = '{}';
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length });
   response.end(isHead ? undefined : body);

@@ -42,7 +42,11 @@ export async function passThrough(
 }
 
 /** Gives an answer of a registry as it is. */
-export function passAnswer({ response, isHead }: Ask, { status, headers, body }: RegistryAnswer): void {
+export function passAnswer(
+  { response, isHead, challenge }: Ask,
+  { status, headers, body }: RegistryAnswer,
+): void {
+  if (status === 401 && challenge !== undefined) response.setHeader('www-authenticate', challenge);
   for (const name of PASSED) {
     const value = headers[name];
     if (value !== undefined && !response.hasHeader(name)) response.setHeader(name, value);

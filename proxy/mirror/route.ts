@@ -73,14 +73,24 @@ export function parseMirrorRoute(
   const [space] = spaces;
   if (header !== undefined) return { resource: resourceOf(rest, query), ...named('header', header) };
   if (space !== undefined) return { resource: resourceOf(rest, query), ...named('ns', space) };
-  const [, first, behind] = /^([^/]+)\/(.+)$/.exec(rest) ?? [];
-  const inPath = first === undefined ? undefined : registryIn(first, defaultRegistry, configured);
-  if (inPath !== undefined && behind !== undefined) {
-    return { resource: resourceOf(behind, query), ...named('path', inPath) };
-  }
+  const place = placeOf(rest, defaultRegistry, configured);
+  if (place !== undefined)
+    return { resource: resourceOf(place.behind, query), ...named('path', place.registry) };
   const resource = resourceOf(rest, query);
   if (defaultRegistry === undefined) return { resource, registry: undefined, namedBy: 'nobody' };
   return { resource, registry: defaultRegistry, namedBy: 'default' };
+}
+
+/** The registry that the first part of a path or of a repository's name says, and what is behind it. */
+export function placeOf(
+  path: string,
+  defaultRegistry: string | undefined,
+  configured: Readonly<Record<string, string>>,
+): { readonly registry: string; readonly behind: string } | undefined {
+  const [, first, behind] = /^([^/]+)\/(.+)$/.exec(path) ?? [];
+  const registry = first === undefined ? undefined : registryIn(first, defaultRegistry, configured);
+  if (registry === undefined || behind === undefined) return undefined;
+  return { registry: registry.toLowerCase(), behind };
 }
 
 function named(namedBy: MirrorRoute['namedBy'], text: string): Pick<MirrorRoute, 'registry' | 'namedBy'> {

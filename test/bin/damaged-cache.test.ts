@@ -110,3 +110,27 @@ describe('content that was damaged in the cache under a running daemon', () => {
     expect(log).toContain('pieces on disk are not what was recorded');
   });
 });
+
+describe('a piece that was damaged in the cache of a parent', () => {
+  test('its child gets the right one, and the parent hears of it and mends its own', async () => {
+    await using temp = await tempDir();
+    const path = join(temp.path, 'file');
+    const digest = writeRandomFile(path, BYTES);
+    await using origin = await startOriginServer({ '/file': path });
+    const hostFlags = ['--allow-origin', `127.0.0.1:${origin.port}`];
+    await using swarm = await startSwarm({ peers: 2, seed: false, hostFlags });
+    const url = origin.url('/file');
+    expect((await swarm.get('peer1', url, { digest }).done).code).toBe(0);
+    const data = dataOf(swarm.dirOf('peer1'), digest);
+    flip(data, 5 * MIB + 7);
+
+    const output = join(temp.path, 'out');
+    const got = await swarm.get('peer2', url, { digest, output }).done;
+    expect(got, swarm.logs()).toMatchObject({ code: 0 });
+    expect(await digestOfFile(output)).toBe(digest);
+    // Nobody reads the parent's content now but the parent itself, told by the scheduler.
+    await expect.poll(() => digestOfFile(data), { timeout: 30_000, interval: 200 }).toBe(digest);
+    expect(readFileSync(join(swarm.dir, 'logs/peer1.log'), 'utf8')).toContain('not what was recorded');
+    expect(origin.bodyBytes('/file')).toBeLessThanOrEqual(1.2 * BYTES);
+  });
+});

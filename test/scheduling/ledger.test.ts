@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Bitfield } from '../../core/bitfield.ts';
 import type { HostId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
@@ -359,18 +359,58 @@ test('a child that cannot get at any holder of a piece is leased it from the ori
   expect(ledger.leasesOf(b).filter(({ parent }) => parent === 'origin')).toEqual([]);
 });
 
-test('a piece that a parent has not is taken from its holdings, and a parent that lied serves nobody', () => {
+test('pieces whose one holder gave a wrong one are not read from the origin while it hashes that again', () => {
+  const { ledger } = ledgerWith({ pieces: 4 });
+  for (const host of [b, c]) join(ledger, host, true);
+  join(ledger, a);
+  ledger.add(a, [0, 1, 2, 3]);
+  fail(ledger, b, { first: 2, count: 1, parent: a, reason: 'corrupt' }, 0);
+  for (const host of [b, c]) grant(ledger, host, 9, { nowMs: 100, bytesPerSec: 1e9 });
+  expect([...leased(ledger, b), ...leased(ledger, c)]).toEqual([2]);
+});
+
+test('a piece that a parent has not is taken from its holdings', () => {
   const { ledger } = ledgerWith();
-  for (const host of [a, b, c]) join(ledger, host);
+  for (const host of [a, b]) join(ledger, host);
   ledger.add(a, all(20));
   fail(ledger, b, { first: 4, count: 2, parent: a, reason: 'missing' }, 0);
   expect([ledger.has(a, 4), ledger.has(a, 5), ledger.has(a, 6)]).toEqual([false, false, true]);
-  grant(ledger, c, 2);
-  fail(ledger, b, { first: 6, count: 1, parent: a, reason: 'corrupt' }, 0);
-  expect(leased(ledger, c)).toEqual([]);
-  grant(ledger, c, 2);
-  expect(leased(ledger, c)).toEqual([]);
-  expect(ledger.copies(7)).toBe(0);
+});
+
+describe('a parent that gave a wrong piece', () => {
+  function warned(): Ledger {
+    const { ledger } = ledgerWith();
+    for (const host of [a, b, c]) join(ledger, host);
+    ledger.add(a, all(20));
+    grant(ledger, c, 2);
+    fail(ledger, b, { first: 6, count: 1, parent: a, reason: 'corrupt' }, 0);
+    return ledger;
+  }
+
+  test('gives nobody anything until it has hashed it again, and loses that piece alone', () => {
+    const ledger = warned();
+    expect(leased(ledger, c)).toEqual([]);
+    grant(ledger, c, 2, { nowMs: 100 });
+    expect(leased(ledger, c)).toEqual([]);
+    expect([ledger.copies(6), ledger.copies(7)]).toEqual([0, 1]);
+    fail(ledger, b, { first: 9, count: 1, parent: a, reason: 'corrupt' }, 200);
+    ledger.pardon(a);
+    grant(ledger, c, 2, { nowMs: 300 });
+    expect(leased(ledger, c)).toHaveLength(2);
+  });
+
+  test.each(['once more after that', 'later, and never hashed it again'])(
+    'serves nobody where it does so %s',
+    (when) => {
+      const ledger = warned();
+      if (when === 'once more after that') ledger.pardon(a);
+      fail(ledger, c, { first: 8, count: 1, parent: a, reason: 'corrupt' }, 2_000);
+      expect(ledger.copies(7)).toBe(0);
+      ledger.pardon(a);
+      grant(ledger, c, 2, { nowMs: 9_000 });
+      expect(leased(ledger, c)).toEqual([]);
+    },
+  );
 });
 
 test('a host that lied leaves the origin to those whose pieces others may have, as long as one of them reads', () => {

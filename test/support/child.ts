@@ -16,9 +16,15 @@ process.on('exit', () => {
 });
 
 /** Node reads that store whole at each start, 30 ms of CPU, and nothing here speaks to a public CA. */
-function environment(): NodeJS.ProcessEnv {
+function environment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   const { NODE_EXTRA_CA_CERTS: _unused, ...rest } = process.env;
-  return rest;
+  return { ...rest, ...more };
+}
+
+/** The environment of a process whose wall clock is ahead by so much. */
+export function skewedBy(ms: number): NodeJS.ProcessEnv {
+  const preload = join(ROOT, 'test/support/skewed-clock.mjs');
+  return { NODE_OPTIONS: `--import=${preload}`, SHOAL_TEST_SKEW_MS: String(ms) };
 }
 
 /** A long-running process whose output goes to a log file. */
@@ -32,11 +38,11 @@ export interface Child {
   stop(): Promise<void>;
 }
 
-/** Starts a process with its output appended to `logFile`. */
-export function startChild(command: readonly string[], logFile: string): Child {
+/** Starts a process with its output appended to `logFile`; `env` is added to its environment. */
+export function startChild(command: readonly string[], logFile: string, env: NodeJS.ProcessEnv = {}): Child {
   const [program = '', ...args] = command;
   const log = openSync(logFile, 'a');
-  const child = spawn(program, args, { env: environment(), stdio: ['ignore', log, log] });
+  const child = spawn(program, args, { env: environment(env), stdio: ['ignore', log, log] });
   closeSync(log);
   children.add(child);
   let running = true;

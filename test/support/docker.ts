@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DOCKER_HUB_KEY } from '../../core/docker-hub.ts';
 import { findCommand } from '../../scripts/ensure-system.mjs';
 import { type Ran, startChild, startCommand, until } from './child.ts';
 import { type PullOptions, startContainerd } from './containerd.ts';
@@ -58,7 +59,10 @@ export async function startDocker(options: DockerOptions): Promise<Docker> {
   return {
     command,
     async pull({ registry, image, login }) {
-      writeFileSync(at('client/config.json'), login === undefined ? '{}' : authJson([registry], login));
+      writeFileSync(
+        at('client/config.json'),
+        login === undefined ? '{}' : authJson([registry || DOCKER_HUB_KEY], login),
+      );
       const reference = registry === '' ? image : `${registry}/${image}`;
       const ran = await startCommand([...command, 'pull', reference]).done;
       const digest = /^Digest: (sha256:[0-9a-f]{64})$/m.exec(ran.stdout)?.[1];

@@ -3,12 +3,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Ran, startCommand } from './child.ts';
 import type { PullOptions } from './containerd.ts';
-import { authJson, registriesConf } from './skopeo.ts';
+import { authJson, loginAtMirror, registriesConf } from './skopeo.ts';
 
-/** podman with its own configuration and storage. */
+/** What of podman's family pulls. */
+type Program = 'podman' | 'buildah';
+
+const DIGEST_OF: Readonly<Record<Program, readonly string[]>> = {
+  podman: ['image', 'inspect', '--format', '{{.Digest}}'],
+  buildah: ['inspect', '--type', 'image', '--format', '{{.FromImageDigest}}'],
+};
+
+/** podman, or buildah, with its own configuration and storage. */
 export interface Podman extends AsyncDisposable {
   readonly dir: string;
-  /** What stands before a `podman` subcommand. */
+  /** What stands before a subcommand. */
   readonly command: readonly string[];
   /** `host:port` of the mirror; undefined goes straight. */
   mirror(registry: string, mirror: string | undefined): void;
@@ -18,8 +26,12 @@ export interface Podman extends AsyncDisposable {
   clear(): Promise<void>;
 }
 
-/** Sets podman up below `dir`. */
-export function setUpPodman(dir: string, inside: readonly string[] = []): Podman {
+/** Sets podman, or buildah, up below `dir`. */
+export function setUpPodman(
+  dir: string,
+  inside: readonly string[] = [],
+  program: Program = 'podman',
+): Podman {
   mkdirSync(dir, { recursive: true });
   const conf = join(dir, 'registries.conf');
   const auth = join(dir, 'auth.json');
@@ -27,7 +39,7 @@ export function setUpPodman(dir: string, inside: readonly string[] = []): Podman
   const runRoot = mkdtempSync(join(tmpdir(), 'podman-'));
   const storage = ['--root', join(dir, 'root'), '--runroot', runRoot, '--storage-driver', 'overlay'];
   const environment = ['env', `CONTAINERS_REGISTRIES_CONF=${conf}`];
-  const command = [...inside, ...environment, 'podman', ...storage];
+  const command = [...inside, ...environment, program, ...storage];
   let mirrorHost: string | undefined;
   return {
     dir,
@@ -37,12 +49,16 @@ export function setUpPodman(dir: string, inside: readonly string[] = []): Podman
       writeFileSync(conf, registriesConf(registry, mirror));
     },
     async pull({ registry, image, login }) {
-      const hosts = mirrorHost === undefined ? [registry] : [registry, mirrorHost];
-      writeFileSync(auth, login === undefined ? '{}' : authJson(hosts, login));
+      writeFileSync(
+        auth,
+        login === undefined || mirrorHost !== undefined ? '{}' : authJson([registry], login),
+      );
+      if (login !== undefined && mirrorHost !== undefined)
+        await loginAtMirror(command, auth, { mirrorHost, registry, login });
       const reference = `${registry}/${image}`;
       const ran = await startCommand([...command, 'pull', '-q', '--authfile', auth, reference]).done;
       if (ran.code !== 0) return { ...ran, digest: undefined };
-      const inspect = [...command, 'image', 'inspect', '--format', '{{.Digest}}', reference];
+      const inspect = [...command, ...DIGEST_OF[program], reference];
       return { ...ran, digest: (await startCommand(inspect).done).stdout.trim() };
     },
     async clear() {

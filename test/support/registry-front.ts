@@ -17,6 +17,7 @@ export interface Served {
   readonly url: string;
   readonly status: number;
   readonly via: string | undefined;
+  readonly authorization: string | undefined;
 }
 
 /** What to answer instead of the registry; undefined lets the request through. */
@@ -70,7 +71,8 @@ export async function startRegistryFront(options: {
 
   function forward(request: IncomingMessage, response: ServerResponse): void {
     const { method = 'GET', url = '/', headers } = request;
-    const note = (status: number) => served.push({ method, url, status, via: headers.via });
+    const note = (status: number) =>
+      served.push({ method, url, status, via: headers.via, authorization: headers.authorization });
     const refused = options.refuse?.(request);
     if (refused !== undefined) {
       const body = JSON.stringify({ errors: [{ code: 'UNAUTHORIZED', message: 'access withdrawn' }] });

@@ -26,6 +26,8 @@ export interface TokenServer extends AsyncDisposable {
   readonly certificateFile: string;
   /** Tokens asked for so far, refused ones included. */
   requests(): number;
+  /** Logins that it was shown, wrong ones too. */
+  readonly shown: readonly Login[];
 }
 
 const SERVICE = 'registry.test';
@@ -73,6 +75,7 @@ export async function startTokenServer(options: {
   const spki = createPublicKey(readFileSync(certificateFile)).export({ type: 'spki', format: 'der' });
   const kid = keyIdOf(spki);
   let asked = 0;
+  const shown: Login[] = [];
 
   function tokenFor(user: string, scopes: readonly string[]): string {
     const access = scopes.flatMap((scope) => {
@@ -99,6 +102,7 @@ export async function startTokenServer(options: {
     // As many registries do, it knows the older of the two ways alone.
     if (request.method !== 'GET') return void answer(405, {});
     const login = basicLogin(request.headers.authorization);
+    if (login !== undefined) shown.push(login);
     const known = users.some((one) => one.user === login?.user && one.password === login.password);
     if (login !== undefined && !known) {
       return void answer(401, { errors: [{ code: 'UNAUTHORIZED', message: 'wrong user or password' }] });
@@ -115,6 +119,7 @@ export async function startTokenServer(options: {
     issuer: ISSUER,
     certificateFile,
     requests: () => asked,
+    shown,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));

@@ -42,7 +42,7 @@ export const ALICE: Login = { user: 'alice', password: 'opened sesame' };
 export const BOB: Login = { user: 'bob', password: 'builder' };
 
 /** The bcrypt line of a user in an htpasswd file. */
-async function htpasswdLine({ user, password }: Login): Promise<string> {
+export async function htpasswdLine({ user, password }: Login): Promise<string> {
   const salt = '$2y$05$abcdefghijklmnopqrstuu';
   const hash = await run(['perl', '-e', 'print crypt($ARGV[0], $ARGV[1])', password, salt]);
   return `${user}:${hash.trim()}`;

@@ -1,8 +1,9 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { segmentOfRegistry } from '../../core/registry-names.ts';
-import { type Ran, startCommand } from './child.ts';
+import { type Ran, run, startCommand } from './child.ts';
 import type { PullOptions } from './containerd.ts';
+import type { Login } from './registry-tokens.ts';
 
 /** The registries.conf of skopeo and podman: a registry spoken to in plain HTTP, behind a mirror where one is given. */
 export function registriesConf(registry: string, mirror: string | undefined): string {
@@ -24,9 +25,21 @@ export function registriesConf(registry: string, mirror: string | undefined): st
 }
 
 /** An auth.json with a login for each of these hosts. */
-export function authJson(hosts: readonly string[], { user, password }: { user: string; password: string }) {
+export function authJson(hosts: readonly string[], { user, password }: Login) {
   const auth = Buffer.from(`${user}:${password}`).toString('base64');
   return JSON.stringify({ auths: Object.fromEntries(hosts.map((host) => [host, { auth }])) });
+}
+
+/** Logs in to a mirror under the name of a registry, as the guides say, and nowhere else. @throws Error where it is refused */
+export async function loginAtMirror(
+  command: readonly string[],
+  authFile: string,
+  at: { readonly mirrorHost: string; readonly registry: string; readonly login: Login },
+): Promise<void> {
+  const { user, password } = at.login;
+  const place = `${at.mirrorHost}/${segmentOfRegistry(at.registry)}`;
+  const flags = ['--authfile', authFile, '--tls-verify=false', '-u', user, '-p', password];
+  await run([...command, 'login', ...flags, place]);
 }
 
 /** skopeo with its own configuration and target folder. */
@@ -52,8 +65,12 @@ export function setUpSkopeo(dir: string, inside: readonly string[] = []): Skopeo
     },
     async pull({ registry, image, login }) {
       rmSync(target, { recursive: true, force: true });
-      const hosts = mirrorHost === undefined ? [registry] : [registry, mirrorHost];
-      writeFileSync(auth, login === undefined ? '{}' : authJson(hosts, login));
+      writeFileSync(
+        auth,
+        login === undefined || mirrorHost !== undefined ? '{}' : authJson([registry], login),
+      );
+      if (login !== undefined && mirrorHost !== undefined)
+        await loginAtMirror([...inside, 'skopeo'], auth, { mirrorHost, registry, login });
       const flags = ['--registries-conf', conf, '--insecure-policy'];
       const from = `docker://${registry}/${image}`;
       const copy = ['skopeo', ...flags, 'copy', '--src-authfile', auth, '--preserve-digests', '-q'];

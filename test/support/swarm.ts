@@ -37,11 +37,16 @@ export interface SwarmOptions {
   readonly natsAddress?: string;
   /** What to put before the command of a host and of its `get`s, to run it elsewhere (another namespace). */
   readonly inside?: (host: string) => readonly string[];
+  /** What is added to the environment of a member. */
+  readonly environmentOf?: (name: string) => NodeJS.ProcessEnv;
   /** Where everything is kept; a new folder under the system's temporary one unless given. */
   readonly dir?: string;
 }
 
-/** A swarm of separate processes on this machine: `nats`, `scheduler`, `seed`, `peer1`, `peer2`, … */
+/**
+ * A swarm of separate processes on this machine: `nats`, `scheduler`, `seed`, `peer1`, `peer2`, …
+ * Further schedulers (`scheduler2`, …) are there once they are started.
+ */
 export interface Swarm extends AsyncDisposable {
   readonly dir: string;
   readonly natsUrl: string;
@@ -52,7 +57,8 @@ export interface Swarm extends AsyncDisposable {
   pidOf(name: string): number;
   /** Port of a host's registry mirror and proxy; the same after a restart. */
   proxyPortOf(host: string): number;
-  start(name: string): void;
+  /** @param env is added to the environment of the process */
+  start(name: string, env?: NodeJS.ProcessEnv): void;
   signal(name: string, signal: NodeJS.Signals): void;
   /** kill -9; resolves when it is gone. */
   kill(name: string): Promise<void>;
@@ -101,7 +107,7 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
       return [program, '-a', address, '-p', String(port), '-js', '-sd', dirOf('nats')];
     }
     const joined = ['--nats', natsUrl, '--dir', dirOf(name), '--admin-port', '0'];
-    if (name === 'scheduler') return [...SHOAL, 'scheduler', ...joined];
+    if (name.startsWith('scheduler')) return [...SHOAL, 'scheduler', ...joined];
     const before = options.inside?.(name) ?? [];
     const role = name === 'seed' ? 'seed' : 'peer';
     const ports = ['--data-port', '0', '--proxy-port', String(proxyPorts.get(name) ?? 0)];
@@ -114,9 +120,9 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
     return child;
   }
 
-  function start(name: string): void {
+  function start(name: string, env: NodeJS.ProcessEnv = options.environmentOf?.(name) ?? {}): void {
     mkdirSync(dirOf(name), { recursive: true });
-    members.set(name, startChild(commandOf(name), join(logDir, `${name}.log`)));
+    members.set(name, startChild(commandOf(name), join(logDir, `${name}.log`), env));
   }
 
   async function status(host: string): Promise<HostStatus> {

@@ -9,6 +9,8 @@ export type PeerNews =
   /** The next sync is to come soon. */
   | { readonly type: 'sync.wanted' }
   | { readonly type: 'piece.stored'; readonly run: Run }
+  /** Children got these pieces wrong from here. */
+  | { readonly type: 'pieces.suspected'; readonly pieces: readonly number[] }
   | {
       readonly type: 'transfer.failed';
       readonly run: Run;

@@ -94,6 +94,7 @@ export class LeaseSets {
     for (const parent of set.parents) this.#parents.set(parent.hostId, parent);
     // A set on its way asks once more for what was read already.
     if (set.samples && !sync.owesSamples) chart.report({ type: 'samples.asked', samples: set.samples });
+    if (set.suspects) chart.report({ type: 'pieces.suspected', pieces: set.suspects });
     if (set.probe) chart.report({ type: 'probe.asked' });
     if (content.complete) return chart.report({ type: 'pieces.completed' });
     if (chart.ended) return;

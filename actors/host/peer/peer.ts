@@ -142,6 +142,7 @@ export class PeerActor implements PeerChart {
   report(news: PeerNews): void {
     if (news.type === 'sync.wanted') this.#parts.sync.schedule('soon');
     else if (news.type === 'piece.stored') this.#stored(news.run);
+    else if (news.type === 'pieces.suspected') this.#suspected(news.pieces);
     else if (news.type === 'transfer.failed') this.#transferFailed(news.run, news.reason, news.error);
     else if (news.type === 'transfer.ended') this.#transferEnded(news.run, news.failed);
     else this.#send(news);
@@ -154,6 +155,12 @@ export class PeerActor implements PeerChart {
     whole.advance();
     this.#tell();
     this.#checkComplete();
+  }
+
+  #suspected(pieces: readonly number[]): void {
+    this.#work.recheckSuspects(pieces).catch((error: unknown) => {
+      this.#send({ type: 'task.failed', error: toShoalError(error) });
+    });
   }
 
   #transferFailed(run: Run, reason: FailureReason, error: ShoalError): void {

@@ -34,6 +34,7 @@ interface Draft {
   readonly wants: boolean;
   readonly added: number;
   readonly failures: number;
+  readonly rechecked: number;
   readonly sources: number;
   readonly hashes: number;
   /** The epoch whose scheduler the hashes were counted for. */
@@ -61,6 +62,9 @@ export class SyncState {
   #sourcesTold = 0;
   #restIsKnown = false;
   #mismatch: Mismatch | undefined;
+  /** Pieces that are being hashed again, or were and no scheduler has heard. */
+  readonly #suspects = new Set<number>();
+  #rechecked: number[] = [];
   #probed: Probed | undefined;
   #draft: Draft | undefined;
   seen = { epoch: 0, number: 0 };
@@ -94,6 +98,17 @@ export class SyncState {
     this.#mismatch = { agreed, differed };
   }
 
+  /** Takes up pieces to hash again; returns those that are not being hashed already. */
+  suspects(pieces: readonly number[]): number[] {
+    const fresh = pieces.filter((piece) => !this.#suspects.has(piece));
+    for (const piece of fresh) this.#suspects.add(piece);
+    return fresh;
+  }
+
+  rechecked(pieces: readonly number[]): void {
+    this.#rechecked.push(...pieces);
+  }
+
   /** Whether samples were read of which no scheduler has heard. */
   get owesSamples(): boolean {
     return this.#mismatch !== undefined;
@@ -119,7 +134,8 @@ export class SyncState {
   /** Whether something waits to be told that others wait for. */
   get hasNews(): boolean {
     const untold = this.#originHashes.length > this.#hashesTold;
-    return untold || this.#added.length > 0 || this.#failures.length > 0 || this.#mismatch !== undefined;
+    if (untold || this.#added.length > 0 || this.#rechecked.length > 0) return true;
+    return this.#failures.length > 0 || this.#mismatch !== undefined;
   }
 
   /** Whether a scheduler has acknowledged that nothing is wanted here, and all else that there is to tell. */
@@ -137,6 +153,7 @@ export class SyncState {
       wants: facts.wants,
       added: Math.min(this.#added.length, ADDED_AT_ONCE),
       failures: this.#failures.length,
+      rechecked: this.#rechecked.length,
       sources: sources.length,
       hashes: hashes.length,
       epoch: this.seen.epoch,
@@ -156,6 +173,7 @@ export class SyncState {
       sources: sources.length > this.#sourcesTold ? sources.slice(0, 16) : [],
       probed: this.#probed,
       failures: [...this.#failures],
+      rechecked: this.#rechecked.length > 0 ? [...this.#rechecked] : undefined,
       hashes: hashes.length > 0 ? packHashes(hashes) : undefined,
       hashCursor: this.hashCursor,
       seen: this.seen,
@@ -171,6 +189,7 @@ export class SyncState {
     this.#restIsKnown = !draft.wants;
     this.#added.splice(0, draft.added);
     this.#failures.splice(0, draft.failures);
+    for (const piece of this.#rechecked.splice(0, draft.rechecked)) this.#suspects.delete(piece);
     this.#sourcesTold = draft.sources;
     // A push of a scheduler just born may have begun the count anew since.
     if (draft.epoch === epoch && this.seen.epoch === epoch) this.#hashesTold += draft.hashes;

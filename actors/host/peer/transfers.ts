@@ -126,14 +126,18 @@ export class PeerTransfers {
     const goesOn = run.from === 'origin' && reason !== 'store' && origin.failed(reason, error, begunMs);
     chart.report({ type: 'transfer.failed', run, reason, error });
     if (reason === 'store') return;
-    const { first, count } = run;
     sync.failed({
-      first,
-      count,
+      ...wrongPart(run, reason, error),
       parent: nameOf(run.from),
       // What one client was refused is nothing against the origin while this host reads it as another.
       reason: goesOn ? 'busy' : reason,
       ...(goesOn ? {} : { error: error.toWire() }),
     });
   }
+}
+
+/** The pieces that a failure is about: one that came wrong says nothing of those beside it. */
+function wrongPart({ first, count }: Run, reason: FailureReason, { details }: ShoalError) {
+  const { piece } = details;
+  return reason === 'corrupt' && typeof piece === 'number' ? { first: piece, count: 1 } : { first, count };
 }

@@ -162,9 +162,21 @@ export class PeerWork implements PeerEffects {
     return this.#rechecking;
   }
 
-  async #recheck(): Promise<number> {
+  /** Children got these pieces wrong from here: what is so on disk is dropped, and the scheduler hears of it. */
+  async recheckSuspects(pieces: readonly number[]): Promise<void> {
+    const { told, chart } = this.#parts;
+    const asked = told.suspects(pieces);
+    if (asked.length === 0) return;
+    await this.#recheck(asked);
+    // What was found right is held as before, which the scheduler doubts.
+    told.startOver();
+    told.rechecked(asked);
+    chart.report({ type: 'sync.wanted' });
+  }
+
+  async #recheck(pieces?: readonly number[]): Promise<number> {
     const { content, told, story, chart } = this.#parts;
-    const wrong = (await content.stored?.recheck()) ?? [];
+    const wrong = (await content.stored?.recheck(pieces)) ?? [];
     if (wrong.length === 0 || chart.ended) return 0;
     story.damaged(wrong);
     // Where not even that can be noted, its files are gone: all of it is fetched anew.

@@ -174,6 +174,15 @@ export class TaskLeases {
     }
   }
 
+  /** There is something that a host is to hear, whether it takes part now or only holds the content. */
+  tell(hostId: HostId): void {
+    const { world, peers } = this.#options;
+    const peer = peers.get(hostId);
+    if (peer) return this.push(hostId, peer);
+    const alive = world.hosts.get(hostId)?.alive;
+    if (alive) this.#call(hostId, alive.incarnation);
+  }
+
   /** Tells a host that takes no part of the task. */
   #call(hostId: HostId, incarnation: number): void {
     const stranger = new TaskPeer(incarnation, this.#options.world.clock.now());

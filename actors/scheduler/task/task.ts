@@ -19,6 +19,7 @@ import { TaskPeer } from './peer.ts';
 import { TaskRecords } from './records.ts';
 import { Resampling } from './resampling.ts';
 import { StuckPeers } from './stuck-peers.ts';
+import { Suspects } from './suspects.ts';
 import { originReasons, peerRows, type TaskView, taskRow } from './view.ts';
 import { TaskWord } from './word.ts';
 
@@ -36,6 +37,7 @@ export class TaskActor {
   readonly #claim: TaskClaim;
   readonly #peers = new Map<HostId, TaskPeer>();
   readonly #resampling: Resampling;
+  readonly #suspects = new Suspects();
   readonly #leases: TaskLeases;
   readonly #records: TaskRecords;
   #restsSinceMs = 0;
@@ -52,7 +54,7 @@ export class TaskActor {
     this.#chart = new TaskChart(world, taskId, { records: this.#records, reads: claim.reads, claim });
     this.#resampling = new Resampling(world, taskId, claim, this.#chart);
     const stuck = new StuckPeers(world, content, claim, peers, this.#chart);
-    const word = new TaskWord(world, claim, this.#chart, stuck);
+    const word = new TaskWord(world, claim, this.#chart, stuck, this.#suspects);
     this.#leases = new TaskLeases({ world, content, claim, peers, word });
     claim.onFree = () => this.#leases.pushSoon();
   }
@@ -129,6 +131,7 @@ export class TaskActor {
   /** A host is gone, or came back as another incarnation, or dropped the task. */
   lose(hostId: HostId): void {
     this.#claim.lose(hostId);
+    this.#suspects.forget(hostId);
     this.#peers.delete(hostId);
     this.#chart.send({ type: 'host.lost', hostId });
   }
@@ -206,6 +209,11 @@ export class TaskActor {
     const synced = joined.sync({ ...holdings, failures: failed, running, queued, seenNumber, nowMs });
     for (const failure of failures) {
       if (failure.parent === 'origin') this.#originFailed(hostId, peer, failure);
+      const accused = this.#suspects.accuse(failure, this.pieces);
+      if (accused !== undefined) this.#leases.tell(accused);
+    }
+    if (request.rechecked && this.#suspects.rechecked(hostId, request.rechecked)) {
+      this.#claim.ledger.pardon(hostId);
     }
     if (mismatch && seenNumber >= peer.settledNumber) this.#contradicted(hostId, request, mismatch);
     peer.synced(request, nowMs);

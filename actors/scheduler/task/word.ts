@@ -5,6 +5,7 @@ import type { TaskChart } from './chart.ts';
 import type { TaskClaim } from './claim.ts';
 import type { TaskPeer } from './peer.ts';
 import type { StuckPeers } from './stuck-peers.ts';
+import type { Suspects } from './suspects.ts';
 
 /** What the state of a task adds to the lease set of a host: what it is to do for the task, and why it waits. */
 export class TaskWord {
@@ -12,19 +13,28 @@ export class TaskWord {
   readonly #claim: TaskClaim;
   readonly #chart: TaskChart;
   readonly #stuck: StuckPeers;
+  readonly #suspects: Suspects;
 
-  constructor(world: SchedulerWorld, claim: TaskClaim, chart: TaskChart, stuck: StuckPeers) {
+  constructor(
+    world: SchedulerWorld,
+    claim: TaskClaim,
+    chart: TaskChart,
+    stuck: StuckPeers,
+    suspects: Suspects,
+  ) {
     this.#world = world;
     this.#claim = claim;
     this.#chart = chart;
     this.#stuck = stuck;
+    this.#suspects = suspects;
   }
 
-  for(hostId: HostId, peer: TaskPeer): Pick<LeaseSet, 'error' | 'samples' | 'probe' | 'state'> {
+  for(hostId: HostId, peer: TaskPeer): Pick<LeaseSet, 'error' | 'samples' | 'suspects' | 'probe' | 'state'> {
     const error = this.#chart.error ?? this.#stuck.errorFor(peer);
     const samples = this.#chart.samplesOf(hostId)?.slice();
     const probe = this.#shouldProbe(hostId, peer) || undefined;
-    return { error, samples, probe, state: this.#chart.state };
+    const suspects = this.#suspects.of(hostId);
+    return { error, samples, suspects, probe, state: this.#chart.state };
   }
 
   /** Whether it is this host's to ask the origin for its first bytes, from now on or already: one host at a time. */

@@ -9,7 +9,8 @@ import { setUpSkopeo } from '../../support/skopeo.ts';
 
 /** The clients that pull images, each Debian's own. */
 export const CLIENTS = ['containerd', 'podman', 'skopeo', 'docker'] as const;
-export type ClientName = (typeof CLIENTS)[number];
+/** Those, and one that reads as podman does. */
+export type ClientName = (typeof CLIENTS)[number] | 'buildah';
 
 /** How a pull ended; the digest is the client's own word on what it has now. */
 export type Pulled = Ran & { readonly digest: string | undefined };
@@ -42,8 +43,9 @@ export async function openClient(
         [Symbol.asyncDispose]: () => containerd[Symbol.asyncDispose](),
       };
     }
+    case 'buildah':
     case 'podman': {
-      const podman = setUpPodman(at);
+      const podman = setUpPodman(at, [], name);
       podman.mirror(registry.name, mirror);
       return {
         name,

@@ -3,13 +3,10 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadHostConfig } from '../../../app/config.ts';
-import { type OpenHost, openHost } from '../../../app/host.ts';
-import { openLog } from '../../../app/logging.ts';
-import type { SettingName } from '../../../app/settings.ts';
 import { type Answer, askPort, digestOf, errorsOf } from '../../proxy/mirror/scene.ts';
 import { freePort } from '../../support/free-port.ts';
 import { pushBlob } from '../../support/image.ts';
+import { flagsFor, type MirrorHost, startMirror } from '../../support/mirror-host.ts';
 import { ALICE, ANYBODY, BOB, type Registry, startRegistry } from '../../support/registry.ts';
 import { tempDir } from '../../support/temp-dir.ts';
 import { tinyImage } from '../../support/tiny-image.ts';
@@ -26,36 +23,6 @@ const IMAGE = tinyImage([3 * MIB, 200_000]);
 const [LAYER] = IMAGE.layers.amd64;
 const MANIFEST_DIGEST = IMAGE.manifests.amd64;
 const NOWHERE = digestOf('nowhere');
-
-interface MirrorHost extends AsyncDisposable {
-  readonly port: number;
-  readonly host: OpenHost;
-  ask(target: string, headers?: Record<string, string>, method?: string): Promise<Answer>;
-}
-
-/** A host without a swarm, with its mirror. */
-async function startMirror(flags: Partial<Record<SettingName, unknown>>): Promise<MirrorHost> {
-  const dir = await tempDir();
-  const all = { dir: dir.path, 'data-port': 0, 'proxy-port': 0, 'cache-size': '1GiB', ...flags };
-  const config = loadHostConfig({ flags: all, env: { DOCKER_CONFIG: join(dir.path, 'none') } });
-  const host = await openHost(config, openLog({ level: 'silent', format: 'json' }));
-  const { address } = await host.openProxy();
-  const port = Number(address.split(':').at(-1));
-  return {
-    port,
-    host,
-    ask: (target, headers, method) => askPort(port, target, headers, method),
-    async [Symbol.asyncDispose]() {
-      await host[Symbol.asyncDispose]();
-      await dir[Symbol.asyncDispose]();
-    },
-  };
-}
-
-function flagsFor(registry: Registry, more: Partial<Record<SettingName, unknown>> = {}) {
-  const origins = [registry.name, ...(registry.tokens ? [new URL(registry.tokens.realm).host] : [])];
-  return { 'allow-origin': origins, registry: [`${registry.name}=${registry.url}`], ...more };
-}
 
 /** Pushes the image with the tag `v1`, and its first platform with `one`. */
 async function push(registry: Registry, repository: string): Promise<void> {
@@ -107,13 +74,17 @@ describe('an open registry', () => {
   });
 
   test('the mirror speaks version 2 of the protocol', async () => {
-    for (const target of ['/v2/', at('')]) {
-      const answer = await mirror.ask(target);
-      expect(answer).toMatchObject({
-        status: 200,
-        headers: { 'docker-distribution-api-version': 'registry/2.0' },
-      });
-    }
+    const headers = { 'docker-distribution-api-version': 'registry/2.0' };
+    expect(await mirror.ask(at(''))).toMatchObject({ status: 200, headers });
+    // Where no registry is named it is the mirror's own to say, and it gives everybody a token.
+    const refused = await mirror.ask('/v2/');
+    expect(refused).toMatchObject({ status: 401, headers });
+    const [, realm = ''] = /^Bearer realm="([^"]+)"/.exec(refused.headers['www-authenticate'] ?? '') ?? [];
+    const { token } = (await (await fetch(realm)).json()) as { token: string };
+    expect(await mirror.ask('/v2/', { authorization: `Bearer ${token}` })).toMatchObject({
+      status: 200,
+      headers,
+    });
   });
 
   test.each([
@@ -396,7 +367,7 @@ describe('upstreams that are none', () => {
       registry: [`loop.example=http://${name}`],
       'default-registry': 'loop.example',
     });
-    for (const path of ['a/manifests/v1', `a/blobs/${LAYER}`, 'a/tags/list', '']) {
+    for (const path of ['a/manifests/v1', `a/blobs/${LAYER}`, 'a/tags/list']) {
       const answer = await mirror.ask(`/v2/${path}`);
       expect(answer.status, path).toBeGreaterThanOrEqual(500);
     }

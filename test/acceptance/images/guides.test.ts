@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { hostStatusSchema } from '../../../admin/control.ts';
@@ -7,13 +7,23 @@ import { MIB } from '../../support/files.ts';
 import { shellBlocks } from '../../support/guide.ts';
 import { buildImage, TAG } from '../../support/image.ts';
 import { type OwnMachine, startOwnMachine } from '../../support/own-machine.ts';
+import { htpasswdLine } from '../../support/registry.ts';
+import type { Login } from '../../support/registry-tokens.ts';
 import { lastJson } from '../../support/swarm.ts';
 
 const PAGES = 'docs/clients';
 const REGISTRY = '127.0.0.1:5000';
-/** Names that the guides use; each holds the same image here. */
-const REGISTRIES = ['ghcr.io', 'quay.io', 'docker.io'];
-const REPOSITORIES = ['team/app:v1', 'library/debian:stable-slim'];
+/** The same content, for those who have a login. */
+const CLOSED = '127.0.0.1:5001';
+/** Names that the guides use; each holds the same images here. */
+const REGISTRIES: Readonly<Record<string, string>> = {
+  'ghcr.io': REGISTRY,
+  'docker.io': REGISTRY,
+  'quay.io': CLOSED,
+};
+const REPOSITORIES = ['team/app:v1', 'team/private:v1', 'library/debian:stable-slim'];
+/** What the reader of a guide has as PASSWORD. */
+const READER: Login = { user: 'alice', password: 'secret' };
 
 /** `systemctl` for the image daemons of a machine. */
 const SERVICES = `
@@ -77,28 +87,35 @@ async function openMachine(): Promise<OwnMachine> {
     'systemctl',
     `${SERVICES}\n[ "$1" = restart ] || exit 0\nstop "$2"; start "$2"; answer "$2"`,
   );
-  const config = `
+  writeFileSync(join(machine.dir, 'htpasswd'), `${await htpasswdLine(READER)}\n`);
+  mkdirSync(join(machine.dir, 'registry'));
+  for (const [at, auth] of [
+    [REGISTRY, ''],
+    [CLOSED, `auth: {htpasswd: {realm: closed, path: ${machine.dir}/htpasswd}}\n`],
+  ] as const) {
+    const config = `
 version: 0.1
 log: {level: warn, accesslog: {disabled: true}}
 storage: {filesystem: {rootdirectory: ${machine.dir}/registry}}
-http: {addr: "${REGISTRY}"}
-`;
-  await must(
-    machine,
-    `mkdir ${machine.dir}/registry
-cat >${machine.dir}/registry.yml <<'END'${config}END
-setsid docker-registry serve ${machine.dir}/registry.yml >${machine.dir}/registry.log 2>&1 </dev/null &
-for _ in $(seq 100); do curl -s -o /dev/null http://${REGISTRY}/v2/ && break; sleep 0.1; done`,
-  );
+http: {addr: "${at}"}
+${auth}`;
+    const file = join(machine.dir, `${at}.yml`);
+    writeFileSync(file, config);
+    await must(
+      machine,
+      `setsid docker-registry serve ${file} >>${machine.dir}/registry.log 2>&1 </dev/null &
+for _ in $(seq 100); do curl -s -o /dev/null http://${at}/v2/ && break; sleep 0.1; done`,
+    );
+  }
   for (const repository of REPOSITORIES) {
     const target = `docker://${REGISTRY}/${repository}`;
     const copy = `skopeo --insecure-policy copy -q --dest-tls-verify=false oci:${image.dir}:${TAG} ${target}`;
     await must(machine, copy);
   }
-  const registries = REGISTRIES.map((name) => `${name}=http://${REGISTRY}`).join(',');
+  const registries = Object.entries(REGISTRIES).map(([name, at]) => `${name}=http://${at}`);
   const settings = [
-    `SHOAL_REGISTRY=${registries}`,
-    `SHOAL_ALLOW_ORIGIN=${REGISTRY}`,
+    `SHOAL_REGISTRY=${registries.join(',')}`,
+    `SHOAL_ALLOW_ORIGIN=${REGISTRY},${CLOSED}`,
     'SHOAL_DEFAULT_REGISTRY=docker.io',
   ];
   const up = startChild([...machine.inside, 'env', ...settings, 'shoal', 'up'], log);
@@ -124,8 +141,15 @@ for (const page of pages) {
     const blocks = shellBlocks(join(PAGES, page));
     expect(blocks.length, 'blocks of commands').toBeGreaterThan(0);
     const machine = await openMachine();
+    const run = (script: string, password: string) =>
+      machine.run(`export PASSWORD='${password}'\n${script}`, 120_000);
     for (const block of blocks) {
-      const ran = await machine.run(`export PASSWORD=secret\n${block}`, 120_000);
+      // What a login is for is refused without it, and with a wrong one.
+      const [, needsLogin] = /^[^\n]* login [^\n]*\n(.+)$/s.exec(block) ?? [];
+      if (needsLogin !== undefined)
+        expect((await run(needsLogin, READER.password)).code, needsLogin).not.toBe(0);
+      if (needsLogin !== undefined) expect((await run(block, 'a guess')).code, block).not.toBe(0);
+      const ran = await run(block, READER.password);
       expect(ran.code, `${block}\n${ran.stdout}\n${ran.stderr}`).toBe(0);
     }
     const status = hostStatusSchema.parse(lastJson(await must(machine, 'shoal status --json')));

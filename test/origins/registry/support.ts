@@ -73,7 +73,10 @@ export async function startFakeRegistry(
     const logins = [`${USER}:${PASSWORD}`, `<token>:${IDENTITY}`];
     const isUser = logins.some((login) => authorization === `Basic ${Buffer.from(login).toString('base64')}`);
     if (authorization === undefined || isUser) giveToken(isUser ? USER : '', response);
-    else response.writeHead(401).end('{"details":"incorrect username or password"}');
+    else {
+      const words = '{"details":"incorrect username or password"}';
+      response.writeHead(401, { 'content-type': 'application/json' }).end(words);
+    }
   });
   const server = await serve((request, response, seen) => {
     if (options.instead?.(request, response)) return;
@@ -124,6 +127,7 @@ export function testRegistries(
   const origin = registries.origin(createHttpOrigin(common), 'shoal-test');
   return {
     client: registries.client,
+    logins: registries.logins,
     origin,
     async close() {
       await origin.close();

@@ -7,24 +7,41 @@ const MANIFEST = Buffer.from('{"schemaVersion":2,"config":{},"layers":[]}');
 const DIGEST = digestOf(MANIFEST);
 
 describe('the base of the protocol', () => {
-  test('without an upstream it is there', async () => {
-    await using scene = await startScene();
-    expect(await scene.ask('/v2/')).toMatchObject({
-      status: 200,
-      headers: { 'docker-distribution-api-version': 'registry/2.0', 'content-type': 'application/json' },
-    });
-    expect(await scene.ask('/v2/', {}, 'HEAD')).toMatchObject({ status: 200 });
-    expect(await scene.ask('/v2')).toMatchObject({ status: 200 });
+  test('it is there, and sends those without credentials for a token of its own', async () => {
+    for (const more of [{}, { defaultRegistry: 'r.example' }]) {
+      await using scene = await startScene(more);
+      for (const [target, method] of [
+        ['/v2/', 'GET'],
+        ['/v2/', 'HEAD'],
+        ['/v2', 'GET'],
+      ] as const) {
+        expect(await scene.ask(target, {}, method)).toMatchObject({
+          status: 401,
+          headers: {
+            'docker-distribution-api-version': 'registry/2.0',
+            'www-authenticate': expect.stringMatching(/^Bearer realm=/),
+          },
+        });
+        const shown = await scene.ask(target, { authorization: 'Basic x' }, method);
+        expect(shown).toMatchObject({ status: 200, headers: { 'content-type': 'application/json' } });
+      }
+      expect(scene.asked).toEqual([]);
+    }
   });
 
-  test('with one, the upstream says whether credentials are needed', async () => {
+  test('with a registry named beside the path, that one says whether credentials are needed', async () => {
     await using scene = await startScene({ defaultRegistry: 'r.example' });
     const challenge = 'Basic realm="r"';
     scene.upstream = () => ({ status: 401, headers: { 'www-authenticate': challenge } });
-    expect(await scene.ask('/v2/')).toMatchObject({
-      status: 401,
-      headers: { 'www-authenticate': challenge },
-    });
+    for (const [target, headers] of [
+      ['/v2/?ns=q.example', {}],
+      ['/v2/', { 'x-shoal-registry': 'q.example' }],
+    ] as const) {
+      expect(await scene.ask(target, headers)).toMatchObject({
+        status: 401,
+        headers: { 'www-authenticate': challenge },
+      });
+    }
     scene.upstream = ({ authorization }) => ({ status: authorization === 'Basic x' ? 200 : 401 });
     expect(await scene.ask('/v2/?ns=q.example', { authorization: 'Basic x' })).toMatchObject({ status: 200 });
     expect(scene.asked.at(-1)).toMatchObject({ base: 'https://q.example', path: '/v2/', method: 'GET' });
@@ -112,7 +129,7 @@ describe('lists', () => {
   ])('a %d of %j is passed on as it is', async (status, headers, words) => {
     await using scene = await startScene();
     scene.upstream = () => ({ status, headers, body: Buffer.from(words) });
-    for (const target of [`/v2/r.example/a/referrers/${DIGEST}`, '/v2/r.example/a/tags/list']) {
+    for (const target of [`/v2/a/referrers/${DIGEST}?ns=r.example`, '/v2/a/tags/list?ns=r.example']) {
       const answer = await scene.ask(target);
       expect(answer).toMatchObject({ status, headers });
       expect(answer.body.toString()).toBe(words);

@@ -3,15 +3,19 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { ClientAdmission } from '../../../actors/client/admission.ts';
 import { actualRange } from '../../../actors/client/reader.ts';
+import type { Clock } from '../../../core/clock.ts';
 import type { DownloadRequest, StreamHooks } from '../../../core/download.ts';
 import { ShoalError } from '../../../core/errors.ts';
 import { type Digest, digestOfTask, type HostId, parseDigest, taskIdOfDigest } from '../../../core/ids.ts';
 import { silentLogger } from '../../../core/logger.ts';
 import type { ProxyRoute } from '../../../core/metrics.ts';
 import type { Origin } from '../../../origins/origin.ts';
+import { ClientLogins } from '../../../origins/registry/client-logins.ts';
+import type { Registries } from '../../../origins/registry/open-registries.ts';
 import type { RegistryAnswer, RegistryClient, RegistryRequest } from '../../../origins/registry/registry.ts';
 import type { ForwardHandler } from '../../../proxy/forward-handler.ts';
 import { Mirror } from '../../../proxy/mirror/mirror.ts';
+import { MirrorTokens } from '../../../proxy/mirror/mirror-tokens.ts';
 import { MIRROR_LIMITS, type MirrorLimits, type MirrorWorld } from '../../../proxy/mirror/mirror-world.ts';
 import { PullBook, type PullStory } from '../../../proxy/mirror/pull-book.ts';
 import { TagMemory } from '../../../proxy/mirror/tag-memory.ts';
@@ -71,6 +75,9 @@ export async function startScene(
     limits?: Partial<MirrorLimits>;
     graceMs?: number;
     memoryMs?: number;
+    clock?: Clock;
+    /** The way to real registries, in place of what `upstream` says. */
+    reach?: Pick<Registries, 'client' | 'logins'>;
   } = {},
 ): Promise<Scene> {
   const dir = await tempDir();
@@ -85,9 +92,12 @@ export async function startScene(
     deliver: undefined as Scene['deliver'],
     received: () => 0,
   };
+  const clock = more.clock ?? realClock;
+  const logins = more.reach?.logins ?? new ClientLogins(clock, seededRandom(3));
   const registry: RegistryClient = {
-    async ask(request) {
+    async ask(request, signal) {
       scene.asked.push(request);
+      if (more.reach !== undefined) return more.reach.client.ask(request, signal);
       const answer = scene.upstream(request);
       if (answer instanceof Error) throw answer;
       const body = request.method === 'HEAD' ? new Uint8Array() : (answer.body ?? new Uint8Array());
@@ -155,6 +165,7 @@ export async function startScene(
     hostId: HOST,
     clock: realClock,
     registry,
+    tokens: new MirrorTokens({ hostId: HOST, clock, random: seededRandom(2), logins }),
     admission,
     origin,
     downloads: { stream },
