@@ -25,6 +25,7 @@ export function blame(child: Member, parent: Member | 'origin', reason: FailureR
   child.avoided.set(parent, {
     untilMs: Math.max(before?.untilMs ?? 0, nowMs + forMs),
     failures: (before?.failures ?? 0) + (reason === 'busy' ? 0 : 1),
+    isOutOfReach: reason === 'busy' ? (before?.isOutOfReach ?? false) : reason !== 'corrupt',
   });
   if (parent !== 'origin' && (reason === 'unreachable' || reason === 'stalled')) accuse(child, parent, nowMs);
 }

@@ -25,6 +25,8 @@ export interface Flight {
 export interface Avoided {
   readonly untilMs: number;
   readonly failures: number;
+  /** Whether it could not be got at: it did not just refuse, nor give wrong bytes. */
+  readonly isOutOfReach: boolean;
 }
 
 /** One host's part in one task, as the ledger keeps it. */

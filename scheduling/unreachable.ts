@@ -12,10 +12,11 @@ export function unreachableBy(state: LedgerState, child: Member, nowMs: number):
     row ??= new Uint32Array(state.holdings.hostWords);
     row[index >>> 5] = (row[index >>> 5] ?? 0) | (0x8000_0000 >>> (index & 31));
   };
-  for (const [parent, { untilMs, failures }] of child.avoided) {
-    if (parent !== 'origin' && failures > 0 && untilMs > nowMs) add(parent);
+  for (const [parent, { untilMs, isOutOfReach }] of child.avoided) {
+    if (parent !== 'origin' && isOutOfReach && untilMs > nowMs) add(parent);
   }
-  for (const parent of state.suspended) if (parent.suspendedUntilMs > nowMs) add(parent);
+  // One that hashes again what it gave wrong is back in a moment.
+  for (const parent of state.suspended) if (parent.suspendedUntilMs > nowMs && !parent.warned) add(parent);
   return row;
 }
 

@@ -37,6 +37,8 @@ export class SimOriginServer {
   readonly requests: SimOriginRequest[] = [];
   /** Body bytes that were sent, of all contents. */
   bodyBytes = 0;
+  /** Those of them that came with the answer to what there is at a URL. */
+  probedBytes = 0;
   /** Share of the bodies that break off somewhere. */
   breakShare = 0;
   /** So many of the next bodies come with a wrong bit in their first chunk. */
@@ -166,7 +168,11 @@ export class SimOrigin implements Origin {
       pump: async (sink, signal) => {
         if (used) throw new ShoalError('ERR_INTERNAL', 'a body is read once');
         used = true;
-        await this.#pump(content, range, sink, signal);
+        const counted: OriginSink = (chunk) => {
+          this.#server.probedBytes += chunk.length;
+          return sink(chunk);
+        };
+        await this.#pump(content, range, counted, signal);
         return range.end - range.start;
       },
       discard: () => {

@@ -359,6 +359,16 @@ test('a child that cannot get at any holder of a piece is leased it from the ori
   expect(ledger.leasesOf(b).filter(({ parent }) => parent === 'origin')).toEqual([]);
 });
 
+test('pieces whose one holder gave a wrong one are not read from the origin while it hashes that again', () => {
+  const { ledger } = ledgerWith({ pieces: 4 });
+  for (const host of [b, c]) join(ledger, host, true);
+  join(ledger, a);
+  ledger.add(a, [0, 1, 2, 3]);
+  fail(ledger, b, { first: 2, count: 1, parent: a, reason: 'corrupt' }, 0);
+  for (const host of [b, c]) grant(ledger, host, 9, { nowMs: 100, bytesPerSec: 1e9 });
+  expect([...leased(ledger, b), ...leased(ledger, c)]).toEqual([2]);
+});
+
 test('a piece that a parent has not is taken from its holdings', () => {
   const { ledger } = ledgerWith();
   for (const host of [a, b]) join(ledger, host);

@@ -8,9 +8,9 @@ export type PeerNews =
   | PeerEvent
   /** The next sync is to come soon. */
   | { readonly type: 'sync.wanted' }
+  | { readonly type: 'piece.stored'; readonly run: Run }
   /** Children got these pieces wrong from here. */
   | { readonly type: 'pieces.suspected'; readonly pieces: readonly number[] }
-  | { readonly type: 'piece.stored'; readonly run: Run }
   | {
       readonly type: 'transfer.failed';
       readonly run: Run;

@@ -9,7 +9,7 @@ export interface Fault {
   readonly name: string;
   /** Copies that may leave the origin at most; absent: nobody can hold hosts to one where they cannot reach each other. */
   readonly copies?: number;
-  /** Another scheduler takes over: it has the URL asked anew, whose first MiB comes along, and a piece of each host proven. */
+  /** Another scheduler takes over: it has one piece of each host read again, to prove what that host read before. */
   readonly renews?: true;
   /** What is wrong before anything starts. */
   readonly before?: (stage: Stage) => void;

@@ -80,14 +80,17 @@ export async function judge(seed: number, { log, onStage }: Watching = {}): Prom
   for (const host of holders) stage.ask(host);
   await sim.run(boundMs, () => stage.isOver);
   await sim.run(holders.length > 0 ? random.next() * 3_000 : 0);
-  const readBefore = sim.origin.bodyBytes;
+  const { bodyBytes, probedBytes } = sim.origin;
   for (const { during } of faults) during?.(stage);
   const togetherMs = random.chance(0.8) ? 500 : 1.5 * plainMs;
   for (const host of wanting) sim.at(random.next() * togetherMs, () => stage.ask(host));
   await sim.run(togetherMs);
   await sim.run(boundMs + LONGEST_MS, () => stage.isOver || stage.owed.some((asked) => took(asked) > 1));
 
-  const copies = (sim.origin.bodyBytes - readBefore) / content.bytes.length;
+  const probed = sim.origin.probedBytes - probedBytes;
+  // Content is small here: the first MiB, which comes with the answer to each who asks what there is, is counted once.
+  const readBytes = sim.origin.bodyBytes - bodyBytes - Math.max(0, probed - LIMITS.resolveBytes);
+  const copies = readBytes / content.bytes.length;
   const failures = [...(await unkept(stage, content, took)), ...(await wrong(sim, content))];
   return {
     seed,
@@ -128,10 +131,7 @@ export function isWasteful({ copies, copiesAllowed }: Pick<Verdict, 'copies' | '
   return copiesAllowed !== undefined && copies > copiesAllowed;
 }
 
-/**
- * Copies that a history may take at most. Content is small here: what is read once for each host counts for much, and a
- * host that came first may be lost with most of what was read.
- */
+/** Copies that a history may take at most: a host that came first may be lost with most of what was read. */
 function copiesAllowed(
   faults: readonly Fault[],
   { sim, lostBytes }: Stage,
@@ -140,6 +140,6 @@ function copiesAllowed(
   const most = Math.max(...faults.map(({ copies }) => copies ?? Number.POSITIVE_INFINITY));
   if (!Number.isFinite(most)) return undefined;
   const renewals = faults.filter(({ renews }) => renews).length;
-  const anew = renewals * (LIMITS.resolveBytes + sim.hosts.length * LIMITS.pieceMinBytes);
+  const anew = renewals * sim.hosts.length * LIMITS.pieceMinBytes;
   return Math.max(most, LIVING + lostBytes / length) + anew / length;
 }

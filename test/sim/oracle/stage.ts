@@ -1,4 +1,5 @@
 import { randomInt } from '../../../core/clock.ts';
+import { LIMITS } from '../../../core/limits.ts';
 import type { SimGet, SimHost } from '../../../sim/host.ts';
 import type { SimRandom } from '../../../sim/random.ts';
 import type { Simulation } from '../../../sim/world.ts';
@@ -22,6 +23,9 @@ interface StageParts {
   readonly plainMs: number;
 }
 
+/** What a lone reader of the origin may have on its way, bytes. */
+const ON_THE_WAY = LIMITS.originLeasesLoneHost * LIMITS.pieceMinBytes;
+
 /** Where a fault is played: what it may draw on, and when. */
 export class Stage {
   readonly sim: Simulation;
@@ -33,7 +37,7 @@ export class Stage {
   readonly spoilt = new Set<SimHost>();
   /** What clients asked for, and since when the promise holds, ms. */
   readonly asked: Asked[] = [];
-  /** What hosts that were lost had and nobody else, bytes. */
+  /** What hosts that were lost had, or were about to have, and nobody else, bytes. */
   lostBytes = 0;
   /** When the last host of those that come back does so, ms. */
   #backMs = 0;
@@ -103,7 +107,7 @@ export class Stage {
       const begin = () => {
         const others = this.sim.hosts.filter((other) => other !== host && !this.spoilt.has(other));
         void heldAlone(host, others).then((bytes) => {
-          this.lostBytes += bytes;
+          this.lostBytes += bytes + ON_THE_WAY;
         });
         gone(host);
       };
