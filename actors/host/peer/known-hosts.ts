@@ -46,7 +46,7 @@ interface KnownHost {
 }
 
 /** What is believed of the hashes that hosts tell of content without a digest. */
-export interface Trust {
+export interface HashTrust {
   /** Of the pieces that they may have been to read: up to that rank. */
   readonly rank: number;
   /** Only of hosts of which a piece was read here and found to be as they said. */
@@ -64,7 +64,7 @@ interface KnownHostsOptions {
 export class KnownHosts {
   readonly #options: KnownHostsOptions;
   readonly #known = new Map<HostId, KnownHost>();
-  #trust: Trust = { rank: -1, proven: true };
+  #trust: HashTrust = { rank: -1, proven: true };
 
   constructor(options: KnownHostsOptions) {
     this.#options = options;
@@ -76,7 +76,7 @@ export class KnownHosts {
   }
 
   /** Asks everyone whose turn has come. */
-  ask(trust: Trust): void {
+  ask(trust: HashTrust): void {
     this.#trust = trust;
     const now = this.#options.world.clock.now();
     for (const address of this.#options.sets.knownHosts()) this.#ask(address, now);
@@ -142,15 +142,21 @@ export class KnownHosts {
     }
   }
 
-  /** A piece at random of what a host tells that has proven nothing yet, to be read from the origin. */
+  /**
+   * A piece at random of what a host tells and nobody believes, to be read from the origin: where it must prove itself, or
+   * tells more than each of those who want the task will read to prove it.
+   */
   sample(isMissing: (piece: number) => boolean): number | undefined {
     const { content, world } = this.#options;
-    if (content.digest !== undefined || !this.#trust.proven) return undefined;
+    if (content.digest !== undefined) return undefined;
     for (const known of this.#known.values()) {
       const { sample, isProven, reply } = known;
-      if (isProven || reply === undefined || (sample && !isMissing(sample.piece))) continue;
-      const claims = reply.hashes.filter(({ piece }) => isMissing(piece));
-      const claim = claims[randomInt(world.random, claims.length)];
+      if (reply === undefined || (sample && !isMissing(sample.piece))) continue;
+      const claims = reply.hashes.filter(
+        ({ piece }) => isMissing(piece) && content.expected(piece) === undefined,
+      );
+      const least = this.#trust.proven && !isProven ? 1 : this.wanting + 2;
+      const claim = claims.length < least ? undefined : claims[randomInt(world.random, claims.length)];
       if (claim === undefined) continue;
       known.sample = { piece: claim.piece, claims: reply.hashes };
       return claim.piece;
