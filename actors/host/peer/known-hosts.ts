@@ -27,8 +27,9 @@ const LONGER = 1.5;
 const MOST_AVOIDED_MS = 30_000;
 /** One that has no free slot is asked again soon. */
 const BUSY_MS = 200;
-/** A host that has got no piece for this long does not do its part. */
+/** A host that has got no piece for this long, and three times what this one waits for one, does not do its part. */
 const IDLE_MS = 3_000;
+const IDLE_PIECES = 3;
 
 interface KnownHost {
   readonly address: HostAddress;
@@ -64,15 +65,21 @@ interface KnownHostsOptions {
 export class KnownHosts {
   readonly #options: KnownHostsOptions;
   readonly #known = new Map<HostId, KnownHost>();
+  /** What was here, and when, as they were asked first: how fast pieces come here since. */
+  #heldBefore = 0;
+  #sinceMs = 0;
   #trust: HashTrust = { rank: -1, proven: true };
 
   constructor(options: KnownHostsOptions) {
     this.#options = options;
   }
 
-  /** Forgets what they said. */
+  /** Begins anew: nothing is known of what they have. */
   clear(): void {
+    const { content, world } = this.#options;
     this.#known.clear();
+    this.#heldBefore = content.stored?.have.count ?? 0;
+    this.#sinceMs = world.clock.now();
   }
 
   /** Asks everyone whose turn has come. */
@@ -111,8 +118,10 @@ export class KnownHosts {
       })
       .then((reply) => this.#answered(known, reply))
       .catch((error: unknown) => {
-        if (toShoalError(error).code !== 'ERR_PEER_MISSING') return this.#avoid(known, SILENT_MS);
-        known.reply = undefined;
+        const { code } = toShoalError(error);
+        // Whoever only does not answer in time may be busy, and keeps its part for as long as it may be idle.
+        if (code !== 'ERR_PEER_STALLED') known.reply = undefined;
+        if (code !== 'ERR_PEER_MISSING') return this.#avoid(known, SILENT_MS);
         known.avoidUntilMs = Math.max(known.avoidUntilMs, world.clock.now() + MISSED_MS);
       });
   }
@@ -174,7 +183,10 @@ export class KnownHosts {
       known.sample = undefined;
       const claim = sample.claims.find(({ piece }) => piece === sample.piece);
       known.isProven = claim !== undefined && Buffer.compare(claim.hash, hash) === 0;
-      if (!known.isProven) this.#avoid(known, Number.POSITIVE_INFINITY);
+      if (!known.isProven) {
+        known.reply = undefined;
+        this.#avoid(known, Number.POSITIVE_INFINITY);
+      }
       for (const { piece, hash } of known.isProven ? sample.claims : []) {
         if (content.expected(piece) === undefined) content.expect(piece, hash);
       }
@@ -187,12 +199,12 @@ export class KnownHosts {
     if (known === undefined) return;
     if (reason === 'busy') known.avoidUntilMs = this.#options.world.clock.now() + BUSY_MS;
     else this.#avoid(known, reason === 'corrupt' ? Number.POSITIVE_INFINITY : FAILED_MS);
+    if (reason === 'unreachable' || reason === 'corrupt') known.reply = undefined;
   }
 
   #avoid(known: KnownHost, forMs: number): void {
     const now = this.#options.world.clock.now();
     const mostMs = forMs === Number.POSITIVE_INFINITY ? forMs : MOST_AVOIDED_MS;
-    known.reply = undefined;
     known.avoidUntilMs = Math.max(
       known.avoidUntilMs,
       now + Math.min(mostMs, forMs * LONGER ** known.failures),
@@ -227,11 +239,21 @@ export class KnownHosts {
     return count;
   }
 
+  #shares({ reply, gainedMs }: KnownHost, now: number): boolean {
+    return reply !== undefined && !isWhole(reply) && now - gainedMs < this.#idleMs(now);
+  }
+
+  /** Where the origin is slow, so is everybody. */
+  #idleMs(now: number): number {
+    const came = (this.#options.content.stored?.have.count ?? 0) - this.#heldBefore;
+    return Math.max(IDLE_MS, (IDLE_PIECES * (now - this.#sinceMs)) / Math.max(1, came));
+  }
+
   /** How many others do their part. */
   get sharers(): number {
     const now = this.#options.world.clock.now();
     let count = 0;
-    for (const known of this.#known.values()) if (shares(known, now)) count += 1;
+    for (const known of this.#known.values()) if (this.#shares(known, now)) count += 1;
     return count;
   }
 
@@ -245,7 +267,9 @@ export class KnownHosts {
   offers(piece: number): boolean {
     const { content } = this.#options;
     if (content.expected(piece) === undefined) return false;
-    for (const { reply } of this.#known.values()) if (reply?.have.has(piece)) return true;
+    for (const { reply, address } of this.#known.values()) {
+      if (reply?.have.has(piece) && !this.shuns(address.hostId)) return true;
+    }
     return false;
   }
 
@@ -260,7 +284,8 @@ export class KnownHosts {
     const now = world.clock.now();
     const others: HostId[] = hostId === world.hostId ? [] : [world.hostId];
     for (const [id, known] of this.#known) {
-      if (id !== hostId && shares(known, now) && known.reply?.have.has(piece) === false) others.push(id);
+      if (id !== hostId && this.#shares(known, now) && known.reply?.have.has(piece) === false)
+        others.push(id);
     }
     return rendezvousRank(`${content.taskId}/${piece}`, hostId, others);
   }
@@ -268,8 +293,4 @@ export class KnownHosts {
 
 function isWhole({ length, have }: HaveReply): boolean {
   return length !== undefined && have.complete;
-}
-
-function shares({ reply, gainedMs }: KnownHost, now: number): boolean {
-  return reply !== undefined && !isWhole(reply) && now - gainedMs < IDLE_MS;
 }
