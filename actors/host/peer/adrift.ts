@@ -90,12 +90,12 @@ export class Adrift {
     this.#reach = 0;
     this.#look = { sinceMs: now, own: 0, leased: 0 };
     this.#isFed = false;
+    this.#hosts.clear();
     this.#tick();
   }
 
   stop(): void {
     this.#timer?.();
-    this.#hosts.clear();
   }
 
   failed(run: Run, reason: FailureReason): void {

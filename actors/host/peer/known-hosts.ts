@@ -27,8 +27,9 @@ const LONGER = 1.5;
 const MOST_AVOIDED_MS = 30_000;
 /** One that has no free slot is asked again soon. */
 const BUSY_MS = 200;
-/** A host that has got no piece for this long does not do its part. */
+/** A host that has got no piece for this long, and three times what this one waits for one, does not do its part. */
 const IDLE_MS = 3_000;
+const IDLE_PIECES = 3;
 
 interface KnownHost {
   readonly address: HostAddress;
@@ -46,7 +47,7 @@ interface KnownHost {
 }
 
 /** What is believed of the hashes that hosts tell of content without a digest. */
-export interface Trust {
+export interface HashTrust {
   /** Of the pieces that they may have been to read: up to that rank. */
   readonly rank: number;
   /** Only of hosts of which a piece was read here and found to be as they said. */
@@ -64,19 +65,25 @@ interface KnownHostsOptions {
 export class KnownHosts {
   readonly #options: KnownHostsOptions;
   readonly #known = new Map<HostId, KnownHost>();
-  #trust: Trust = { rank: -1, proven: true };
+  /** What was here, and when, as they were asked first: how fast pieces come here since. */
+  #heldBefore = 0;
+  #sinceMs = 0;
+  #trust: HashTrust = { rank: -1, proven: true };
 
   constructor(options: KnownHostsOptions) {
     this.#options = options;
   }
 
-  /** Forgets what they said. */
+  /** Begins anew: nothing is known of what they have. */
   clear(): void {
+    const { content, world } = this.#options;
     this.#known.clear();
+    this.#heldBefore = content.stored?.have.count ?? 0;
+    this.#sinceMs = world.clock.now();
   }
 
   /** Asks everyone whose turn has come. */
-  ask(trust: Trust): void {
+  ask(trust: HashTrust): void {
     this.#trust = trust;
     const now = this.#options.world.clock.now();
     for (const address of this.#options.sets.knownHosts()) this.#ask(address, now);
@@ -111,8 +118,10 @@ export class KnownHosts {
       })
       .then((reply) => this.#answered(known, reply))
       .catch((error: unknown) => {
-        if (toShoalError(error).code !== 'ERR_PEER_MISSING') return this.#avoid(known, SILENT_MS);
-        known.reply = undefined;
+        const { code } = toShoalError(error);
+        // Whoever only does not answer in time may be busy, and keeps its part for as long as it may be idle.
+        if (code !== 'ERR_PEER_STALLED') known.reply = undefined;
+        if (code !== 'ERR_PEER_MISSING') return this.#avoid(known, SILENT_MS);
         known.avoidUntilMs = Math.max(known.avoidUntilMs, world.clock.now() + MISSED_MS);
       });
   }
@@ -144,15 +153,21 @@ export class KnownHosts {
     }
   }
 
-  /** A piece at random of what a host tells that has proven nothing yet, to be read from the origin. */
+  /**
+   * A piece at random of what a host tells and nobody believes, to be read from the origin: where it must prove itself, or
+   * tells more than each of those who want the task will read to prove it.
+   */
   sample(isMissing: (piece: number) => boolean): number | undefined {
     const { content, world } = this.#options;
-    if (content.digest !== undefined || !this.#trust.proven) return undefined;
+    if (content.digest !== undefined) return undefined;
     for (const known of this.#known.values()) {
       const { sample, isProven, reply } = known;
-      if (isProven || reply === undefined || (sample && !isMissing(sample.piece))) continue;
-      const claims = reply.hashes.filter(({ piece }) => isMissing(piece));
-      const claim = claims[randomInt(world.random, claims.length)];
+      if (reply === undefined || (sample && !isMissing(sample.piece))) continue;
+      const claims = reply.hashes.filter(
+        ({ piece }) => isMissing(piece) && content.expected(piece) === undefined,
+      );
+      const least = this.#trust.proven && !isProven ? 1 : this.wanting + 2;
+      const claim = claims.length < least ? undefined : claims[randomInt(world.random, claims.length)];
       if (claim === undefined) continue;
       known.sample = { piece: claim.piece, claims: reply.hashes };
       return claim.piece;
@@ -170,7 +185,10 @@ export class KnownHosts {
       known.sample = undefined;
       const claim = sample.claims.find(({ piece }) => piece === sample.piece);
       known.isProven = claim !== undefined && Buffer.compare(claim.hash, hash) === 0;
-      if (!known.isProven) this.#avoid(known, Number.POSITIVE_INFINITY);
+      if (!known.isProven) {
+        known.reply = undefined;
+        this.#avoid(known, Number.POSITIVE_INFINITY);
+      }
       for (const { piece, hash } of known.isProven ? sample.claims : []) {
         if (content.expected(piece) === undefined) content.expect(piece, hash);
       }
@@ -183,12 +201,12 @@ export class KnownHosts {
     if (known === undefined) return;
     if (reason === 'busy') known.avoidUntilMs = this.#options.world.clock.now() + BUSY_MS;
     else this.#avoid(known, reason === 'corrupt' ? Number.POSITIVE_INFINITY : FAILED_MS);
+    if (reason === 'unreachable' || reason === 'corrupt') known.reply = undefined;
   }
 
   #avoid(known: KnownHost, forMs: number): void {
     const now = this.#options.world.clock.now();
     const mostMs = forMs === Number.POSITIVE_INFINITY ? forMs : MOST_AVOIDED_MS;
-    known.reply = undefined;
     known.avoidUntilMs = Math.max(
       known.avoidUntilMs,
       now + Math.min(mostMs, forMs * LONGER ** known.failures),
@@ -223,11 +241,21 @@ export class KnownHosts {
     return count;
   }
 
+  #shares({ reply, gainedMs }: KnownHost, now: number): boolean {
+    return reply !== undefined && !isWhole(reply) && now - gainedMs < this.#idleMs(now);
+  }
+
+  /** Where the origin is slow, so is everybody. */
+  #idleMs(now: number): number {
+    const came = (this.#options.content.stored?.have.count ?? 0) - this.#heldBefore;
+    return Math.max(IDLE_MS, (IDLE_PIECES * (now - this.#sinceMs)) / Math.max(1, came));
+  }
+
   /** How many others do their part. */
   get sharers(): number {
     const now = this.#options.world.clock.now();
     let count = 0;
-    for (const known of this.#known.values()) if (shares(known, now)) count += 1;
+    for (const known of this.#known.values()) if (this.#shares(known, now)) count += 1;
     return count;
   }
 
@@ -241,7 +269,9 @@ export class KnownHosts {
   offers(piece: number): boolean {
     const { content } = this.#options;
     if (content.expected(piece) === undefined) return false;
-    for (const { reply } of this.#known.values()) if (reply?.have.has(piece)) return true;
+    for (const { reply, address } of this.#known.values()) {
+      if (reply?.have.has(piece) && !this.shuns(address.hostId)) return true;
+    }
     return false;
   }
 
@@ -256,7 +286,8 @@ export class KnownHosts {
     const now = world.clock.now();
     const others: HostId[] = hostId === world.hostId ? [] : [world.hostId];
     for (const [id, known] of this.#known) {
-      if (id !== hostId && shares(known, now) && known.reply?.have.has(piece) === false) others.push(id);
+      if (id !== hostId && this.#shares(known, now) && known.reply?.have.has(piece) === false)
+        others.push(id);
     }
     return rendezvousRank(`${content.taskId}/${piece}`, hostId, others);
   }
@@ -264,8 +295,4 @@ export class KnownHosts {
 
 function isWhole({ length, have }: HaveReply): boolean {
   return length !== undefined && have.complete;
-}
-
-function shares({ reply, gainedMs }: KnownHost, now: number): boolean {
-  return reply !== undefined && !isWhole(reply) && now - gainedMs < IDLE_MS;
 }

@@ -177,7 +177,8 @@ test('a manifest that names content lets nobody in to what is not public', async
   expect(await outcome(read(sim, host(sim, 0), { resource: mine, digest, claim }), content)).toBe(
     'ERR_SOURCE_REFUSED',
   );
-  expect(asked).toEqual([new URL(mine).pathname]);
+  // By HEAD, and where that is refused for the first byte.
+  expect(new Set(asked)).toEqual(new Set([new URL(mine).pathname]));
 });
 
 test('another registry that has the content gives it to its own clients, once for all that come together', async () => {

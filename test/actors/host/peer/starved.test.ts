@@ -244,7 +244,7 @@ describe('a host that lies about hashes while there is no scheduler', () => {
     const all = new Bitfield(3);
     for (const piece of [0, 1, 2]) all.add(piece);
     const hashes = [0, 1, 2].map((piece) => ({ piece, hash: hashOf(piece, wrong) }));
-    plane.have.mockResolvedValue({ ...GEOMETRY, have: all, hashes, audience: 'public' });
+    plane.have.mockResolvedValue({ ...GEOMETRY, have: all, hashes, audience: 'public', home: plane.at.home });
     plane.fetch.mockImplementation(async ({ range }, sink) => sink(wrong.subarray(range.start, range.end)));
     const { peer } = await open();
     await until(() => peer.state === 'serving');
