@@ -9,6 +9,8 @@ import {
 } from '../core/download.ts';
 import { errorFromWire, ShoalError } from '../core/errors.ts';
 import {
+  type Explanation,
+  explanationSchema,
   type HostRow,
   type HostStatus,
   hostRowSchema,
@@ -16,8 +18,10 @@ import {
   type ImageRow,
   imageRowSchema,
   type TaskDetail,
+  type TaskHistory,
   type TaskRow,
   taskDetailSchema,
+  taskHistorySchema,
   taskRowSchema,
 } from './control.ts';
 import { readFrames } from './frames.ts';
@@ -53,6 +57,8 @@ export interface DaemonClient {
   images(): Promise<ImageRow[]>;
   tasks(limit?: number): Promise<TaskRow[]>;
   task(taskId: string): Promise<TaskDetail>;
+  history(taskId: string): Promise<TaskHistory>;
+  explain(taskId: string, hostId?: string): Promise<Explanation>;
   removeTask(taskId: string): Promise<{ hosts: number }>;
   hosts(limit?: number): Promise<HostRow[]>;
 }
@@ -77,9 +83,16 @@ function daemonClient(socketPath: string): DaemonClient {
     images: () => ask('GET', '/v1/images', z.array(imageRowSchema)),
     tasks: (limit) => ask('GET', `/v1/tasks${upTo(limit)}`, z.array(taskRowSchema)),
     task: (id) => ask('GET', `/v1/tasks/${encodeURIComponent(id)}`, taskDetailSchema),
+    history: (id) => ask('GET', `/v1/tasks/${encodeURIComponent(id)}/history`, taskHistorySchema),
+    explain: (id, host) =>
+      ask('GET', `/v1/tasks/${encodeURIComponent(id)}/explain${ofHost(host)}`, explanationSchema),
     removeTask: (id) => ask('DELETE', `/v1/tasks/${encodeURIComponent(id)}`, removedSchema),
     hosts: (limit) => ask('GET', `/v1/hosts${upTo(limit)}`, z.array(hostRowSchema)),
   };
+}
+
+function ofHost(hostId: string | undefined): string {
+  return hostId === undefined ? '' : `?host=${encodeURIComponent(hostId)}`;
 }
 
 function upTo(limit: number | undefined): string {

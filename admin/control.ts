@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { deliverySchema } from '../core/delivery.ts';
 import type { DownloadProgress, DownloadResult, GetRequest } from '../core/download.ts';
 
 /*
@@ -50,6 +51,7 @@ export const taskDetailSchema = taskRowSchema.extend({
       have: z.number(),
       pieces: z.number(),
       bytes: bytesBySource,
+      originReasons: z.record(z.string(), z.number()).default({}),
       state: z.string(),
     }),
   ),
@@ -58,6 +60,55 @@ export const taskDetailSchema = taskRowSchema.extend({
   error: z.object({ code: z.string(), message: z.string() }).optional(),
 });
 export type TaskDetail = z.infer<typeof taskDetailSchema>;
+
+/** What the log has of a task: the last word of each kind. */
+export const taskHistorySchema = z.object({
+  taskId: z.string(),
+  created: z
+    .object({
+      atMs: z.number(),
+      epoch: z.number(),
+      length: z.number().optional(),
+      pieceLength: z.number().optional(),
+      sources: z.array(z.string()),
+    })
+    .optional(),
+  /** Hashes of pieces. */
+  hashes: z.number(),
+  failed: z
+    .object({ atMs: z.number(), error: z.object({ code: z.string(), message: z.string() }).optional() })
+    .optional(),
+  retired: z.object({ atMs: z.number() }).optional(),
+  /** The last of each host. */
+  deliveries: z.array(deliverySchema.extend({ hostId: z.string() })),
+});
+export type TaskHistory = z.infer<typeof taskHistorySchema>;
+
+export const explanationSchema = z.object({
+  taskId: z.string(),
+  state: z.string().optional(),
+  length: z.number().optional(),
+  pieceLength: z.number().optional(),
+  sources: z.array(z.string()),
+  /** Whether a scheduler answered, how many hosts did, and whether the log was read: else why not. */
+  heard: z.object({
+    scheduler: z.boolean(),
+    hosts: z.number(),
+    log: z.union([z.literal('read'), z.string()]),
+  }),
+  /** Of all hosts together. */
+  bytes: bytesBySource,
+  originReasons: z.record(z.string(), z.number()),
+  hosts: z.array(
+    deliverySchema.extend({
+      hostId: z.string(),
+      /** Who says so: the host itself, the log, or a scheduler, which knows bytes alone. */
+      toldBy: z.enum(['host', 'log', 'scheduler']),
+    }),
+  ),
+});
+/** Where the bytes of a task came from on each host, why, and what the time went to. */
+export type Explanation = z.infer<typeof explanationSchema>;
 
 export const hostRowSchema = z.object({
   hostId: z.string(),
@@ -123,6 +174,10 @@ export interface HostControl {
   tasks(limit?: number): Promise<TaskRow[]>;
   /** @throws ERR_TASK_NOT_FOUND, ERR_BUS_UNAVAILABLE, ERR_BUS_NO_RESPONDERS */
   task(taskId: string): Promise<TaskDetail>;
+  /** Reads the task log. @throws as `task`, ERR_BUS_UNAVAILABLE where it cannot be read */
+  history(taskId: string): Promise<TaskHistory>;
+  /** Asks schedulers, log and hosts; of one host alone where one is named. @throws as `task` */
+  explain(taskId: string, hostId?: string): Promise<Explanation>;
   /** Removes a task from every cache of the swarm. @throws as `task` */
   removeTask(taskId: string): Promise<{ hosts: number }>;
   /** As `tasks`. */

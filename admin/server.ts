@@ -66,12 +66,20 @@ function addRoutes(app: FastifyInstance, control: Promise<HostControl>): void {
   app.get('/v1/images', async () => (await control).images());
   app.get<UpTo>('/v1/tasks', async ({ query }) => (await control).tasks(limitOf(query.limit)));
   app.get<OfTask>('/v1/tasks/:id', async (request) => (await control).task(request.params.id));
+  app.get<OfTask>('/v1/tasks/:id/history', async (request) => (await control).history(request.params.id));
+  app.get<OfTask & OfHost>('/v1/tasks/:id/explain', async ({ params, query }) =>
+    (await control).explain(params.id, query.host),
+  );
   app.delete<OfTask>('/v1/tasks/:id', async (request) => (await control).removeTask(request.params.id));
   app.get<UpTo>('/v1/hosts', async ({ query }) => (await control).hosts(limitOf(query.limit)));
 }
 
 interface OfTask {
   Params: { id: string };
+}
+
+interface OfHost {
+  Querystring: { host?: string };
 }
 
 interface UpTo {

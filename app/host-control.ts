@@ -1,6 +1,7 @@
 import type { ComposedHost } from '../actors/client/compose-host.ts';
 import type { HostWorld } from '../actors/host/world.ts';
 import type { HostControl, HostStatus } from '../admin/control.ts';
+import type { TaskId } from '../core/ids.ts';
 import { registryNamer } from '../core/registry-names.ts';
 import type { RangeServer } from '../dataplane/data-plane.ts';
 import type { Advertised } from './advertised.ts';
@@ -23,7 +24,8 @@ interface Facts {
 export function hostControl(facts: Facts): HostControl {
   const { world, host } = facts;
   const { downloads } = host;
-  const queries = swarmQueries(world.bus);
+  const own = { hostId: world.hostId, delivery: (taskId: TaskId) => host.peers.delivery(taskId) };
+  const queries = swarmQueries(world.bus, own);
   const startedMs = world.clock.now();
   return {
     ...queries,

@@ -31,6 +31,7 @@ import type { RootLogger } from './logging.ts';
 import { openHostMetrics } from './metrics.ts';
 import { openNatsBus } from './nats-bus.ts';
 import { loginName } from './nats-login.ts';
+import { ownUse } from './own-use.ts';
 import { openProxy } from './proxy.ts';
 import { realClock, realRandom } from './real-world.ts';
 import { schedulerKeyLookup } from './scheduler-keys.ts';
@@ -122,6 +123,7 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
     dataPlane,
     origin,
     metrics,
+    ownUse,
     originReaders: config.originReaders,
     starvedAfterMs: config.starvedAfterMs,
     alone: config.nats === undefined,

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { BusGaugeState, HostMetrics, SchedulerMetrics } from '../core/metrics.ts';
+import { TIME_PARTS, type TimePart } from '../core/time-spent.ts';
 
 /** A facade that actors count with, and the text that Prometheus reads. */
 export interface MetricsOf<M> {
@@ -9,6 +10,7 @@ export interface MetricsOf<M> {
 }
 
 const BUS_STATES: readonly BusGaugeState[] = ['connected', 'disconnected', 'closed'];
+const TIMES = Object.keys(TIME_PARTS) as TimePart[];
 const GET_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
 const SYNC_SECONDS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1];
 
@@ -74,6 +76,12 @@ export function openHostMetrics(): MetricsOf<HostMetrics> {
     buckets: GET_SECONDS,
     registers: [registry],
   });
+  const spent = counter(
+    registry,
+    'shoal_download_seconds_total',
+    'Time of downloads that are over, by what it went to.',
+    ['part'],
+  );
   const gets = counter(registry, 'shoal_get_total', 'Gets that ended, by `ok` or the error code.', [
     'result',
   ]);
@@ -114,6 +122,9 @@ export function openHostMetrics(): MetricsOf<HostMetrics> {
     received: (source, bytes) => received.inc({ source }, positive(bytes)),
     sent: (bytes) => sent.inc(positive(bytes)),
     originRead: (reason, bytes) => origin.inc({ reason }, positive(bytes)),
+    timeSpent(time) {
+      for (const part of TIMES) spent.inc({ part }, positive(time[part] / 1000));
+    },
     getEnded(result, durationMs) {
       gets.inc({ result });
       if (result === 'ok') seconds.observe(durationMs / 1000);

@@ -11,6 +11,7 @@ import { Mirror } from '../proxy/mirror/mirror.ts';
 import { MirrorTokens } from '../proxy/mirror/mirror-tokens.ts';
 import { type CachedFacts, MIRROR_LIMITS } from '../proxy/mirror/mirror-world.ts';
 import { PullBook, type PullStory } from '../proxy/mirror/pull-book.ts';
+import { pullText } from '../proxy/mirror/pull-text.ts';
 import { TagMemory } from '../proxy/mirror/tag-memory.ts';
 import { type ProxyPort, startProxyPort } from '../proxy/port.ts';
 import type { Store } from '../storage/store.ts';
@@ -48,7 +49,7 @@ export function openProxy(parts: ProxyParts): Promise<ProxyPort> {
     closing.use({ [Symbol.asyncDispose]: () => tags.close() });
     const onPulled = (story: PullStory) => {
       world.emit('image.pulled', hostId, story);
-      logger.info(story, 'image pulled');
+      logger.info(story, pullText(story));
     };
     const book = new PullBook({ clock, hostId, quietMs: QUIET_MS, onPulled });
     closing.use({ [Symbol.asyncDispose]: async () => book.close() });

@@ -6,6 +6,8 @@ import { ShoalError } from '../core/errors.ts';
 import { redactUrl } from '../core/source.ts';
 import { print } from './print.ts';
 import { configInput } from './settings-flags.ts';
+import { explainText } from './views/explain.ts';
+import { historyText } from './views/history.ts';
 import { hostsText, imagesText, statusText, tasksText, taskText } from './views/rows.ts';
 
 type Options = Readonly<Record<string, unknown>>;
@@ -33,6 +35,20 @@ export function runTaskLs(options: Options): Promise<void> {
 /** Runs `task show`. */
 export function runTaskShow(id: string, options: Options): Promise<void> {
   return withSwarm(options, async (swarm) => show(options, await swarm.task(taskIdOf(id)), taskText));
+}
+
+/** Runs `task history`. */
+export function runTaskHistory(id: string, options: Options): Promise<void> {
+  return withSwarm(options, async (swarm) => show(options, await swarm.history(taskIdOf(id)), historyText));
+}
+
+/** Runs `explain`. */
+export function runExplain(id: string, options: Options): Promise<void> {
+  const { host } = options;
+  const hostId = typeof host === 'string' ? host.trim().toLowerCase() : undefined;
+  return withSwarm(options, async (swarm) =>
+    show(options, await swarm.explain(taskIdOf(id), hostId), explainText),
+  );
 }
 
 /** Runs `task rm`. */

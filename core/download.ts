@@ -3,7 +3,9 @@ import type { BufferPool } from './buffer-pool.ts';
 import type { Claim } from './claim.ts';
 import type { Digest, TaskId } from './ids.ts';
 import { taskId } from './message-fields.ts';
+import { type OriginReadReason, originReasonSchema } from './origin-reasons.ts';
 import type { ByteRange } from './ranges.ts';
+import { timeSpentSchema } from './time-spent.ts';
 
 /* What a client asks a host for, and what it is told: the schemas are the form on the control socket. */
 
@@ -43,18 +45,6 @@ export interface DownloadRequest extends Readonly<GetRequest> {
 
 /** Bytes received, by where they came from. */
 const bytesBySource = z.object({ origin: z.number(), peers: z.number(), local: z.number() });
-
-/** Why bytes came from the origin and not from a host. */
-const originReason = z.enum([
-  'no-holder',
-  'adrift',
-  'refused-epoch',
-  'starved',
-  'unreachable',
-  'credentials',
-  'lone-host',
-]);
-export type OriginReadReason = z.infer<typeof originReason>;
 
 const pieceHashes = z.object({
   /** Bytes of a piece; the last may be shorter. */
@@ -104,9 +94,11 @@ export const downloadResultSchema = z.object({
   /** Verified digest of the whole, where one was given. */
   digest: z.custom<Digest>((value) => typeof value === 'string').optional(),
   bytes: bytesBySource,
-  originReasons: z.partialRecord(originReason, z.number()),
+  originReasons: z.partialRecord(originReasonSchema, z.number()),
   parents: z.number(),
   durationMs: z.number(),
+  /** What these ms went to. */
+  time: timeSpentSchema,
   /** The longest time without a byte, ms. */
   longestGapMs: z.number(),
 });
@@ -127,6 +119,8 @@ export interface StreamStart {
   readonly range: ActualRange;
   /** `cache`: all of the content was here before. */
   readonly from: 'cache' | 'swarm';
+  /** Why the origin is being read for it, where it is. */
+  readonly originReason?: OriginReadReason | undefined;
 }
 
 /** What a stream tells beside its bytes. */

@@ -159,7 +159,7 @@ export const ERRORS = {
   ERR_STORE_CORRUPT: system(500, 1, 'The damaged pieces are fetched again; check the disk.'),
   ERR_STORE_IO: system(500, 1, 'Check the disk, and the rights on --dir.'),
   ERR_OUTPUT: user(500, 1, 'Check that the output path can be written.'),
-  ERR_TIMEOUT: user(504, 124, 'Give a longer --timeout, or look at `shoal task show` for what is slow.'),
+  ERR_TIMEOUT: user(504, 124, 'Give a longer --timeout, or look at `shoal explain` for what is slow.'),
   ERR_CANCELLED: user(499, 130, 'Run the same command again: it goes on from what is there.'),
   ERR_DAEMON_UNAVAILABLE: user(503, 1, 'Start a daemon (`shoal peer --nats URL`), or name its --dir.'),
   ERR_INTERNAL: system(500, 1, 'Report this with the log lines around it.', false),

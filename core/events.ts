@@ -1,11 +1,8 @@
 import { z } from 'zod';
+import { bytesBySourceSchema as bytesBySource, deliverySourceSchema } from './delivery.ts';
 import { failureReasonSchema } from './sync-messages.ts';
+import { timeSpentSchema } from './time-spent.ts';
 
-const bytesBySource = z.object({
-  origin: z.int().describe('bytes read from an origin'),
-  peers: z.int().describe('bytes received from other hosts'),
-  local: z.int().describe('bytes that were on this host already'),
-});
 const taskId = z.string().describe('task id');
 const hostId = z.string().describe('host id');
 const error = z.object({ code: z.string(), message: z.string() });
@@ -48,6 +45,11 @@ export const EVENTS = {
       bytes: bytesBySource,
       durationMs: z.number(),
       originReasons: z.record(z.string(), z.int()).describe('bytes from the origin, by reason'),
+      time: timeSpentSchema.optional().describe('ms by what they went to; `durationMs` in all'),
+      linkBytesPerSec: z.number().describe('the most that the host was seen to receive; 0 while unknown'),
+      sources: z
+        .array(deliverySourceSchema)
+        .describe('what each source gave, how long it took and what failed; 16 of them, the rest together'),
     }),
   },
   'peer.failed': {
@@ -120,8 +122,10 @@ export const EVENTS = {
       digest: z.string().optional().describe('of the first manifest'),
       blobs: z.int().describe('blobs that were given'),
       bytes: bytesBySource.describe('where the content came from: origin, peers, local'),
+      originReasons: z.record(z.string(), z.int()).describe('bytes from the origin, by reason'),
       sentBytes: z.int().describe('bytes given to the client'),
       durationMs: z.number(),
+      time: timeSpentSchema.describe('ms by what they went to; `durationMs` in all'),
       outcome: z.enum(['complete', 'failed']),
       error: error.optional().describe('what did not come in the end'),
     }),

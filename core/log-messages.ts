@@ -37,10 +37,3 @@ export const logManifestSchema = z.object({
 
 export const logEndedSchema = z.object({ epoch: uint, atMs: uint, error: wireError.optional() });
 export type LogEnded = z.infer<typeof logEndedSchema>;
-
-export const deliverySchema = z.object({
-  bytes: z.object({ origin: uint, peers: uint, local: uint }),
-  durationMs: uint,
-  atMs: uint,
-});
-export type Delivery = z.infer<typeof deliverySchema>;

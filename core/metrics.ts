@@ -1,6 +1,7 @@
-import type { OriginReadReason } from './download.ts';
 import type { ErrorCode } from './errors.ts';
+import type { OriginReadReason } from './origin-reasons.ts';
 import type { FailureReason } from './sync-messages.ts';
+import type { TimeSpent } from './time-spent.ts';
 
 /** Where bytes of a download came from. */
 export type ByteSource = 'origin' | 'peer' | 'local';
@@ -29,6 +30,8 @@ export interface HostMetrics {
   sent(bytes: number): void;
   /** Body bytes read from an origin, by reason. */
   originRead(reason: OriginReadReason, bytes: number): void;
+  /** A download of this host ended: what its time went to. */
+  timeSpent(time: TimeSpent): void;
   /** A `get` or `stream` ended. */
   getEnded(result: 'ok' | ErrorCode, durationMs: number): void;
   /** A transfer of pieces failed. */
@@ -61,6 +64,7 @@ export const silentHostMetrics: HostMetrics = {
   received() {},
   sent() {},
   originRead() {},
+  timeSpent() {},
   getEnded() {},
   pieceFailed() {},
   proxyAnswered() {},

@@ -1,15 +1,21 @@
 import { z } from 'zod';
-import { taskId } from './message-fields.ts';
+import { deliverySchema } from './delivery.ts';
+import { hostId, taskId } from './message-fields.ts';
 
 /** command line → schedulers. A list is answered by the page: its rows go on behind the id `after`. */
 export const querySchema = z.object({
   taskId: taskId.optional(),
-  op: z.enum(['list', 'show']),
+  op: z.enum(['list', 'show', 'history']),
   after: z.string().max(256).optional(),
   /** Rows of a page at most; it ends sooner where a message is full. */
   limit: z.int().min(1).max(4096).optional(),
 });
 export type Query = z.infer<typeof querySchema>;
+
+/** command line → hosts; the task is in the subject. Only that host is asked, where one is named. */
+export const explainSchema = z.object({ hostId: hostId.optional() });
+/** How the task came to the host that answers; absent: it does not know. */
+export const explainReplySchema = z.object({ hostId, delivery: deliverySchema.optional() });
 
 /** operator → schedulers; the task is in the subject. */
 export const removeSchema = z.object({});

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { deliverySchema } from './delivery.ts';
 import type { HostId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import {
@@ -17,6 +18,7 @@ import {
 } from './message-fields.ts';
 import { isGeometry } from './piece.ts';
 import { audienceSchema, probedSchema } from './probed.ts';
+import type { Run } from './run.ts';
 
 /** Why a piece did not arrive. */
 export const failureReasonSchema = z.enum([
@@ -37,6 +39,11 @@ export type FailureReason = z.infer<typeof failureReasonSchema>;
 /** `origin` is one more parent to the scheduler. */
 const parent = z.union([hostId, z.literal('origin')]);
 export type Parent = HostId | 'origin';
+
+/** A parent as messages and events name it. */
+export function parentName(from: Run['from']): Parent {
+  return from === 'origin' ? 'origin' : from.hostId;
+}
 
 const failure = z.object({
   first: piece,
@@ -96,6 +103,8 @@ const syncRequestFields = z.object({
   received: z.object({ origin: uint, peers: uint, local: uint }),
   /** Bytes read from the origin, by reason. */
   originReasons: z.record(z.string().max(32), uint).optional(),
+  /** How the content came here, once that is over. */
+  delivery: deliverySchema.optional(),
 });
 /** host → owning scheduler: all that a host has to say of a task it works on. */
 export const syncRequestSchema = syncRequestFields.refine(isGeometry, TOO_MANY_PIECES);

@@ -2,6 +2,8 @@ import type { Registry } from 'prom-client';
 import { openHostMetrics, openSchedulerMetrics } from '../app/metrics.ts';
 import { SETTINGS, type SettingName, settingMeta, settingVariable } from '../app/settings.ts';
 import { ERRORS, type ErrorCode } from '../core/errors.ts';
+import { ORIGIN_REASONS } from '../core/origin-reasons.ts';
+import { timeSpentSchema } from '../core/time-spent.ts';
 
 const EXITS: readonly (readonly [number, string])[] = [
   [0, 'done'],
@@ -105,9 +107,19 @@ ${await metricsTable(openHostMetrics().registry)}
 
 ${await metricsTable(openSchedulerMetrics().registry)}
 
-Reasons of \`shoal_origin_bytes_total\`: \`no-holder\` (nobody in the swarm had the piece yet), \`adrift\` (no scheduler answered),
-\`refused-epoch\` (one answered that is not believed), \`starved\` (nothing came by what it said), \`unreachable\` (holders cannot be got at from here),
-\`credentials\` (the content is read with one's own), \`lone-host\` (nobody else to ask).
+Reasons of \`shoal_origin_bytes_total\`:
+
+${table(
+  ['reason', 'what'],
+  Object.entries(ORIGIN_REASONS).map(([reason, { about }]) => [`\`${reason}\``, about]),
+)}
+
+Parts of \`shoal_download_seconds_total\`, which [EXPLAIN.md](EXPLAIN.md) defines:
+
+${table(
+  ['part', 'what'],
+  Object.entries(timeSpentSchema.shape).map(([part, { description = '' }]) => [`\`${part}\``, description]),
+)}
 
 This page is made from \`app/metrics.ts\` by \`scripts/docs.ts\`.
 `;

@@ -34,6 +34,10 @@ const ABOUT: Record<keyof typeof SUBJECTS, { who: string; what: string }> = {
     who: 'host, command line → schedulers',
     what: 'lists and details; everybody who has some answers',
   },
+  explain: {
+    who: 'host, command line → hosts',
+    what: 'how a task came to each host (`shoal explain`); every host answers',
+  },
   remove: { who: 'operator → schedulers', what: 'have every host give this task up (`shoal task rm`)' },
   logCreated: { who: 'scheduler → task log', what: 'a task, its length and its sources' },
   logManifest: { who: 'scheduler → task log', what: 'the hashes of its pieces, paged' },

@@ -1,10 +1,12 @@
 import type { EventData, EventType } from '../core/events.ts';
+import { NOTHING_SPENT, timeSpent } from '../core/time-spent.ts';
 
 export const TASK = 'sha256-9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08';
 export const HOST = '7d3b1f0c9a5e4d2f8b6a1c0e3f5d7b92';
 export const SCHEDULER = '5c1e9d7a3b2f4068';
 const JOB = '4f0c7be1d2a94835b6e0c3d7a1925f48';
 const PARENT = '21c04fe9b8d7465fa3e0d1c2b3a49586';
+const NO_TIME = timeSpent(NOTHING_SPENT, 0);
 
 /** One example of each event's data, and whether a host or a scheduler says it. */
 export const EXAMPLES: { readonly [T in EventType]: { by: 'host' | 'scheduler'; data: EventData<T> } } = {
@@ -35,6 +37,12 @@ export const EXAMPLES: { readonly [T in EventType]: { by: 'host' | 'scheduler'; 
       bytes: { origin: 33554432, peers: 234881024, local: 0 },
       durationMs: 2140,
       originReasons: { 'no-holder': 33554432 },
+      time: { ...NO_TIME, links: 1660, waiting: 290, tail: 190 },
+      linkBytesPerSec: 161703503,
+      sources: [
+        { from: PARENT, bytes: 234881024, unusedBytes: 0, tookMs: 1720, failed: { stalled: 1 } },
+        { from: 'origin', bytes: 33554432, unusedBytes: 0, tookMs: 900, failed: {} },
+      ],
     },
   },
   'peer.failed': {
@@ -89,8 +97,10 @@ export const EXAMPLES: { readonly [T in EventType]: { by: 'host' | 'scheduler'; 
       digest: 'sha256:3962158596daaef3682838cc8eb0e719ad1ce520f88e34596ce8d5de1b6330a1',
       blobs: 15,
       bytes: { origin: 9437184, peers: 142606336, local: 0 },
+      originReasons: { 'no-holder': 9437184 },
       sentBytes: 152043520,
       durationMs: 3120,
+      time: { ...NO_TIME, asking: 410, links: 1800, origin: 620, client: 290 },
       outcome: 'complete',
     },
   },

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { deliverySchema } from '../core/delivery.ts';
 import { fetchOrderSchema, fetchReplySchema } from '../core/fetch-messages.ts';
 import {
   aliveSchema,
@@ -9,8 +10,14 @@ import {
   holdsSchema,
   schedulerAliveSchema,
 } from '../core/host-messages.ts';
-import { deliverySchema, logCreatedSchema, logEndedSchema, logManifestSchema } from '../core/log-messages.ts';
-import { querySchema, removeReplySchema, removeSchema } from '../core/query-messages.ts';
+import { logCreatedSchema, logEndedSchema, logManifestSchema } from '../core/log-messages.ts';
+import {
+  explainReplySchema,
+  explainSchema,
+  querySchema,
+  removeReplySchema,
+  removeSchema,
+} from '../core/query-messages.ts';
 import { resolveReplySchema, resolveRequestSchema } from '../core/resolve-messages.ts';
 import { leasesPushSchema, syncReplySchema, syncRequestSchema } from '../core/sync-messages.ts';
 import type { LogSubject, PublishSubject, RequestSubject, Tokens } from './bus.ts';
@@ -89,6 +96,12 @@ export const SUBJECTS = {
     querySchema,
     z.unknown(),
   ),
+  /** Asks all hosts how a task came to them. */
+  explain: request<
+    { taskId: string } & BySender,
+    z.infer<typeof explainSchema>,
+    z.infer<typeof explainReplySchema>
+  >('explain.{taskId}.{sender}', 'sender', explainSchema, explainReplySchema),
   /** Removes a task from every cache: an operator's verb, hence a subject of its own. */
   remove: request<
     { taskId: string } & BySender,

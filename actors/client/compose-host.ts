@@ -1,7 +1,9 @@
 import type { Alive } from '../../core/host-messages.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { RegistryClient } from '../../origins/registry/registry.ts';
+import type { Subscription } from '../../transport/bus.ts';
 import { tellRefused } from '../host/epoch-refusal.ts';
+import { serveExplain } from '../host/explain.ts';
 import { HostActor } from '../host/host.ts';
 import { Membership } from '../host/membership.ts';
 import { Peers } from '../host/peers.ts';
@@ -61,6 +63,7 @@ export function composeHost(parts: HostParts): ComposedHost {
   const admission = new ClientAdmission({ ...world, registry }, parts.admission);
   const downloads = new Downloads(world, peers, admission);
   const orders = new FetchOrders(world, downloads);
+  let explaining: Subscription | undefined;
   return {
     actor,
     peers,
@@ -72,9 +75,11 @@ export function composeHost(parts: HostParts): ComposedHost {
       if (world.alone) return;
       actor.start();
       orders.start();
+      explaining = serveExplain(world, peers);
     },
     async stop() {
       orders.stop();
+      explaining?.close();
       await peers.stop();
       if (!world.alone) actor.stop();
     },

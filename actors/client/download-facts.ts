@@ -1,6 +1,14 @@
 import type { DownloadProgress, DownloadResult } from '../../core/download.ts';
 import { digestOfTask } from '../../core/ids.ts';
 import { pieceCount } from '../../core/piece.ts';
+import {
+  NOTHING_SPENT,
+  type Spent,
+  spentSince,
+  type TimeSpent,
+  timeSpent,
+  totalMs,
+} from '../../core/time-spent.ts';
 import type { StoredTask } from '../../storage/store.ts';
 import type { PeerActor } from '../host/peer/peer.ts';
 
@@ -17,6 +25,7 @@ export function localResult(stored: StoredTask, durationMs: number): DownloadRes
     originReasons: {},
     parents: 0,
     durationMs,
+    time: { ...timeSpent(NOTHING_SPENT, 0), asking: durationMs },
     longestGapMs: 0,
   };
 }
@@ -33,11 +42,43 @@ function hashesOf(stored: StoredTask): Pick<DownloadResult, 'pieces'> {
   return { pieces: { bytes: pieceLength, hashes: Buffer.concat(hashes).toString('base64') } };
 }
 
+/** Where a client came into a download. */
+export interface ClientStart {
+  /** When it asked, and when it came to the peer, monotonic ms. */
+  readonly askedMs: number;
+  readonly joinedMs: number;
+  /** What the peer had spent then. */
+  readonly before: Spent;
+}
+
+/** A client that asked at that time comes to a peer, which may have been begun for it. */
+export function clientStart({ stats }: PeerActor, askedMs: number, nowMs: number): ClientStart {
+  const isNew = stats.startedMs >= askedMs;
+  return isNew
+    ? { askedMs, joinedMs: stats.startedMs, before: NOTHING_SPENT }
+    : { askedMs, joinedMs: nowMs, before: stats.spent() };
+}
+
+/** The whole time of a client, part by part: what is not the peer's was before or after. */
+function clientTime(peer: PeerActor, { askedMs, joinedMs, before }: ClientStart, nowMs: number): TimeSpent {
+  const { stats } = peer;
+  const spent = spentSince(stats.spent(), before);
+  const asking = joinedMs - askedMs;
+  const client = Math.max(0, nowMs - joinedMs - totalMs(spent));
+  return { ...timeSpent(spent, stats.linkBytesPerSec), asking, client };
+}
+
 /** What is told of content that a peer brought, so far. */
-export function peerResult(peer: PeerActor, stored: StoredTask, durationMs: number): DownloadResult {
+export function peerResult(
+  peer: PeerActor,
+  stored: StoredTask,
+  start: ClientStart,
+  nowMs: number,
+): DownloadResult {
   const { content, stats, parentCount } = peer;
   return {
-    ...localResult(stored, durationMs),
+    ...localResult(stored, nowMs - start.askedMs),
+    time: clientTime(peer, start, nowMs),
     revision: content.revision,
     bytes: stats.received(),
     originReasons: stats.originReasons,

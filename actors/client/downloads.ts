@@ -17,7 +17,7 @@ import type { Peers } from '../host/peers.ts';
 import type { HostWorld } from '../host/world.ts';
 import { type ClientAdmission, refuseBareClaim } from './admission.ts';
 import { untilComplete } from './completion.ts';
-import { localResult, peerResult } from './download-facts.ts';
+import { type ClientStart, clientStart, localResult, peerResult } from './download-facts.ts';
 import { endedBy } from './ended-by.ts';
 import { Gate } from './gate.ts';
 import { Given } from './given.ts';
@@ -91,6 +91,7 @@ export class Downloads {
       return localResult(cached, clock.now() - startedMs);
     }
     const peer = await this.#peers.open(input);
+    const start = clientStart(peer, startedMs, clock.now());
     const pass = (stored: StoredTask) => gate.pass(stored);
     const maySee = () => {
       const { stored } = peer.content;
@@ -102,7 +103,7 @@ export class Downloads {
     await untilComplete(peer, { clock, progress, signal: gate.signal }).finally(unfollow);
     const stored = contentOf(peer);
     await pass(stored);
-    return peerResult(peer, stored, clock.now() - startedMs);
+    return peerResult(peer, stored, start, clock.now());
   }
 
   /**
@@ -150,11 +151,13 @@ export class Downloads {
     const { clock } = this.#world;
     const startedMs = clock.now();
     const { input, gate } = await this.#open(request, tries, signal);
-    const start = (from: StreamStart['from']) => (stored: StoredTask, range: ActualRange) => {
-      const { taskId, length, mediaType, encoding, etag } = stored.record;
-      if (given.begin(stored, range))
-        hooks.onStart?.({ taskId, length, mediaType, encoding, etag, range, from });
-    };
+    const start =
+      (from: StreamStart['from'], peer?: PeerActor) => (stored: StoredTask, range: ActualRange) => {
+        const { taskId, length, mediaType, encoding, etag } = stored.record;
+        if (!given.begin(stored, range)) return;
+        const originReason = peer?.stats.mainReason;
+        hooks.onStart?.({ taskId, length, mediaType, encoding, etag, range, from, originReason });
+      };
     const cached = await this.#cached(input);
     if (cached) {
       await gate.pass(cached);
@@ -175,15 +178,17 @@ export class Downloads {
       if (damage === undefined) return hooks.onResult(localResult(cached, clock.now() - startedMs));
       const peer = await this.#peers.open(input);
       await peer.damaged();
-      return yield* this.#arriving({ peer, gate, startedMs }, { ...request, range: rest }, hooks, () => {});
+      const began = clientStart(peer, startedMs, clock.now());
+      return yield* this.#arriving({ peer, gate, began }, { ...request, range: rest }, hooks, () => {});
     }
     const peer = await this.#peers.open(input);
-    yield* this.#arriving({ peer, gate, startedMs }, request, hooks, start('swarm'));
+    const began = clientStart(peer, startedMs, clock.now());
+    yield* this.#arriving({ peer, gate, began }, request, hooks, start('swarm', peer));
   }
 
   /** Content in order while its pieces arrive, or come again. */
   async *#arriving(
-    { peer, gate, startedMs }: { peer: PeerActor; gate: Gate; startedMs: number },
+    { peer, gate, began }: { peer: PeerActor; gate: Gate; began: ClientStart },
     { range }: DownloadRequest,
     hooks: StreamHooks,
     onStart: (stored: StoredTask, range: ActualRange) => void,
@@ -197,7 +202,7 @@ export class Downloads {
       yield* readInOrder({ peer, gate, range, onStart, whole, buffers });
       if (range === undefined) await whole();
       const stored = contentOf(peer);
-      hooks.onResult(peerResult(peer, stored, clock.now() - startedMs));
+      hooks.onResult(peerResult(peer, stored, began, clock.now()));
     } finally {
       unfollow();
       // Whoever reads range after range comes back at once: what is in flight for the next is not thrown away. Some ask

@@ -1,10 +1,11 @@
+import type { Delivery } from '../../core/delivery.ts';
 import { partitionOf, type TaskId } from '../../core/ids.ts';
 import type { LeaseSet } from '../../core/sync-messages.ts';
 import type { Membership } from './membership.ts';
 import type { PeerInput } from './peer/input.ts';
 import { PeerActor } from './peer/peer.ts';
+import type { Received } from './peer/received.ts';
 import { PeerShare } from './peer/share.ts';
-import type { Received } from './peer/stats.ts';
 import type { SlotPool } from './slot-pool.ts';
 import type { HostWorld } from './world.ts';
 
@@ -12,12 +13,13 @@ import type { HostWorld } from './world.ts';
 export class Peers {
   readonly #world: HostWorld;
   readonly #membership: Membership;
-  readonly #share = new PeerShare();
+  readonly #share: PeerShare;
   readonly #peers = new Map<TaskId, { readonly peer: PeerActor; readonly started: Promise<void> }>();
 
   constructor(world: HostWorld, membership: Membership) {
     this.#world = world;
     this.#membership = membership;
+    this.#share = new PeerShare(world.ownUse);
   }
 
   /** The peer of a task, begun where there is none. @throws ERR_STORE_FULL, ERR_STORE_IO */
@@ -45,6 +47,16 @@ export class Peers {
 
   get(taskId: TaskId): PeerActor | undefined {
     return this.#peers.get(taskId)?.peer;
+  }
+
+  /** How a task came here, so far or when it last did; undefined where that is not remembered. */
+  delivery(taskId: TaskId): Delivery | undefined {
+    const peer = this.get(taskId);
+    const known = this.#share.deliveries.get(taskId);
+    if (peer === undefined || peer.ended) return known;
+    const { delivery } = peer;
+    const fetched = delivery.bytes.origin + delivery.bytes.peers;
+    return fetched > 0 || delivery.outcome === 'running' ? delivery : (known ?? delivery);
   }
 
   push(taskId: TaskId, set: LeaseSet): void {

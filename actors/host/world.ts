@@ -1,6 +1,7 @@
 import type { HostRole } from '../../core/host.ts';
 import type { HostId } from '../../core/ids.ts';
 import type { HostMetrics } from '../../core/metrics.ts';
+import type { OwnUse } from '../../core/own-load.ts';
 import type { DataPlane } from '../../dataplane/data-plane.ts';
 import type { Origin } from '../../origins/origin.ts';
 import type { Store } from '../../storage/store.ts';
@@ -16,6 +17,8 @@ export interface HostWorld extends World {
   readonly dataPlane: DataPlane;
   readonly origin: Origin;
   readonly metrics: HostMetrics;
+  /** What the process of this host uses; absent where nobody knows. */
+  readonly ownUse?: () => OwnUse;
   /** Whether hosts that are not seeds may read origins on behalf of the swarm. */
   readonly originReaders: 'all' | 'seeds';
   /** Without progress for this long a download goes to the origin, whatever its scheduler answers, ms. */

@@ -4,6 +4,7 @@ import type { Query, RemoveReply } from '../../core/query-messages.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import { type Page, PagedList } from './pages.ts';
 import type { TaskView } from './task/view.ts';
+import { TaskHistories } from './task-history.ts';
 import type { TaskTable } from './task-table.ts';
 import type { SchedulerWorld } from './world.ts';
 
@@ -11,12 +12,14 @@ import type { SchedulerWorld } from './world.ts';
 export class SchedulerQuery {
   readonly #world: SchedulerWorld;
   readonly #tasks: TaskTable;
+  readonly #histories: TaskHistories;
   readonly #hostList;
   readonly #taskList;
 
   constructor(world: SchedulerWorld, tasks: TaskTable) {
     this.#world = world;
     this.#tasks = tasks;
+    this.#histories = new TaskHistories(world);
     this.#hostList = new PagedList(
       () => world.hosts.ids(),
       (hostId) => this.#hostRow(hostId),
@@ -40,6 +43,7 @@ export class SchedulerQuery {
       return { tasks: rows, next };
     }
     if (query.taskId === undefined) throw new ShoalError('ERR_BUS_MESSAGE_INVALID', 'no task named');
+    if (query.op === 'history') return this.#histories.answer(query.taskId, query);
     return this.#show(query.taskId, query);
   }
 
@@ -113,6 +117,7 @@ export class SchedulerQuery {
       have: 0,
       pieces: 0,
       bytes: none,
+      originReasons: {},
       state: holding === 'complete' ? 'complete' : 'resting',
     }));
     const { rows, next } = paged(peers, query, nowMs);

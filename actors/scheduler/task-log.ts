@@ -1,10 +1,21 @@
+import type { Delivery } from '../../core/delivery.ts';
 import { type ShoalError, toShoalError } from '../../core/errors.ts';
-import { type PieceHash, packHashes } from '../../core/hash-page.ts';
-import { type HostId, partitionOf, type TaskId } from '../../core/ids.ts';
+import { type PieceHash, packHashes, unpackHashes } from '../../core/hash-page.ts';
+import { type HostId, isHostId, partitionOf, type TaskId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
-import type { Delivery, LogCreated, LogEnded } from '../../core/log-messages.ts';
+import type { LogCreated, LogEnded } from '../../core/log-messages.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import type { World } from '../world.ts';
+
+/** All that the log has of one task: the last word of each kind. */
+export interface LoggedTask {
+  readonly created: LogCreated | undefined;
+  /** Hashes of pieces in the log. */
+  readonly hashes: number;
+  readonly failed: LogEnded | undefined;
+  readonly retired: LogEnded | undefined;
+  readonly deliveries: ReadonlyMap<HostId, Delivery>;
+}
 
 /**
  * The durable task log. Writing it never holds anything up: it holds nothing that hosts and origins could not
@@ -54,6 +65,26 @@ export class TaskLog {
     const entries = await this.#world.bus.readLog(SUBJECTS.logManifest, this.#of(taskId));
     const pages = entries.find(({ tokens }) => tokens.page === '0')?.message.pages ?? 0;
     return entries.filter(({ tokens }) => Number(tokens.page) < pages).map(({ message }) => message.hashes);
+  }
+
+  /** All of one task. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_TIMEOUT */
+  async readTask(taskId: TaskId): Promise<LoggedTask> {
+    const { bus } = this.#world;
+    const of = this.#of(taskId);
+    const [created, failed, retired, pages, delivered] = await Promise.all([
+      bus.readLog(SUBJECTS.logCreated, of),
+      bus.readLog(SUBJECTS.logFailed, of),
+      bus.readLog(SUBJECTS.logRetired, of),
+      this.readManifest(taskId),
+      bus.readLog(SUBJECTS.delivery, of),
+    ]);
+    const deliveries = new Map<HostId, Delivery>();
+    for (const { tokens, message } of delivered) {
+      if (isHostId(tokens.hostId)) deliveries.set(tokens.hostId, message);
+    }
+    const hashes = pages.reduce((sum, page) => sum + (unpackHashes(page)?.length ?? 0), 0);
+    const last = <T>(entries: readonly { readonly message: T }[]) => entries.at(-1)?.message;
+    return { created: last(created), hashes, failed: last(failed), retired: last(retired), deliveries };
   }
 
   #of(taskId: TaskId): { partition: string; taskId: string } {

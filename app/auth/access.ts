@@ -73,6 +73,7 @@ export const ACCESS: readonly SubjectAccess[] = [
   of(SUBJECTS.census, SCHEDULER, { host: 'all' }),
   of(SUBJECTS.schedulerAlive, SCHEDULER, { ...SCHEDULER, ...WATCHING }),
   of(SUBJECTS.query, { host: 'sender', ...ASKING }, SCHEDULER),
+  of(SUBJECTS.explain, { host: 'sender', ...ASKING }, { host: 'all' }),
   of(SUBJECTS.fetch, CHANGING, OWN_HOST),
   of(SUBJECTS.remove, CHANGING, SCHEDULER),
   {

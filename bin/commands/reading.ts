@@ -10,7 +10,7 @@ type Options = Readonly<Record<string, unknown>>;
 
 const WHERE: readonly SettingName[] = ['dir', 'nats', ...NATS_LOGIN_SETTINGS, 'swarm'];
 
-/** Adds `status`, `image ls`, `task ls|show|rm` and `host ls`. */
+/** Adds `status`, `image ls`, `task ls|show|history|rm`, `explain` and `host ls`. */
 export function addReading(program: Command): void {
   const status = program
     .command('status')
@@ -49,9 +49,20 @@ export function addReading(program: Command): void {
   ])
     .argument('<TASK>', 'a task id, as `shoal task ls` prints it, or a digest')
     .action(async (id: string, options: Options) => (await commands()).runTaskShow(id, options));
+  reading(task, 'history', 'print what the task log has of a task', ['shoal task history sha256-…'])
+    .argument('<TASK>', 'a task id, as `shoal task ls` prints it, or a digest')
+    .action(async (id: string, options: Options) => (await commands()).runTaskHistory(id, options));
   reading(task, 'rm', 'remove a task from every cache of the swarm', ['shoal task rm sha256-…'])
     .argument('<TASK>', 'a task id, as `shoal task ls` prints it, or a digest')
     .action(async (id: string, options: Options) => (await commands()).runTaskRm(id, options));
+
+  reading(program, 'explain', 'tell where the bytes of a task came from, why, and what the time went to', [
+    'shoal explain sha256-…',
+    'shoal explain sha256:… --host 7d3b1f0c9a5e4d2f8b6a1c0e3f5d7b92 --json',
+  ])
+    .argument('<TASK>', 'a task id, as `shoal task ls` prints it, or a digest')
+    .option('--host <ID>', 'only how it came to this host')
+    .action(async (id: string, options: Options) => (await commands()).runExplain(id, options));
 
   const host = program.command('host').summary('list hosts').description('List the hosts of the swarm.');
   reading(host, 'ls', 'list the hosts of the swarm', ['shoal host ls', 'shoal host ls --json'])

@@ -1,6 +1,6 @@
 import type { HostRow, HostStatus, ImageRow, TaskDetail, TaskRow } from '../../admin/control.ts';
+import { reasonsText } from '../../core/delivery-text.ts';
 import { formatBytes, formatDuration } from '../../core/units.ts';
-import { reasonsText } from './summary.ts';
 import { factsText, tableText } from './tables.ts';
 
 const UNKNOWN = '-';

@@ -33,7 +33,7 @@ export function factsText(facts: readonly (readonly [string, string])[]): string
 }
 
 /** What comes from other hosts may hold anything; a terminal obeys control characters. */
-function printable(text: string): string {
+export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out.
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
 }

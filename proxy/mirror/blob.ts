@@ -4,6 +4,7 @@ import { BODY_BUFFERS, giveBody, nextWithin } from '../give-body.ts';
 import { claimOf } from './claim.ts';
 import { type ContentStart, cachedFor, oneRange, openContent } from './content.ts';
 import type { Ask, MirrorWorld } from './mirror-world.ts';
+import { warnOf } from './warning.ts';
 
 interface Wanted {
   readonly path: string;
@@ -45,11 +46,13 @@ async function giveBytes(world: MirrorWorld, ask: Ask, { path, digest }: Wanted)
   const signal = AbortSignal.any([ask.signal, stop.signal]);
   try {
     const busyness = { received: world.received, busyMs: world.limits.busyMs };
+    const askedMs = world.clock.now();
     const { chunks, started } = await openContent(world, ask, wanted, signal);
     const first = await nextWithin(chunks, world.limits.firstByteMs, busyness);
     const start = started();
     const length = start.range.end === undefined ? undefined : start.range.end - start.range.start;
     setHeaders(ask, digest, start.from);
+    warnOf(ask, start, world.clock.now() - askedMs);
     writeHead(ask, start, wanted.range !== undefined, length);
     const onSent = (bytes: number) => {
       world.metrics.proxySent(bytes);

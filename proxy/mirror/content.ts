@@ -27,6 +27,8 @@ export interface ContentStart {
   readonly range: ActualRange;
   readonly mediaType: string | undefined;
   readonly from: From;
+  /** Why the registry is being read for it, where it is. */
+  readonly originReason?: StreamStart['originReason'];
 }
 
 interface Wanted {
@@ -62,7 +64,7 @@ export async function openContent(
     onStart: (told: StreamStart) => {
       start = told;
     },
-    onResult: ({ bytes }: DownloadResult) => ask.pull?.came(digest, bytes),
+    onResult: (result: DownloadResult) => ask.pull?.came(digest, result),
     ...(buffers !== undefined && { buffers }),
   };
   const request: DownloadRequest = {

@@ -12,6 +12,7 @@ import { isSchema1, manifestType } from './manifest-type.ts';
 import type { Ask, MirrorWorld } from './mirror-world.ts';
 import { passAnswer } from './pass.ts';
 import { type RegistryResource, upstreamPath } from './route.ts';
+import { addWarning, warnOf } from './warning.ts';
 
 type Manifest = Extract<RegistryResource, { kind: 'manifest' }>;
 
@@ -35,7 +36,7 @@ export async function giveManifest(world: MirrorWorld, ask: Ask, wanted: Manifes
   // What its registry names in its own way is given as the registry gives it.
   if (pointed === undefined) return passManifest(world, ask, wanted, path);
   const { mediaType, length, isStale } = pointed;
-  if (isStale) ask.response.setHeader('warning', '110 - "the registry cannot be reached"');
+  if (isStale) addWarning(ask.response, 'the registry cannot be reached; what it said last is given');
   if (ask.isHead && length !== undefined && mediaType !== undefined && !isStale) {
     return answer(ask, pointed.digest, { length, mediaType, from: 'upstream' }, undefined);
   }
@@ -111,11 +112,13 @@ async function giveByDigest(
   const stop = new AbortController();
   const signal = AbortSignal.any([ask.signal, stop.signal]);
   try {
+    const askedMs = world.clock.now();
     const { document, start } = await readWhole(world, ask, { path, digest, range: undefined }, signal);
     const told = [wanted.mediaType, world.admission.facts(content)?.mediaType, start.mediaType];
     const mediaType = manifestType(document, told);
     const { 'if-none-match': known } = ask.request.headers;
     ask.pull?.manifest(reference, digest);
+    warnOf(ask, start, world.clock.now() - askedMs);
     const blobs = blobsNamedIn(document).map((blob) => `${ask.base}/v2/${name}/blobs/${blob}`);
     world.admission.vouch({ content, credential: ask.authorization }, blobs);
     if (known?.includes(etag)) return void ask.response.writeHead(304, { etag }).end();

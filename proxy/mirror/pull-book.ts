@@ -1,10 +1,13 @@
 import type { Cancel, Clock } from '../../core/clock.ts';
+import type { DownloadResult } from '../../core/download.ts';
 import type { EventData } from '../../core/events.ts';
 import type { HostId } from '../../core/ids.ts';
+import { divided } from '../../core/time-spent.ts';
 
 /** A pull that ended, as its event tells it. */
 export type PullStory = EventData<'image.pulled'>;
-type BySource = PullStory['bytes'];
+/** How one content came. */
+type Came = Pick<DownloadResult, 'bytes' | 'originReasons' | 'time'>;
 
 interface PullBookOptions {
   readonly clock: Clock;
@@ -59,12 +62,15 @@ export class Pull {
   readonly #onEnd: () => void;
   readonly #startedMs: number;
   #lastMs: number;
+  /** Time in which the client asked for nothing. */
+  #idleMs = 0;
   #running = 0;
   #timer: Cancel | undefined;
   #reference: string | undefined;
   #digest: string | undefined;
   readonly #blobs = new Set<string>();
-  readonly #bytes = new Map<string, BySource>();
+  readonly #came = new Map<string, Came>();
+  readonly #warned = new Set<string>();
   #sentBytes = 0;
   #served = 0;
   /** What failed last, by what was asked for; what then came after all is no failure. */
@@ -80,6 +86,7 @@ export class Pull {
 
   /** A request begins; call what it returns when it has ended. */
   begin(): () => void {
+    if (this.#running === 0) this.#idleMs += this.#options.clock.now() - this.#lastMs;
     this.#running += 1;
     this.#timer?.();
     let ended = false;
@@ -110,10 +117,16 @@ export class Pull {
   }
 
   /** Where the bytes of one content came from; told again, the telling with the most fetched counts. */
-  came(digest: string, bytes: BySource): void {
-    const known = this.#bytes.get(digest);
+  came(digest: string, { bytes, originReasons, time }: Came): void {
+    const known = this.#came.get(digest)?.bytes;
     if (known !== undefined && known.origin + known.peers >= bytes.origin + bytes.peers) return;
-    this.#bytes.set(digest, bytes);
+    this.#came.set(digest, { bytes, originReasons, time });
+  }
+
+  /** Whether its client was not told this before. */
+  isNews(kind: string): boolean {
+    const { size } = this.#warned;
+    return this.#warned.add(kind).size > size;
   }
 
   sent(bytes: number): void {
@@ -131,12 +144,7 @@ export class Pull {
     const [failure] = [...this.#failures.values()].slice(-1);
     // A client that was refused all, or only asked whether something is there, has pulled nothing.
     if (this.#served === 0) return;
-    const bytes = { origin: 0, peers: 0, local: 0 };
-    for (const { origin, peers, local } of this.#bytes.values()) {
-      bytes.origin += origin;
-      bytes.peers += peers;
-      bytes.local += local;
-    }
+    const durationMs = Math.round(this.#lastMs - this.#startedMs);
     this.#options.onPulled({
       hostId: this.#options.hostId,
       ...this.#key,
@@ -144,10 +152,33 @@ export class Pull {
       ...(this.#digest !== undefined && { digest: this.#digest }),
       blobs: this.#blobs.size,
       sentBytes: this.#sentBytes,
-      bytes,
-      durationMs: Math.round(this.#lastMs - this.#startedMs),
+      ...this.#sums(),
+      durationMs,
+      time: this.#time(durationMs),
       outcome: failure === undefined ? 'complete' : 'failed',
       ...(failure !== undefined && { error: failure }),
     });
+  }
+
+  #sums(): Pick<PullStory, 'bytes' | 'originReasons'> {
+    const sum = { origin: 0, peers: 0, local: 0 };
+    const reasons: Record<string, number> = {};
+    for (const { bytes, originReasons } of this.#came.values()) {
+      sum.origin += bytes.origin;
+      sum.peers += bytes.peers;
+      sum.local += bytes.local;
+      for (const [reason, read] of Object.entries(originReasons)) {
+        reasons[reason] = (reasons[reason] ?? 0) + read;
+      }
+    }
+    return { bytes: sum, originReasons: reasons };
+  }
+
+  /** Contents come beside each other: the time of the pull is divided as theirs are. */
+  #time(durationMs: number): PullStory['time'] {
+    const idleMs = Math.min(durationMs, this.#idleMs);
+    const times = [...this.#came.values()].map(({ time }) => time);
+    const time = divided(times, durationMs - idleMs);
+    return { ...time, client: time.client + idleMs };
   }
 }

@@ -2,8 +2,10 @@ import type { HostControl, HostStatus, TaskDetail } from '../../admin/control.ts
 import type { DownloadResult } from '../../core/download.ts';
 import { ShoalError } from '../../core/errors.ts';
 import { parseDigest, taskIdOfDigest } from '../../core/ids.ts';
+import { NOTHING_SPENT, timeSpent } from '../../core/time-spent.ts';
 import { hashesOf } from '../support/piece-hashes.ts';
 
+const NOTHING = timeSpent(NOTHING_SPENT, 0);
 const DIGEST = parseDigest(`sha256:${'a'.repeat(64)}`);
 
 export const RESULT: DownloadResult = {
@@ -16,6 +18,7 @@ export const RESULT: DownloadResult = {
   originReasons: {},
   parents: 1,
   durationMs: 12,
+  time: { ...NOTHING, links: 12 },
   longestGapMs: 3,
 };
 
@@ -51,6 +54,7 @@ export const TASK: TaskDetail = {
       have: 1,
       pieces: 1,
       bytes: { origin: 6, peers: 0, local: 0 },
+      originReasons: { 'no-holder': 6 },
       state: 'serving',
     },
   ],
@@ -77,6 +81,14 @@ export function fakeControl(overrides: Partial<HostControl> = {}): HostControl {
     async task(taskId) {
       if (taskId === TASK.taskId) return TASK;
       throw new ShoalError('ERR_TASK_NOT_FOUND', `no task ${taskId}`);
+    },
+    async history(taskId) {
+      return { taskId, hashes: 1, deliveries: [] };
+    },
+    async explain(taskId) {
+      const heard = { scheduler: true, hosts: 0, log: 'read' };
+      const none = { origin: 0, peers: 0, local: 0 };
+      return { taskId, sources: [], heard, bytes: none, originReasons: {}, hosts: [] };
     },
     async removeTask() {
       return { hosts: 2 };

@@ -37,6 +37,8 @@ test('every route answers what the control says', async () => {
   expect(await client.task(TASK.taskId)).toEqual(TASK);
   expect(await client.removeTask(TASK.taskId)).toEqual({ hosts: 2 });
   expect(await client.hosts()).toEqual([]);
+  expect(await client.history(TASK.taskId)).toMatchObject({ taskId: TASK.taskId, hashes: 1 });
+  expect(await client.explain(TASK.taskId)).toMatchObject({ taskId: TASK.taskId, hosts: [] });
   expect(await client.get(ASK, () => undefined, never)).toEqual(RESULT);
 });
 

@@ -3,6 +3,7 @@ import { followOrder, pageOf } from '../../app/preheat/follow-order.ts';
 import { ShoalError } from '../../core/errors.ts';
 import { type FetchReply, ORDER_PAGE_BYTES } from '../../core/fetch-messages.ts';
 import { LIMITS } from '../../core/limits.ts';
+import { NOTHING_SPENT, timeSpent } from '../../core/time-spent.ts';
 import { encode } from '../../transport/codec.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import { HOST, JOB, openOrders, orderOf, settle, urls } from '../actors/client/orders.ts';
@@ -68,6 +69,7 @@ const RESULT = {
   length: 5,
   bytes: { origin: 5, peers: 0, local: 0 },
   originReasons: {},
+  time: timeSpent(NOTHING_SPENT, 0),
   parents: 1,
   durationMs: 1,
   longestGapMs: 0,

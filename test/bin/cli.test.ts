@@ -2,6 +2,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, wri
 import { join } from 'node:path';
 import { beforeAll, expect, test, vi } from 'vitest';
 import type { HostControl } from '../../admin/control.ts';
+import { explanationSchema, taskHistorySchema } from '../../admin/control.ts';
 import { startAdmin } from '../../admin/server.ts';
 import { downloadResultSchema } from '../../core/download.ts';
 import { ERRORS, type ErrorCode, ShoalError } from '../../core/errors.ts';
@@ -178,6 +179,24 @@ test('reading commands print tables, and JSON where asked', async () => {
   ]);
 });
 
+test('explain and task history print what they were told, and JSON of their schema', async () => {
+  const explain = vi.fn(fakeControl().explain);
+  await using at = await daemon({ explain });
+  const digest = TASK.taskId.replace('-', ':').toUpperCase();
+  const host = 'A'.repeat(32);
+  const [told, json, history, logged] = await Promise.all([
+    shoal('explain', digest, '--dir', at.dir),
+    shoal('explain', TASK.taskId, '--host', host, '--json', '--dir', at.dir),
+    shoal('task', 'history', digest, '--dir', at.dir),
+    shoal('task', 'history', TASK.taskId, '--json', '--dir', at.dir),
+  ]);
+  expect(told).toMatchObject({ code: 0, stdout: expect.stringContaining(TASK.taskId) });
+  expect(explanationSchema.parse(JSON.parse(json.stdout)).taskId).toBe(TASK.taskId);
+  expect(explain).toHaveBeenCalledWith(TASK.taskId, host.toLowerCase());
+  expect(history).toMatchObject({ code: 0, stdout: expect.stringContaining('of 1 piece') });
+  expect(taskHistorySchema.parse(JSON.parse(logged.stdout)).taskId).toBe(TASK.taskId);
+});
+
 test('a task nobody knows ends with 3', async () => {
   await using at = await daemon();
   expect(await shoal('task', 'show', `url-${'0'.repeat(64)}`, '--dir', at.dir)).toMatchObject({ code: 3 });
@@ -191,7 +210,7 @@ test('get puts the file in place and says where its bytes came from', async () =
   expect(statSync(at.path).nlink).toBe(1);
   expect(readdirSync(at.out)).toEqual(['file']);
   expect(stderr).toBe(
-    'got 6 B in 12 ms (500 B/s): 0 B from the origin, 6 B from 1 peer, 0 B local; sha256 verified\n',
+    'got 6 B in 12 ms (500 B/s): 0 B from the origin, 6 B from 1 peer, 0 B local; links 12 ms; sha256 verified\n',
   );
 });
 

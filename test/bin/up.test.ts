@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { explanationSchema } from '../../admin/control.ts';
 import { SHOAL, startChild, startCommand, until } from '../support/child.ts';
 import { digestOfFile, MIB, writeRandomFile } from '../support/files.ts';
 import { startOriginServer } from '../support/origin-server.ts';
@@ -64,6 +65,17 @@ test('up brings up a swarm that gets a file, tells of it, shows its health and s
     );
     const rows = await startCommand([...SHOAL, 'task', 'ls', '--nats', nats, '--json']).done;
     expect(JSON.parse(rows.stdout)).toMatchObject([{ taskId: digest.replace(':', '-'), holders: 1 }]);
+    const explain = [...SHOAL, 'explain', digest, '--nats', nats];
+    const [told, json] = await Promise.all([
+      startCommand(explain).done,
+      startCommand([...explain, '--json']).done,
+    ]);
+    expect(told).toMatchObject({ code: 0, stdout: expect.stringContaining('told by the host itself') });
+    expect(explanationSchema.parse(JSON.parse(json.stdout))).toMatchObject({
+      bytes: { origin: 5 * MIB, peers: 0, local: 0 },
+      originReasons: { 'no-holder': 5 * MIB },
+      heard: { scheduler: true, hosts: 1, log: 'read' },
+    });
     const second = await startCommand([...SHOAL, 'peer', ...flags, '--nats', nats]).done;
     expect(second).toMatchObject({ code: 1, stderr: expect.stringContaining('ERR_CONFIG_DIR_LOCKED') });
   } finally {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { deliverySchema } from '../../core/delivery.ts';
 import { fetchOrderSchema, fetchReplySchema } from '../../core/fetch-messages.ts';
 import {
   aliveSchema,
@@ -13,13 +14,8 @@ import {
 } from '../../core/host-messages.ts';
 import type { HostId, TaskId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
-import {
-  deliverySchema,
-  logCreatedSchema,
-  logEndedSchema,
-  logManifestSchema,
-} from '../../core/log-messages.ts';
-import { querySchema } from '../../core/query-messages.ts';
+import { logCreatedSchema, logEndedSchema, logManifestSchema } from '../../core/log-messages.ts';
+import { explainReplySchema, explainSchema, querySchema } from '../../core/query-messages.ts';
 import { resolveReplySchema, resolveRequestSchema } from '../../core/resolve-messages.ts';
 import {
   leaseSetSchema,
@@ -51,6 +47,20 @@ const alive = {
 };
 const key = { id: '1', publicKey: new Uint8Array(32) };
 const received = { origin: 1, peers: 2, local: 3 };
+const delivery = {
+  outcome: 'complete' as const,
+  begunMs: 1,
+  atMs: 2,
+  length: 6,
+  bytes: received,
+  droppedBytes: 0,
+  originReasons: { 'no-holder': 1 },
+  durationMs: 1,
+  time: { asking: 0, links: 1, waiting: 0, origin: 0, hosts: 0, tail: 0, cpu: 0, disk: 0, client: 0 },
+  linkBytesPerSec: 6000,
+  sources: [{ from: 'origin', bytes: 1, unusedBytes: 0, tookMs: 1, failed: { stalled: 1 } }],
+  error: { code: 'ERR_INTERNAL', message: 'x' },
+};
 const leaseSet = {
   epoch: 1,
   number: 2,
@@ -152,7 +162,9 @@ const VALID: Record<string, readonly [z.ZodType, unknown]> = {
   ],
   logManifest: [logManifestSchema, { epoch: 1, hashes: new Uint8Array(36), pages: 1 }],
   logEnded: [logEndedSchema, { epoch: 1, atMs: 1, error }],
-  delivery: [deliverySchema, { bytes: received, durationMs: 1, atMs: 1 }],
+  delivery: [deliverySchema, delivery],
+  explain: [explainSchema, { hostId }],
+  explainReply: [explainReplySchema, { hostId, delivery }],
   fetchOrder: [
     fetchOrderSchema,
     {

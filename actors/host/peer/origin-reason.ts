@@ -1,4 +1,4 @@
-import type { OriginReadReason } from '../../../core/download.ts';
+import type { OriginReadReason } from '../../../core/origin-reasons.ts';
 import type { HostWorld } from '../world.ts';
 import type { PeerChart } from './chart.ts';
 import type { PeerContent } from './content.ts';
@@ -13,11 +13,18 @@ interface OriginReasonOf {
   readonly progress: PeerProgress;
 }
 
-/** Why a piece comes from the origin now, and not from a host. */
-export function originReason({ world, content, chart, sets, progress }: OriginReasonOf): OriginReadReason {
+/**
+ * Why a piece comes from the origin now, and not from a host: the first reason that holds.
+ * @param isUngiven a host was asked for it and did not give it
+ */
+export function originReason(
+  { world, content, chart, sets, progress }: OriginReasonOf,
+  isUngiven: boolean,
+): OriginReadReason {
   if (world.alone) return 'lone-host';
   if (chart.state === 'adrift') return sets.refused === undefined ? 'adrift' : 'refused-epoch';
   if (chart.state === 'starved') return progress.cause;
   if (content.audience === 'source') return 'credentials';
-  return progress.isCutOff ? 'unreachable' : 'no-holder';
+  if (progress.isCutOff) return 'unreachable';
+  return isUngiven ? 'no-parent' : 'no-holder';
 }

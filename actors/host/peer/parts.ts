@@ -25,15 +25,16 @@ export function createParts(
   chart: PeerChart,
   world: HostWorld,
   membership: Membership,
-  { pool, pace, received, nextSeq }: PeerShare,
+  share: PeerShare,
   input: PeerInput,
 ) {
   const { taskId, sources, opened } = input;
+  const { pool, pace, received, nextSeq, deliveries } = share;
   const life = Buffer.from(world.random.bytes(8)).toString('hex');
   const abort = new AbortController();
   const clients = new Set<() => void>();
   const content = new PeerContent(world.store, taskId, sources, life);
-  const stats = new PeerStats(world.clock, received);
+  const stats = new PeerStats(world.clock, share);
   const story = new PeerStory(world, taskId);
   const told = new SyncState(world.incarnation, content, nextSeq);
   const base = { chart, world, content, pool, stats, story, sync: told };
@@ -42,7 +43,7 @@ export function createParts(
     ...base,
     origin,
     received,
-    originReason: () => originReason({ ...base, sets, progress }),
+    originReason: (isUngiven) => originReason({ ...base, sets, progress }, isUngiven),
     shuns: (run) => chart.state === 'starved' && adrift.shuns(run),
   });
   const { book } = transfers;
@@ -53,5 +54,5 @@ export function createParts(
   const progress = new PeerProgress({ ...base, book, received });
   const whole = new WholeCheck(content, abort.signal);
   const work = { content, stats, story, told, origin, transfers, sets, needs, sync, adrift, progress, whole };
-  return { ...work, chart, world, clients, opened, abort };
+  return { ...work, chart, world, clients, opened, abort, deliveries };
 }

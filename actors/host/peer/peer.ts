@@ -1,4 +1,5 @@
 import { type Actor, createActor, waitFor } from 'xstate';
+import type { Delivery } from '../../../core/delivery.ts';
 import { type ShoalError, toShoalError } from '../../../core/errors.ts';
 import type { TaskId } from '../../../core/ids.ts';
 import type { Run } from '../../../core/run.ts';
@@ -68,7 +69,12 @@ export class PeerActor implements PeerChart {
   }
 
   get parentCount(): number {
-    return this.stats.parents.size;
+    return this.stats.parents;
+  }
+
+  /** How the content came here, so far or in the end. */
+  get delivery(): Delivery {
+    return this.stats.delivery(this.content, this.error);
   }
 
   /** Calls back whenever anything changed; returns how to stop that. */

@@ -7,7 +7,8 @@ import type { HostWorld } from '../world.ts';
 import type { PeerChart } from './chart.ts';
 import type { PeerContent } from './content.ts';
 import type { LeaseBook } from './lease-book.ts';
-import type { PeerStats, ReceivedCount } from './stats.ts';
+import type { ReceivedCount } from './received.ts';
+import type { PeerStats } from './stats.ts';
 
 const LOOK_MS = 250;
 /** The rate is that of so many looks. */

@@ -1,13 +1,12 @@
-import type { OriginReadReason } from '../../../core/download.ts';
+import type { Delivery } from '../../../core/delivery.ts';
 import type { ShoalError } from '../../../core/errors.ts';
 import type { TaskId } from '../../../core/ids.ts';
+import type { OriginReadReason } from '../../../core/origin-reasons.ts';
 import type { Run } from '../../../core/run.ts';
-import type { FailureReason } from '../../../core/sync-messages.ts';
+import { type FailureReason, parentName } from '../../../core/sync-messages.ts';
 import type { SlotPool } from '../slot-pool.ts';
 import type { HostWorld } from '../world.ts';
-import type { PeerContent } from './content.ts';
 import type { StarveCause } from './progress.ts';
-import type { PeerStats } from './stats.ts';
 
 /** Events for damaged pieces at once. */
 const MOST_TOLD = 64;
@@ -72,13 +71,13 @@ export class PeerStory {
     const { emit, metrics } = this.#world;
     if (reason !== undefined) metrics.originRead(reason, bytes);
     metrics.received(from === 'origin' ? 'origin' : 'peer', bytes);
-    emit('piece.verified', this.#of.taskId, { ...this.#of, parent: nameOf(from), piece });
+    emit('piece.verified', this.#of.taskId, { ...this.#of, parent: parentName(from), piece });
   }
 
   transferFailed(run: Run, reason: FailureReason, error: ShoalError): void {
     const { emit, log, metrics } = this.#world;
     const { taskId } = this.#of;
-    const parent = nameOf(run.from);
+    const parent = parentName(run.from);
     metrics.pieceFailed(reason);
     log.debug({ taskId, piece: run.first, parent, reason, err: error }, 'transfer failed');
     emit('piece.failed', taskId, { ...this.#of, parent, piece: run.first, reason });
@@ -120,13 +119,14 @@ export class PeerStory {
     this.#world.log.error({ taskId: this.#of.taskId, err: error }, 'wrong content was not removed');
   }
 
-  completed({ length = 0 }: PeerContent, stats: PeerStats): void {
-    const { emit, log } = this.#world;
+  completed(delivery: Delivery): void {
+    const { emit, log, metrics } = this.#world;
     const { taskId } = this.#of;
-    const { durationMs, originReasons } = stats;
-    const bytes = stats.received();
-    log.info({ taskId, length, ...bytes, durationMs: Math.round(durationMs) }, 'content complete');
-    emit('peer.completed', taskId, { ...this.#of, length, bytes, durationMs, originReasons });
+    const { length = 0, bytes, durationMs, originReasons, time, linkBytesPerSec, sources } = delivery;
+    if (time) metrics.timeSpent(time);
+    log.info({ taskId, length, ...bytes, durationMs: Math.round(durationMs), time }, 'content complete');
+    const from = { bytes, originReasons, sources };
+    emit('peer.completed', taskId, { ...this.#of, length, ...from, durationMs, time, linkBytesPerSec });
   }
 
   failed(error: ShoalError): void {
@@ -140,9 +140,4 @@ export class PeerStory {
   crashed(error: unknown): void {
     this.#world.log.error({ taskId: this.#of.taskId, err: error }, 'peer actor crashed');
   }
-}
-
-/** A parent as messages and events name it. */
-export function nameOf(from: Run['from']) {
-  return from === 'origin' ? 'origin' : from.hostId;
 }

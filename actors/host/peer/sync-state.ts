@@ -1,3 +1,4 @@
+import type { Delivery } from '../../../core/delivery.ts';
 import { type PieceHash, packHashes } from '../../../core/hash-page.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import type { Probed } from '../../../core/probed.ts';
@@ -42,6 +43,7 @@ interface Draft {
   readonly epoch: number;
   readonly mismatch: Mismatch | undefined;
   readonly probed: Probed | undefined;
+  readonly delivery: Delivery | undefined;
 }
 
 /**
@@ -67,6 +69,7 @@ export class SyncState {
   readonly #suspects = new Set<number>();
   #rechecked: number[] = [];
   #probed: Probed | undefined;
+  #delivery: Delivery | undefined;
   #draft: Draft | undefined;
   seen = { epoch: 0, number: 0 };
   hashCursor = 0;
@@ -110,6 +113,11 @@ export class SyncState {
     this.#rechecked.push(...pieces);
   }
 
+  /** The download is over, and went like this. */
+  ended(delivery: Delivery): void {
+    this.#delivery = delivery;
+  }
+
   /** Whether samples were read of which no scheduler has heard. */
   get owesSamples(): boolean {
     return this.#mismatch !== undefined;
@@ -132,11 +140,12 @@ export class SyncState {
     this.#mismatch = undefined;
   }
 
-  /** Whether something waits to be told that others wait for. */
+  /** Whether something waits to be told that others wait for, or that is to be kept. */
   get hasNews(): boolean {
     const untold = this.#originHashes.length > this.#hashesTold;
     if (untold || this.#added.length > 0 || this.#rechecked.length > 0) return true;
-    return this.#failures.length > 0 || this.#mismatch !== undefined;
+    const owed = this.#mismatch ?? this.#delivery;
+    return this.#failures.length > 0 || owed !== undefined;
   }
 
   /** Whether a scheduler has acknowledged that nothing is wanted here, and all else that there is to tell. */
@@ -160,6 +169,7 @@ export class SyncState {
       epoch: this.seen.epoch,
       mismatch: this.#mismatch,
       probed: this.#probed,
+      delivery: this.#delivery,
     };
     const full = this.#base === 0;
     return {
@@ -180,6 +190,7 @@ export class SyncState {
       hashCursor: this.hashCursor,
       seen: this.seen,
       mismatch: this.#mismatch ?? (contradicted ? { agreed: [], differed: [] } : undefined),
+      delivery: this.#delivery,
     };
   }
 
@@ -197,6 +208,7 @@ export class SyncState {
     if (draft.epoch === epoch && this.seen.epoch === epoch) this.#hashesTold += draft.hashes;
     if (this.#mismatch === draft.mismatch) this.#mismatch = undefined;
     if (this.#probed === draft.probed) this.#probed = undefined;
+    if (this.#delivery === draft.delivery) this.#delivery = undefined;
     this.#base = seq;
   }
 

@@ -18,7 +18,7 @@ interface TransferContext {
   readonly content: PeerContent;
   /** How to ask the origin, with the credentials of the one who wants the content. */
   readonly originRequest: () => OriginRequest;
-  readonly onBytes: (bytes: number, from: HostAddress | 'origin') => void;
+  readonly onBytes: (bytes: number) => void;
   readonly load: () => HostLoad;
 }
 
@@ -55,7 +55,7 @@ export class Transfer implements PieceTransfer {
       signal,
       onBytes: (bytes) => {
         this.bytes += bytes;
-        onBytes(bytes, run.from);
+        onBytes(bytes);
       },
       onPiece: (piece, hash, length) => {
         this.#pace?.pieceCame();

@@ -1,9 +1,9 @@
-import type { OriginReadReason } from '../../../core/download.ts';
 import type { ShoalError } from '../../../core/errors.ts';
 import { LIMITS } from '../../../core/limits.ts';
+import type { OriginReadReason } from '../../../core/origin-reasons.ts';
 import type { Probed } from '../../../core/probed.ts';
 import type { Run } from '../../../core/run.ts';
-import type { FailureReason } from '../../../core/sync-messages.ts';
+import { type FailureReason, parentName } from '../../../core/sync-messages.ts';
 import type { OpenBody } from '../../../origins/origin.ts';
 import { isRangeless } from '../../../origins/origin-error.ts';
 import type { MovedLease, PieceActor } from '../piece/piece.ts';
@@ -13,8 +13,9 @@ import type { PeerChart } from './chart.ts';
 import type { PeerContent } from './content.ts';
 import { LeaseBook } from './lease-book.ts';
 import type { PeerOrigin } from './origin.ts';
-import type { PeerStats, ReceivedCount } from './stats.ts';
-import { nameOf, type PeerStory } from './story.ts';
+import type { ReceivedCount } from './received.ts';
+import type { PeerStats } from './stats.ts';
+import type { PeerStory } from './story.ts';
 import type { SyncState } from './sync-state.ts';
 import { Transfer } from './transfer.ts';
 
@@ -29,8 +30,8 @@ interface PeerTransfersOptions {
   readonly chart: PeerChart;
   /** Bytes of all tasks of the host. */
   readonly received: ReceivedCount;
-  /** Why a piece comes from the origin now. */
-  readonly originReason: () => OriginReadReason;
+  /** Why a piece comes from the origin now. @param isUngiven a host was asked for it and did not give it */
+  readonly originReason: (isUngiven: boolean) => OriginReadReason;
   /** Whether a lease is left, since its parent does not give. */
   readonly shuns: (run: Run) => boolean;
 }
@@ -39,6 +40,10 @@ interface PeerTransfersOptions {
 export class PeerTransfers {
   readonly book: LeaseBook;
   readonly #options: PeerTransfersOptions;
+  /** Why each run is read from the origin, as it was when it began. */
+  readonly #reasons = new WeakMap<Run, OriginReadReason>();
+  /** Pieces that a host was asked for and did not give. */
+  readonly #ungiven = new Set<number>();
 
   constructor(options: PeerTransfersOptions) {
     const { content, pool } = options;
@@ -90,40 +95,71 @@ export class PeerTransfers {
 
   #transfer(lease: MovedLease): Transfer {
     const { world, content, origin, stats, story, pool, received } = this.#options;
+    const { run } = lease;
     story.slots(pool);
-    const onBytes = (bytes: number, from: Run['from']) => stats.bytesCame(bytes, from);
+    const onBytes = (bytes: number) => stats.bytesCame(bytes);
     const load = () => ({ cameBytes: received.cameBytes, running: pool.used });
-    return new Transfer({ world, content, originRequest: origin.demand, onBytes, load }, lease);
+    const transfer = new Transfer({ world, content, originRequest: origin.demand, onBytes, load }, lease);
+    if (run.from === 'origin') this.#reasons.set(run, this.#originReason(run));
+    stats.transferBegan(lease, run.from);
+    return transfer;
   }
 
   #stored(run: Run, piece: number, hash: Uint8Array, length: number): void {
-    const { content, sync, stats, story, chart, originReason } = this.#options;
+    const { content, sync, stats, story, chart } = this.#options;
     const { from } = run;
-    const reason = from === 'origin' ? originReason() : undefined;
+    const reason = from === 'origin' ? (this.#reasons.get(run) ?? this.#originReason(run)) : undefined;
     if (reason !== undefined) {
       content.expect(piece, hash);
       sync.readFromOrigin(piece, hash);
       stats.originRead(length, reason);
     }
     sync.stored(piece);
-    stats.pieceCame(length, from);
+    stats.pieceCame(length, from, this.#isTail());
     story.pieceCame(piece, length, from, reason);
     chart.report({ type: 'piece.stored', run });
   }
 
-  #ended({ run, bytes, durationMs, failure }: PieceActor): void {
+  /** Whether what is missing is the last part of the content, where all that can be done is to wait for it. */
+  #isTail(): boolean {
+    const { pieces, stored } = this.#options.content;
+    if (pieces === undefined || stored === undefined) return false;
+    return pieces - stored.have.count <= Math.floor(pieces * LIMITS.hedgeTailShare);
+  }
+
+  /** Why the origin gives a run whose read begins now. */
+  #originReason({ first, count }: Run): OriginReadReason {
+    for (let piece = first; this.#ungiven.size > 0 && piece < first + count; piece += 1) {
+      if (this.#ungiven.has(piece)) return this.#options.originReason(true);
+    }
+    return this.#options.originReason(false);
+  }
+
+  #ended(lease: PieceActor): void {
     const { world, stats, story, pool, chart } = this.#options;
+    const { run, bytes, durationMs, failure } = lease;
+    stats.transferEnded(lease, run.from, bytes, durationMs);
     if (chart.ended) return;
-    stats.transferEnded(bytes, durationMs);
     story.slots(pool);
     if (failure) this.failed(run, failure.reason, failure.error, world.clock.now() - durationMs);
     chart.report({ type: 'transfer.ended', run, failed: failure !== undefined });
+  }
+
+  /** What a host that has no free slot did not give it may still give. */
+  #notGiven({ first, count, from }: Run, reason: FailureReason): void {
+    const { stats, content } = this.#options;
+    stats.transferFailed(from, reason);
+    if (from === 'origin' || reason === 'busy' || reason === 'store') return;
+    for (let piece = first; piece < first + count; piece += 1) {
+      if (!content.has(piece)) this.#ungiven.add(piece);
+    }
   }
 
   /** Tells the scheduler of a failure, unless it is this host's own. */
   failed(run: Run, reason: FailureReason, error: ShoalError, begunMs: number): void {
     const { origin, sync, story, chart } = this.#options;
     story.transferFailed(run, reason, error);
+    this.#notGiven(run, reason);
     const isRead = run.from === 'origin' && reason !== 'store';
     const goesOn =
       isRead && (isRangeless(error) ? this.#loseRanges() : origin.failed(reason, error, begunMs));
@@ -131,7 +167,7 @@ export class PeerTransfers {
     if (reason === 'store') return;
     sync.failed({
       ...wrongPart(run, reason, error),
-      parent: nameOf(run.from),
+      parent: parentName(run.from),
       // What one client was refused is nothing against the origin while this host reads it as another.
       reason: goesOn ? 'busy' : reason,
       ...(goesOn ? {} : { error: error.toWire() }),

@@ -1,3 +1,4 @@
+import type { Delivery } from '../../../core/delivery.ts';
 import { ShoalError, toShoalError } from '../../../core/errors.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import type { Run } from '../../../core/run.ts';
@@ -107,9 +108,21 @@ export class PeerWork implements PeerEffects {
 
   async probe(signal: AbortSignal): Promise<void> {
     const { transfers, adrift, chart } = this.#parts;
-    const answer = await this.#askOrigin(signal);
+    const answer = await this.#reading(() => this.#askOrigin(signal));
     if (answer?.kind === 'content') await transfers.opened(answer.probed, answer.body);
     if (chart.state === 'adrift' || chart.state === 'starved') adrift.more();
+  }
+
+  /** Counts the time of a read of the origin that no lease asked for. */
+  async #reading<T>(read: () => Promise<T>): Promise<T> {
+    const { stats } = this.#parts;
+    const transfer = {};
+    stats.transferBegan(transfer, 'origin');
+    try {
+      return await read();
+    } finally {
+      stats.transferEnded(transfer, 'origin', 0, 0);
+    }
   }
 
   /** What the origin answers; undefined where it failed, which the scheduler is to hear. */
@@ -128,15 +141,22 @@ export class PeerWork implements PeerEffects {
   }
 
   rehash(): void {
-    this.#parts.whole.reset();
+    const { stats, whole } = this.#parts;
+    stats.resumed();
+    whole.reset();
   }
 
   /** A whole that is wrong may be so on this disk alone: that is nobody's fault, and is mended first. */
   async compare(): Promise<boolean> {
-    const agrees = await this.#parts.whole.agrees().catch((error: unknown) => {
-      if (toShoalError(error).code === 'ERR_STORE_CORRUPT') return false;
-      throw error;
-    });
+    const { stats, whole } = this.#parts;
+    stats.busy('cpu');
+    const agrees = await whole
+      .agrees()
+      .catch((error: unknown) => {
+        if (toShoalError(error).code === 'ERR_STORE_CORRUPT') return false;
+        throw error;
+      })
+      .finally(() => stats.busy(undefined));
     // What was dropped is fetched anew, and then compared anew.
     return agrees || (await this.dropDamaged()) > 0 || (await this.#dropSupposed());
   }
@@ -195,7 +215,9 @@ export class PeerWork implements PeerEffects {
     const { world, origin, content, told } = this.#parts;
     const request = origin.request();
     if (request === undefined) return;
-    const { agreed, differed } = await readSamples(world.origin, request, content, samples, signal);
+    const { agreed, differed } = await this.#reading(() =>
+      readSamples(world.origin, request, content, samples, signal),
+    );
     told.mismatched(agreed, differed);
   }
 
@@ -209,14 +231,27 @@ export class PeerWork implements PeerEffects {
   }
 
   async seal(): Promise<void> {
-    await this.#parts.content.stored?.seal();
+    const { content, stats } = this.#parts;
+    stats.busy('disk');
+    await content.stored?.seal();
   }
 
   complete(): void {
-    const { content, stats, story, sync } = this.#parts;
-    stats.finished();
-    story.completed(content, stats);
+    const { stats, story, sync } = this.#parts;
+    stats.finished('complete');
+    story.completed(this.#over());
     sync.schedule('now');
+  }
+
+  /** How the content came, told and remembered; what was here all along does not take the place of what was fetched. */
+  #over(error?: ShoalError): Delivery {
+    const { content, stats, told, deliveries } = this.#parts;
+    const { taskId } = content;
+    const delivery = stats.delivery(content, error);
+    const { origin, peers } = delivery.bytes;
+    if (origin + peers > 0 || deliveries.get(taskId) === undefined) deliveries.set(taskId, delivery);
+    told.ended(delivery);
+    return delivery;
   }
 
   tellFailed(error: ShoalError): void {
@@ -225,6 +260,10 @@ export class PeerWork implements PeerEffects {
 
   async release(error: ShoalError | undefined): Promise<void> {
     const { sync, abort, transfers, content, stats, story, origin } = this.#parts;
+    if (!stats.hasEnded) {
+      stats.finished(error === undefined ? 'left' : 'failed');
+      this.#over(error);
+    }
     sync.stop();
     abort.abort(new ShoalError('ERR_CANCELLED', 'the peer left'));
     // Begun before anybody hears of the failure: whoever tries again finds nothing here.

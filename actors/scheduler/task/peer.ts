@@ -1,3 +1,4 @@
+import type { Delivery } from '../../../core/delivery.ts';
 import type { WireError } from '../../../core/errors.ts';
 import type { SyncRequest } from '../../../core/sync-messages.ts';
 
@@ -18,8 +19,8 @@ export class TaskPeer {
   originReasons: Readonly<Record<string, number>> = {};
   /** What the origin told it last when it refused. */
   error: WireError | undefined;
-  /** Its delivery is in the log. */
-  delivered = false;
+  /** Which of its downloads is in the log, and how that ended. */
+  #delivered: string | undefined;
   /** It was told why the task failed. */
   knowsError = false;
   /** Number of the last set before a contradiction was settled: what it says of the whole before it saw the next is old. */
@@ -61,6 +62,14 @@ export class TaskPeer {
     this.transferBytesPerSec = request.transferBytesPerSec;
     this.received = request.received;
     this.originReasons = request.originReasons ?? {};
+  }
+
+  /** Whether a download that it tells of, which brought something or failed, is not in the log yet. */
+  owesDelivery({ begunMs, outcome, bytes }: Delivery): boolean {
+    const name = `${begunMs} ${outcome}`;
+    if (this.#delivered === name || (bytes.origin + bytes.peers === 0 && outcome !== 'failed')) return false;
+    this.#delivered = name;
+    return true;
   }
 
   /** Wants pieces, and says nothing. */

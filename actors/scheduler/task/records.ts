@@ -1,4 +1,5 @@
 import type { Cancel } from '../../../core/clock.ts';
+import type { Delivery } from '../../../core/delivery.ts';
 import type { WireError } from '../../../core/errors.ts';
 import type { HostId } from '../../../core/ids.ts';
 import type { Source } from '../../../core/source.ts';
@@ -6,7 +7,6 @@ import type { TaskLog } from '../task-log.ts';
 import type { SchedulerWorld } from '../world.ts';
 import type { TaskClaim } from './claim.ts';
 import type { TaskContent } from './content.ts';
-import type { TaskPeer } from './peer.ts';
 
 /** How long hashes gather before they are written. */
 const MANIFEST_MS = 1_000;
@@ -68,10 +68,9 @@ export class TaskRecords {
     this.#log.manifest(this.#content.taskId, this.#world.epoch, []);
   }
 
-  delivered(hostId: HostId, { received, joinedMs }: TaskPeer): void {
-    const { clock } = this.#world;
-    const durationMs = Math.round(clock.now() - joinedMs);
-    this.#log.delivery(this.#content.taskId, hostId, { bytes: received, durationMs, atMs: clock.wall() });
+  delivered(hostId: HostId, delivery: Delivery): void {
+    const atMs = Math.floor(this.#world.clock.wall());
+    this.#log.delivery(this.#content.taskId, hostId, { ...delivery, atMs });
   }
 
   banned({ url }: Source): void {

@@ -179,7 +179,7 @@ export class TaskActor {
       const { synced, any } = this.#take(hostId, peer, request);
       if (peer.wants && known === undefined) this.#leases.recruitSeeds();
       if (peer.wants) this.#leases.callHolders();
-      if (!peer.wants) this.#rest(hostId, peer);
+      if (!peer.wants) this.#rest(hostId, peer, request);
       else if (this.state === 'idle') this.#chart.send({ type: 'work.began' });
       if (peer.wants && this.state !== 'failed') this.#leases.grant(synced, peer, request.urgent);
       if (any) this.#leases.pushToIdle(hostId);
@@ -228,14 +228,11 @@ export class TaskActor {
   }
 
   /** A host has all it wanted, or gave up: what it holds stays known while it lives. */
-  #rest(hostId: HostId, peer: TaskPeer): void {
+  #rest(hostId: HostId, peer: TaskPeer, { delivery }: SyncRequest): void {
     this.#chart.send({ type: 'probe.ended', hostId });
+    if (delivery && peer.owesDelivery(delivery)) this.#records.delivered(hostId, delivery);
     const bits = this.#claim.heldBits(hostId);
     if (bits === undefined || bits.count === 0) return;
-    if (bits.complete && !peer.delivered && peer.received.origin + peer.received.peers > 0) {
-      peer.delivered = true;
-      this.#records.delivered(hostId, peer);
-    }
     const holding = bits.complete ? 'complete' : bits.toBytes();
     this.#world.holdings.set(this.taskId, hostId, holding, this.#content.audience);
   }

@@ -39,9 +39,16 @@ export function taskRow(
 
 /** What `task show` shows beside the row, host by host. */
 export function peerRows(pieces: number | undefined, { ledger }: TaskClaim, peers: Peers) {
-  return [...peers].map(([hostId, { wants, received }]) => {
+  return [...peers].map(([hostId, { wants, received, originReasons: reasons }]) => {
     const state = wants ? 'fetching' : ledger.complete(hostId) ? 'complete' : 'resting';
-    return { hostId, have: ledger.held(hostId), pieces: pieces ?? 0, bytes: received, state };
+    return {
+      hostId,
+      have: ledger.held(hostId),
+      pieces: pieces ?? 0,
+      bytes: received,
+      originReasons: reasons,
+      state,
+    };
   });
 }
 

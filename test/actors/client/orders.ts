@@ -5,6 +5,7 @@ import type { EventData, EventType } from '../../../core/events.ts';
 import type { FetchItem, FetchOrder } from '../../../core/fetch-messages.ts';
 import type { HostId, TaskId } from '../../../core/ids.ts';
 import { silentLogger } from '../../../core/logger.ts';
+import { NOTHING_SPENT, timeSpent } from '../../../core/time-spent.ts';
 import { SimClock } from '../../../sim/clock.ts';
 import { createMemoryHub } from '../../../transport/memory-bus.ts';
 import type { Fault, MessageFlight } from '../../../transport/memory-hub.ts';
@@ -91,6 +92,7 @@ const RESULT: DownloadResult = {
   length: 5,
   bytes: { origin: 0, peers: 5, local: 0 },
   originReasons: {},
+  time: timeSpent(NOTHING_SPENT, 0),
   parents: 1,
   durationMs: 1,
   longestGapMs: 0,

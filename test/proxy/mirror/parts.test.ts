@@ -6,6 +6,7 @@ import { ShoalError } from '../../../core/errors.ts';
 import type { Digest, HostId } from '../../../core/ids.ts';
 import { silentLogger } from '../../../core/logger.ts';
 import { registryBase } from '../../../core/registry-names.ts';
+import { NOTHING_SPENT, timeSpent } from '../../../core/time-spent.ts';
 import { chainOf } from '../../../proxy/mirror/chain.ts';
 import { isSchema1, manifestType } from '../../../proxy/mirror/manifest-type.ts';
 import { OciRefusal, ociRefusalOf } from '../../../proxy/mirror/oci-error.ts';
@@ -115,6 +116,12 @@ describe('pulls', () => {
     return { clock, told, book: new PullBook(options) };
   }
   const KEY = { client: '10.0.0.1', registry: 'docker.io', repository: 'library/app' };
+  const NO_TIME = timeSpent(NOTHING_SPENT, 0);
+  const came = (bytes: PullStory['bytes'], originReasons = {}) => ({
+    bytes,
+    originReasons,
+    time: { ...NO_TIME, links: 30, origin: 10 },
+  });
 
   test('requests of one client for one repository are one pull, told 3 s after the last', async () => {
     const { clock, told, book: pulls } = book();
@@ -124,10 +131,10 @@ describe('pulls', () => {
     manifest();
     await clock.run(2_000);
     const blob = pulls.open(KEY).begin();
-    pulls.open(KEY).came('sha256:layer', { origin: 7, peers: 3, local: 0 });
+    pulls.open(KEY).came('sha256:layer', came({ origin: 7, peers: 3, local: 0 }, { 'no-holder': 7 }));
     // The same layer again, from the cache by now.
-    pulls.open(KEY).came('sha256:layer', { origin: 0, peers: 0, local: 10 });
-    pulls.open(KEY).came('sha256:other', { origin: 0, peers: 0, local: 5 });
+    pulls.open(KEY).came('sha256:layer', came({ origin: 0, peers: 0, local: 10 }));
+    pulls.open(KEY).came('sha256:other', came({ origin: 0, peers: 0, local: 5 }));
     pulls.open(KEY).blob('sha256:layer');
     pulls.open(KEY).blob('sha256:other');
     pulls.open(KEY).sent(15);
@@ -144,7 +151,10 @@ describe('pulls', () => {
         blobs: 2,
         sentBytes: 15,
         bytes: { origin: 7, peers: 3, local: 5 },
+        originReasons: { 'no-holder': 7 },
         durationMs: 20_000,
+        // The contents spent 30 ms each on the links and 10 on the origin; for 2 s nothing was asked.
+        time: { ...NO_TIME, links: 13_500, origin: 4_500, client: 2_000 },
         outcome: 'complete',
       },
     ]);

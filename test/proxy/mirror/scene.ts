@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { ClientAdmission } from '../../../actors/client/admission.ts';
 import { actualRange } from '../../../actors/client/reader.ts';
 import type { Clock } from '../../../core/clock.ts';
-import type { DownloadRequest, StreamHooks } from '../../../core/download.ts';
+import type { DownloadRequest, StreamHooks, StreamStart } from '../../../core/download.ts';
 import { ShoalError } from '../../../core/errors.ts';
 import { type Digest, digestOfTask, type HostId, parseDigest, taskIdOfDigest } from '../../../core/ids.ts';
 import { silentLogger } from '../../../core/logger.ts';
 import type { ProxyRoute } from '../../../core/metrics.ts';
+import { NOTHING_SPENT, timeSpent } from '../../../core/time-spent.ts';
 import type { Origin } from '../../../origins/origin.ts';
 import { ClientLogins } from '../../../origins/registry/client-logins.ts';
 import type { Registries } from '../../../origins/registry/open-registries.ts';
@@ -63,6 +64,8 @@ export interface Scene extends AsyncDisposable {
   readonly cache: Map<string, Cached>;
   upstream: Upstream;
   /** Replaces how content comes out of the swarm. */
+  /** Why the swarm reads the registry for what it gives, where it does. */
+  originReason: StreamStart['originReason'];
   /** What the host says it has received. */
   received: () => number;
   deliver: ((content: Uint8Array, signal: AbortSignal) => AsyncIterable<Uint8Array>) | undefined;
@@ -98,6 +101,7 @@ export async function startScene(
     cache: new Map<string, Cached>(),
     upstream: (() => ({ status: 404 })) as Upstream,
     deliver: undefined as Scene['deliver'],
+    originReason: undefined as Scene['originReason'],
     received: () => 0,
   };
   const clock = more.clock ?? realClock;
@@ -125,13 +129,16 @@ export async function startScene(
     const range = actualRange(request.range, length);
     const { mediaType } = cached ?? {};
     const from = cached === undefined ? 'swarm' : 'cache';
-    hooks.onStart?.({ taskId, length, mediaType, range, from, etag: undefined });
+    const { originReason } = scene;
+    hooks.onStart?.({ taskId, length, mediaType, range, from, etag: undefined, originReason });
     const part = content.subarray(range.start, range.end);
     if (scene.deliver) yield* scene.deliver(part, signal);
     else if (part.length > 0) yield part;
     const bytes =
       from === 'cache' ? { origin: 0, peers: 0, local: length } : { origin: 0, peers: length, local: 0 };
-    const result = { taskId, length, bytes, originReasons: {}, parents: 1, durationMs: 1, longestGapMs: 0 };
+    const time = timeSpent(NOTHING_SPENT, 0);
+    const counts = { originReasons: {}, parents: 1, durationMs: 1, longestGapMs: 0, time };
+    const result = { taskId, length, bytes, ...counts };
     hooks.onResult(result);
   }
   const origin: Origin = {

@@ -3,7 +3,8 @@ import { PeerContent } from '../../../../actors/host/peer/content.ts';
 import type { LeaseSets } from '../../../../actors/host/peer/lease-sets.ts';
 import { PeerNeeds } from '../../../../actors/host/peer/needs.ts';
 import type { PeerOrigin } from '../../../../actors/host/peer/origin.ts';
-import { PeerStats, ReceivedCount } from '../../../../actors/host/peer/stats.ts';
+import { PeerShare } from '../../../../actors/host/peer/share.ts';
+import { PeerStats } from '../../../../actors/host/peer/stats.ts';
 import { SyncState } from '../../../../actors/host/peer/sync-state.ts';
 import type { PeerTransfers } from '../../../../actors/host/peer/transfers.ts';
 import { SlotPool } from '../../../../actors/host/slot-pool.ts';
@@ -39,7 +40,7 @@ function scene(slots = 2) {
       return flying.queued.length;
     },
   };
-  const stats = new PeerStats({ now: () => 0, wall: () => 0, after: () => () => {} }, new ReceivedCount());
+  const stats = new PeerStats({ now: () => 0, wall: () => 0, after: () => () => {} }, new PeerShare());
   const needs = new PeerNeeds({
     content,
     pool,
@@ -104,7 +105,7 @@ test('the first pieces that nobody had before are told sooner, and only those', 
   expect(told).toEqual([...Array(8).fill('news'), 'later', 'later']);
   await content.drop([2, 3, 4, 5, 6, 7, 8, 9]);
   expect(needs.afterPiece()).toBe('news');
-  stats.pieceCame(8, { hostId: 'f'.repeat(32) as HostId, ip: '10.0.0.1', port: 1 });
+  stats.pieceCame(8, { hostId: 'f'.repeat(32) as HostId, ip: '10.0.0.1', port: 1 }, false);
   expect(needs.afterPiece()).toBe('later');
 });
 

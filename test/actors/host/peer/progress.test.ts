@@ -3,7 +3,8 @@ import type { PeerNews } from '../../../../actors/host/peer/chart.ts';
 import type { PeerContent } from '../../../../actors/host/peer/content.ts';
 import type { LeaseBook } from '../../../../actors/host/peer/lease-book.ts';
 import { PeerProgress } from '../../../../actors/host/peer/progress.ts';
-import { PeerStats, ReceivedCount } from '../../../../actors/host/peer/stats.ts';
+import { PeerShare } from '../../../../actors/host/peer/share.ts';
+import { PeerStats } from '../../../../actors/host/peer/stats.ts';
 import { SlotPool } from '../../../../actors/host/slot-pool.ts';
 import type { HostWorld } from '../../../../actors/host/world.ts';
 import { type HostId, hostIdFrom } from '../../../../core/ids.ts';
@@ -16,8 +17,9 @@ const PARENT = { hostId: hostIdFrom(new Uint8Array(16).fill(2)) as HostId, ip: '
 /** A download of pieces of 1 MiB of which none came yet, watched. */
 function scene(running = 1) {
   const clock = new SimClock();
-  const received = new ReceivedCount();
-  const stats = new PeerStats(clock, received);
+  const share = new PeerShare();
+  const { received } = share;
+  const stats = new PeerStats(clock, share);
   const pool = new SlotPool(1);
   const have = { count: 0 };
   const book = { runningCount: running };
@@ -35,7 +37,7 @@ function scene(running = 1) {
   /** Lets time pass in which bytes come at that rate. */
   const flow = async (bytesPerSec: number, forMs: number) => {
     for (let ms = 0; ms < forMs; ms += 50) {
-      stats.bytesCame(bytesPerSec / 20, PARENT);
+      stats.bytesCame(bytesPerSec / 20);
       await clock.run(clock.now() + 50);
     }
   };
@@ -108,7 +110,7 @@ test('hosts that could not be got at are the cause, until another host gives a p
   await clock.run(7_000);
   expect(progress.isCutOff).toBe(true);
   have.count = 2;
-  stats.pieceCame(1, PARENT);
+  stats.pieceCame(1, PARENT, false);
   await clock.run(8_000);
   progress.failed(run, 'busy');
   await clock.run(14_000);

@@ -171,7 +171,7 @@ describe('a parent that trickles', () => {
     expect(failure).toMatchObject({ parent: PARENT.hostId, reason: 'stalled' });
     expect(failure?.error?.message).toContain('bytes a second');
     await until(() => peer.state === 'serving', 10_000);
-    expect(peer.stats.parents).toContain(other.hostId);
+    expect(peer.delivery.sources.map(({ from: name }) => name)).toContain(other.hostId);
   });
 });
 
