@@ -1,5 +1,6 @@
 import { silentLogger } from '../../core/logger.ts';
 import { createMemoryHub } from '../../transport/memory-bus.ts';
+import { heartbeatKey, ownershipKey, readHeartbeat, readOwnershipRow } from '../../core/ownership.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import { SimClock } from '../clock.ts';
 import { SimRandom } from '../random.ts';
@@ -42,6 +43,10 @@ export class GroupModel {
   readonly #schedulers: ModelScheduler[] = [];
   /** By partition and epoch: who granted under it. */
   readonly #grants = new Map<string, string>();
+  /** The same, of those whose owner was taken over though it gave nothing away: nobody grants under them. */
+  readonly #fenced = new Set<string>();
+  /** Who granted each partition of late, and when. */
+  readonly #granters = new Map<string, number>();
   readonly #lines: string[] = [];
   #loss = 0;
   #served = 0;
@@ -67,6 +72,7 @@ export class GroupModel {
       partitions: PARTITIONS,
       log: { ...silentLogger, error: fail },
     };
+    this.#ground.store.onPut = (key, value, before) => this.#changed(key, value, before);
     this.#hosts = Array.from({ length: HOSTS }, (_, index) => new ModelHost(hub.bus(`h${index}`)));
     this.#forger = hub.bus('forger');
   }
@@ -80,11 +86,15 @@ export class GroupModel {
     this.#say('peace');
     this.#loss = 0;
     Object.assign(store.faults, { isDown: false, loss: 0, latencyMs: 5 });
-    for (const scheduler of this.#alive()) scheduler.cut(false);
+    for (const scheduler of this.#alive()) {
+      scheduler.cut(false);
+      scheduler.process.skewMs = 0;
+    }
     if (this.#alive().length === 0) this.#start();
     const isOver = () => this.#fault !== undefined;
     await this.#clock.run(TROUBLE_MS + PEACE_MS, isOver);
     if (this.#fault === undefined) this.#checkServed();
+    if (this.#fault === undefined) this.#checkAlone();
     return {
       seed: this.#seed,
       fault: this.#fault,
@@ -102,6 +112,26 @@ export class GroupModel {
           this.#fail(`host ${index} was served ${agoMs} ms ago in partition ${partition}`);
       }
     }
+  }
+
+  /** Each partition has one scheduler. */
+  #checkAlone(): void {
+    const nowMs = this.#clock.now();
+    const late = [...this.#granters].filter(([, atMs]) => nowMs - atMs < 5 * ASK_MS);
+    const partitions = new Set(late.map(([granter]) => granter.split(' ')[0]));
+    if (late.length !== partitions.size) this.#fail(`several grant: ${late.map(([granter]) => granter)}`);
+  }
+
+  /** A row changed: who was taken over, and neither gave it away nor left, is to have stopped before. */
+  #changed(key: string, value: Uint8Array, before: Uint8Array | undefined): void {
+    const of = ownershipKey(key);
+    const row = readOwnershipRow(value);
+    const old = before && readOwnershipRow(before);
+    if (of === undefined || !('partition' in of) || row === undefined || old === undefined) return;
+    if (row.owner === old.owner) return;
+    const heartbeat = this.#ground.store.get(heartbeatKey(old.owner));
+    const offers = heartbeat === undefined ? [] : (readHeartbeat(heartbeat)?.offers ?? []);
+    if (!offers.includes(of.partition)) this.#fenced.add(`${of.partition}/${old.epoch}`);
   }
 
   #say(line: string): void {
@@ -123,7 +153,9 @@ export class GroupModel {
   }
 
   #start(): void {
-    const keyId = `key-${this.#random.chance(0.3) ? 0 : this.#schedulers.length + 1}`;
+    const used = new Set(this.#alive().map(({ keyId }) => keyId));
+    const former = this.#schedulers.find(({ keyId }) => !used.has(keyId));
+    const keyId = this.#random.chance(0.5) && former ? former.keyId : `key-${this.#schedulers.length}`;
     const skewMs = this.#random.chance(0.2) ? (this.#random.next() - 0.3) * 2 * HOUR_MS : 0;
     const scheduler = new ModelScheduler(this.#ground, { keyId, skewMs });
     this.#schedulers.push(scheduler);
@@ -156,6 +188,8 @@ export class GroupModel {
     const before = this.#grants.get(key) ?? id;
     if (before !== id) this.#fail(`${before} and ${id} both granted under epoch ${epoch} of ${partition}`);
     this.#grants.set(key, before);
+    if (this.#fenced.has(key)) this.#fail(`${id} granted ${key} after it was taken over`);
+    this.#granters.set(`${partition} ${id}`, this.#clock.now());
   }
 
   #answer(host: ModelHost, partition: number, epoch: number): void {

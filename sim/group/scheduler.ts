@@ -21,6 +21,7 @@ export interface ModelGround {
 /** One life of one scheduler: the group's own charts, over a process that stands still, is cut off, and dies. */
 export class ModelScheduler {
   readonly id: SchedulerId;
+  readonly keyId: string;
   readonly process: ModelProcess;
   readonly #group: SchedulerGroup;
   readonly #bus: MemoryBus;
@@ -30,6 +31,7 @@ export class ModelScheduler {
     const process = new ModelProcess(clock);
     process.skewMs = skewMs;
     const bus = hub.bus(`s${Math.floor(random.next() * 2 ** 32)}`);
+    this.keyId = keyId;
     this.process = process;
     this.#bus = bus;
     this.id = schedulerIdFrom(random.bytes(8));

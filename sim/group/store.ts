@@ -23,6 +23,8 @@ interface Asker {
 
 /** A store with compare-and-set in virtual time, that loses requests and answers, and can be wiped. */
 export class ModelStore {
+  /** Told each value that is put, with the one before. */
+  onPut: (key: string, value: Uint8Array, before: Uint8Array | undefined) => void = () => {};
   readonly faults: StoreFaults = { isDown: false, loss: 0, latencyMs: 5 };
   readonly #clock: Clock;
   readonly #random: SimRandom;
@@ -37,6 +39,10 @@ export class ModelStore {
   wipe(): void {
     this.#bucket = new MemoryBucket();
     this.#changed();
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.#bucket.get(key)?.value;
   }
 
   #changed(): void {
@@ -54,7 +60,9 @@ export class ModelStore {
       get: (key) => on((bucket) => bucket.get(key)),
       put: (key, value, revision) =>
         on((bucket) => {
+          const before = bucket.get(key)?.value;
           const put = bucket.put(key, value, revision);
+          this.onPut(key, value, before);
           this.#changed();
           return put;
         }),

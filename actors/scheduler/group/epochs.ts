@@ -31,9 +31,11 @@ export class Epochs {
     return this.#seen.get(partition) ?? 0;
   }
 
-  /** Larger than all that were seen, and not below the wall clock in ms. */
+  /** Larger than all that were seen or given out, and not below the wall clock in ms. */
   next(partition: number): number {
     const least = Math.max(this.#clock.wall(), this.seen(partition) + 1);
-    return Math.ceil((least - this.#residue) / STRIDE) * STRIDE + this.#residue;
+    const epoch = Math.ceil((least - this.#residue) / STRIDE) * STRIDE + this.#residue;
+    this.#seen.set(partition, epoch);
+    return epoch;
   }
 }

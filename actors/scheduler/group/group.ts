@@ -234,6 +234,8 @@ export class SchedulerGroup implements SchedulerEffects {
   noteUnguided(): void {
     this.#guide = 'presence';
     this.#parts.log.warn({}, 'no JetStream: who owns what follows from presence alone, and no task log is kept');
+    // Others may have taken over while the store could be reached.
+    this.#endAll();
     this.#round();
   }
 
@@ -367,6 +369,10 @@ export class SchedulerGroup implements SchedulerEffects {
   /** Looks at every partition, whatever brought it about: what was missed is found the next time. */
   #round(): void {
     if (this.#guide === 'none') return;
+    // Whose heartbeat is gone owns nothing: it enters anew before it claims.
+    if (this.#guide === 'store' && this.#store.view.heartbeat(this.#self) === undefined) {
+      return this.#actor.send({ type: 'beat.due' });
+    }
     this.#shareOut();
     this.#partitions.forEach((actor, partition) => {
       if (this.#guide === 'store') this.#weighByStore(partition, actor);
@@ -398,9 +404,7 @@ export class SchedulerGroup implements SchedulerEffects {
 
   #mayBeGone(partition: number, owner: SchedulerId): boolean {
     const { view } = this.#store;
-    return (
-      view.heartbeat(owner) === undefined || view.isStill(owner) || this.#isOffered(partition, owner)
-    );
+    return view.heartbeat(owner) === undefined || this.#isOffered(partition, owner);
   }
 
   #weighByPresence(partition: number, actor: PartitionActor): void {
@@ -412,12 +416,16 @@ export class SchedulerGroup implements SchedulerEffects {
     }
   }
 
+  /** Who stands still is out before anything is taken from it; and the heartbeat tells what is given away. */
   #afterRound(): void {
     const { view } = this.#store;
     for (const [id] of [...view.heartbeats()]) {
-      if (!view.isStill(id) || id === this.#self || view.ownedBy(id).length > 0) continue;
-      // Whoever is first does it; where it moved it stays.
-      this.#store.removeHeartbeat(id).catch(() => undefined);
+      if (id === this.#self || !view.isStill(id)) continue;
+      // Where it moved, or another was first, nothing is lost.
+      this.#store.removeHeartbeat(id).then(
+        () => this.#soon(),
+        () => undefined,
+      );
     }
     if (JSON.stringify([this.#leaving, this.#offers()]) !== this.#told) this.#actor.send({ type: 'beat.due' });
   }

@@ -68,19 +68,36 @@ export class OwnershipStore {
     }
   }
 
-  /** Puts the heartbeat again. @throws ERR_BUS_CONFLICT where somebody removed it */
+  /**
+   * Puts the heartbeat again. Where the term ended meanwhile, others may have taken over.
+   * @throws ERR_BUS_CONFLICT where somebody removed it, ERR_BUS_TIMEOUT where it came too late
+   */
   async renew(heartbeat: Heartbeat): Promise<void> {
+    const endsMs = this.#termEndsMs;
+    try {
+      await this.#putAgain(heartbeat);
+    } catch (error) {
+      if (toShoalError(error).code === 'ERR_BUS_CONFLICT') this.#endTerm();
+      throw error;
+    }
+    if (this.#options.clock.now() < endsMs) return;
+    this.#endTerm();
+    throw new ShoalError('ERR_BUS_TIMEOUT', 'the term ended before the heartbeat was acknowledged');
+  }
+
+  #endTerm(): void {
+    this.#termEndsMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** One that was written, though its answer was lost, is still one's own. */
+  async #putAgain(heartbeat: Heartbeat): Promise<void> {
     try {
       await this.#put(heartbeat);
     } catch (error) {
       if (toShoalError(error).code !== 'ERR_BUS_CONFLICT') throw error;
-      // One that was written, though its answer was lost, is still one's own.
       const known = await this.#bounded(this.#options.directory.get(this.#key));
-      this.#revision = known?.revision ?? 0;
-      if (known === undefined) {
-        this.#termEndsMs = Number.NEGATIVE_INFINITY;
-        throw error;
-      }
+      if (known === undefined) throw error;
+      this.#revision = known.revision;
       await this.#put(heartbeat);
     }
   }
@@ -117,16 +134,15 @@ export class OwnershipStore {
     this.view.take(entry ?? { key, value: undefined, revision: known });
   }
 
-  /** Whether a scheduler grants nothing any more: its heartbeat is gone, or has not moved since it was seen to stand. */
+  /** Whether a scheduler has no heartbeat: what it owned is nobody's. */
   async isGone(id: SchedulerId): Promise<boolean> {
     const key = heartbeatKey(id);
     const entry = await this.#bounded(this.#options.directory.get(key));
-    if (entry === undefined) return true;
-    this.view.take(entry);
-    return this.view.isStill(id);
+    this.view.take(entry ?? { key, value: undefined, revision: this.view.heartbeat(id)?.revision ?? 0 });
+    return entry === undefined;
   }
 
-  /** Removes the heartbeat of another that is gone, unless it moved. */
+  /** Removes the heartbeat of another that stands still, unless it moved: it owns nothing from then on, whenever it wakes. */
   async removeHeartbeat(id: SchedulerId): Promise<void> {
     const heartbeat = this.view.heartbeat(id);
     if (heartbeat === undefined) return;
@@ -137,7 +153,7 @@ export class OwnershipStore {
 
   /** Grants nothing from now on, and removes the own heartbeat: others need not wait for the term. */
   async depart(): Promise<void> {
-    this.#termEndsMs = Number.NEGATIVE_INFINITY;
+    this.#endTerm();
     if (this.#revision !== 0) await this.#bounded(this.#options.directory.remove(this.#key, this.#revision));
   }
 
