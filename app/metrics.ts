@@ -95,6 +95,12 @@ export function openHostMetrics(): MetricsOf<HostMetrics> {
     'Body bytes given to clients of the proxy port.',
     [],
   );
+  const refused = counter(
+    registry,
+    'shoal_epochs_refused_total',
+    'Epochs of schedulers that were not believed: older than one accepted, or ahead of the clock of this host.',
+    ['why'],
+  );
   const slots = openSlots(registry);
   const cacheBytes = gauge(registry, 'shoal_cache_bytes', 'Bytes of content in the cache.', []);
   const cacheTasks = gauge(registry, 'shoal_cache_tasks', 'Tasks in the cache.', []);
@@ -114,6 +120,7 @@ export function openHostMetrics(): MetricsOf<HostMetrics> {
       cacheBytes.set(bytes);
       cacheTasks.set(tasks);
     },
+    epochRefused: (why) => refused.inc({ why }),
     busState: busState(registry),
   };
   for (const source of ['origin', 'peer', 'local']) received.inc({ source }, 0);

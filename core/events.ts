@@ -124,6 +124,16 @@ export const EVENTS = {
     about: 'A host has not been heard of for several seconds.',
     data: z.object({ hostId }),
   },
+  'scheduler.refused': {
+    about:
+      'A host does not believe a scheduler: its epoch is older than one accepted, or a day ahead of its clock.',
+    data: z.object({
+      hostId,
+      epoch: z.int(),
+      against: z.int().describe('the larger epoch accepted, or the clock of the host in ms'),
+      why: z.enum(['older', 'ahead']),
+    }),
+  },
   'host.drained': {
     about: 'A host left in good order.',
     data: z.object({ hostId }),

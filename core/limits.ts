@@ -61,6 +61,8 @@ export const LIMITS = {
   pushEveryMs: 20,
   syncTimeoutMs: 1_000,
   adriftAfterMs: 3_000,
+  /** An epoch so far ahead of a host's own clock is refused. */
+  epochAheadMs: 86_400_000,
   adriftOriginMinMs: 8_000,
   adriftOriginMaxMs: 12_000,
   firstSyncMinMs: 1_000,

@@ -40,6 +40,8 @@ export interface HostMetrics {
   /** Transfers running in one direction, and the most that may. */
   slots(direction: 'up' | 'down', used: number, total: number): void;
   cache(bytes: number, tasks: number): void;
+  /** The word of a scheduler was not believed; once for each epoch. */
+  epochRefused(why: 'older' | 'ahead'): void;
   busState(state: BusGaugeState): void;
 }
 
@@ -63,6 +65,7 @@ export const silentHostMetrics: HostMetrics = {
   proxySent() {},
   slots() {},
   cache() {},
+  epochRefused() {},
   busState() {},
 };
 

@@ -83,6 +83,8 @@ const syncRequestFields = z.object({
   /** How far this host has read the scheduler's log of hashes, under `seen.epoch`. */
   hashCursor: uint,
   seen: z.object({ epoch: uint, number: uint }),
+  /** The larger epoch that this host goes by, where it refused the last set as one of an older: claim one above it. */
+  fencedBy: uint.optional(),
   /** The whole contradicts the digest; the `samples` asked for were read again and agree with the source, or not. */
   mismatch: z.object({ agreed: pieces, differed: pieces }).optional(),
   /** Bytes received so far by source, for `explain`. */

@@ -95,5 +95,9 @@ export const EXAMPLES: { readonly [T in EventType]: { by: 'host' | 'scheduler'; 
   },
   'host.isolated': { by: 'host', data: { hostId: HOST, isolatedMs: 4210 } },
   'host.lost': { by: 'scheduler', data: { hostId: HOST } },
+  'scheduler.refused': {
+    by: 'host',
+    data: { hostId: HOST, epoch: 1767225600000, against: 1767229200000, why: 'older' },
+  },
   'host.drained': { by: 'host', data: { hostId: HOST } },
 };

@@ -1,6 +1,7 @@
 import type { Alive } from '../../core/host-messages.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { RegistryClient } from '../../origins/registry/registry.ts';
+import { tellRefused } from '../host/epoch-refusal.ts';
 import { HostActor } from '../host/host.ts';
 import { Membership } from '../host/membership.ts';
 import { Peers } from '../host/peers.ts';
@@ -25,6 +26,7 @@ export interface HostParts extends Pick<HostOptions, 'trust' | 'onBook'> {
 /** The actors of one host. */
 export interface ComposedHost {
   readonly actor: HostActor;
+  readonly membership: Membership;
   readonly peers: Peers;
   readonly admission: ClientAdmission;
   readonly downloads: Downloads;
@@ -37,7 +39,7 @@ export interface ComposedHost {
 /** Puts a host together: the daemon's and the simulated one alike. */
 export function composeHost(parts: HostParts): ComposedHost {
   const { world, registry, trust, onBook, describe } = parts;
-  const membership = new Membership();
+  const membership = new Membership(world.clock, (refused) => tellRefused(world, refused));
   const peers = new Peers(world, membership);
   const actor = new HostActor({
     world,
@@ -57,6 +59,7 @@ export function composeHost(parts: HostParts): ComposedHost {
   const orders = new FetchOrders(world, downloads);
   return {
     actor,
+    membership,
     peers,
     admission,
     downloads,

@@ -65,7 +65,7 @@ export class HostActor {
     const { membership, trust, peers } = this.#options;
     const taken = new Set(partitions.filter((partition) => epoch > membership.epoch(partition)));
     const fresh = partitions.filter((partition) => membership.acceptEpoch(partition, epoch));
-    trust.learnKeys(schedulerKeys);
+    if (membership.refusedIn(partitions[0] ?? 0)?.why !== 'ahead') trust.learnKeys(schedulerKeys);
     peers.schedulerChanged(taken);
     if (fresh.length > 0) this.#actor.send({ type: 'census.received' });
   }

@@ -1,23 +1,78 @@
+import type { Clock } from '../../core/clock.ts';
 import type { HostAddress } from '../../core/host.ts';
 import type { HostId } from '../../core/ids.ts';
+import { LIMITS } from '../../core/limits.ts';
+
+/** The word of a scheduler that is not believed. */
+export interface RefusedEpoch {
+  /** `older`: than one accepted; `ahead`: too far of this host's own clock. */
+  readonly why: 'older' | 'ahead';
+  readonly epoch: number;
+  /** The larger epoch accepted, or this host's wall clock, ms. */
+  readonly against: number;
+}
+
+/** A refusal that was not repeated is told for this long. */
+const TOLD_MS = 600_000;
 
 /**
  * What this host knows of its swarm and keeps through isolation: hosts to ask when adrift, and the largest epoch
  * accepted in each partition, which fences off a former owner.
  */
 export class Membership {
+  readonly #clock: Pick<Clock, 'now' | 'wall'>;
+  readonly #onRefused: (refused: RefusedEpoch) => void;
   readonly #epochs = new Map<number, number>();
+  readonly #refused = new Map<number, RefusedEpoch & { readonly atMs: number }>();
+  #told: RefusedEpoch | undefined;
   #book = new Map<HostId, HostAddress>();
+
+  /** @param onRefused called when an epoch is refused, once while it is the same */
+  constructor(clock: Pick<Clock, 'now' | 'wall'>, onRefused: (refused: RefusedEpoch) => void = () => {}) {
+    this.#clock = clock;
+    this.#onRefused = onRefused;
+  }
 
   /** Whether a word of this epoch may be believed; remembers it if so. */
   acceptEpoch(partition: number, epoch: number): boolean {
-    if (epoch < (this.#epochs.get(partition) ?? 0)) return false;
+    const known = this.epoch(partition);
+    const wall = this.#clock.wall();
+    // Accepted once it would fence off every scheduler there is, for good.
+    if (epoch > known && epoch > wall + LIMITS.epochAheadMs)
+      return this.#refuse(partition, 'ahead', epoch, wall);
+    if (epoch < known) return this.#refuse(partition, 'older', epoch, known);
     this.#epochs.set(partition, epoch);
+    this.#refused.delete(partition);
     return true;
+  }
+
+  #refuse(partition: number, why: RefusedEpoch['why'], epoch: number, against: number): false {
+    const refused = { why, epoch, against };
+    this.#refused.set(partition, { ...refused, atMs: this.#clock.now() });
+    if (this.#told?.why !== why || this.#told.epoch !== epoch) {
+      this.#told = refused;
+      this.#onRefused(refused);
+    }
+    return false;
   }
 
   epoch(partition: number): number {
     return this.#epochs.get(partition) ?? 0;
+  }
+
+  /** The last word that was refused there, where none was accepted since. */
+  refusedIn(partition: number): RefusedEpoch | undefined {
+    return this.#refused.get(partition);
+  }
+
+  /** The same in any partition, of late. */
+  get refused(): RefusedEpoch | undefined {
+    let last: (RefusedEpoch & { readonly atMs: number }) | undefined;
+    for (const refused of this.#refused.values()) {
+      if (this.#clock.now() - refused.atMs > TOLD_MS) continue;
+      if (last === undefined || refused.atMs >= last.atMs) last = refused;
+    }
+    return last;
   }
 
   /** Replaces the address book by what a scheduler says. */

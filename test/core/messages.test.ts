@@ -112,6 +112,7 @@ const VALID: Record<string, readonly [z.ZodType, unknown]> = {
       adrift: false,
       hashCursor: 0,
       seen: { epoch: 1, number: 1 },
+      fencedBy: 2,
       mismatch: { agreed: [1], differed: [] },
       received,
     },

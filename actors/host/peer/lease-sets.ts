@@ -5,7 +5,7 @@ import { type HostId, partitionOf } from '../../../core/ids.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import type { Run } from '../../../core/run.ts';
 import type { LeaseSet } from '../../../core/sync-messages.ts';
-import type { Membership } from '../membership.ts';
+import type { Membership, RefusedEpoch } from '../membership.ts';
 import type { HostWorld } from '../world.ts';
 import type { PeerChart } from './chart.ts';
 import type { PeerContent } from './content.ts';
@@ -42,6 +42,24 @@ export class LeaseSets {
     return [...hosts.values()];
   }
 
+  /** Whether the word of a scheduler of this epoch is believed for the task. */
+  accepts(epoch: number): boolean {
+    const { membership, content } = this.#options;
+    return membership.acceptEpoch(partitionOf(content.taskId), epoch);
+  }
+
+  /** Why the scheduler that spoke last of the task is not believed. */
+  get refused(): RefusedEpoch | undefined {
+    const { membership, content } = this.#options;
+    return membership.refusedIn(partitionOf(content.taskId));
+  }
+
+  /** The larger epoch that a scheduler must know of to be believed. */
+  get fencedBy(): number | undefined {
+    const { refused } = this;
+    return refused?.why === 'older' ? refused.against : undefined;
+  }
+
   /** Takes a set that was not asked for. @throws ERR_STORE_FULL, ERR_STORE_IO */
   async push(set: LeaseSet): Promise<void> {
     const { sync } = this.#options;
@@ -65,8 +83,8 @@ export class LeaseSets {
 
   /** Takes a set that is newer than all before. @throws ERR_STORE_FULL, ERR_STORE_IO */
   async take(set: LeaseSet): Promise<void> {
-    const { membership, content, sync, book, chart } = this.#options;
-    if (!membership.acceptEpoch(partitionOf(content.taskId), set.epoch) || !sync.accept(set)) return;
+    const { content, sync, book, chart } = this.#options;
+    if (!this.accepts(set.epoch) || !sync.accept(set)) return;
     if (set.error) return chart.report({ type: 'task.failed', error: errorFromWire(set.error) });
     for (const source of set.sources) content.addSource(source);
     if (set.claim > sync.claim && sync.claim > 0) await this.#dropClaim();

@@ -59,7 +59,7 @@ export class PeerNeeds {
 
   /** What the next sync says; the one after it comes in about `intervalMs`. */
   facts(intervalMs: number): SyncFacts {
-    const { transfers, stats, origin, chart } = this.#options;
+    const { transfers, stats, origin, sets, chart } = this.#options;
     const { book } = transfers;
     return {
       running: book.runningPieces().slice(0, TOLD_AT_ONCE),
@@ -73,6 +73,7 @@ export class PeerNeeds {
       contradicted: chart.contradicted,
       received: stats.received(),
       originReasons: stats.originReasons,
+      fencedBy: sets.fencedBy,
     };
   }
 

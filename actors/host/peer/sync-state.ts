@@ -16,6 +16,7 @@ export type SyncFacts = Pick<
   | 'adrift'
   | 'received'
   | 'originReasons'
+  | 'fencedBy'
 > & {
   readonly urgent: number | undefined;
   /** Whether the whole contradicts the digest, and nobody has said yet what to read again. */

@@ -2,6 +2,7 @@ import type { Cancel } from '../../../core/clock.ts';
 import { ShoalError, toShoalError } from '../../../core/errors.ts';
 import { partitionOf } from '../../../core/ids.ts';
 import { LIMITS } from '../../../core/limits.ts';
+import type { SyncReply } from '../../../core/sync-messages.ts';
 import { SUBJECTS } from '../../../transport/subjects.ts';
 import type { HostWorld } from '../world.ts';
 import type { PeerChart } from './chart.ts';
@@ -91,7 +92,7 @@ export class PeerSync {
   }
 
   async #once(): Promise<void> {
-    const { world, sync, pace, needs, sets, chart } = this.#options;
+    const { world, sync, pace, needs, sets } = this.#options;
     this.#running = true;
     this.#soon = false;
     this.#now = false;
@@ -107,18 +108,9 @@ export class PeerSync {
       const options = { timeoutMs: LIMITS.syncTimeoutMs };
       const asked = world.bus.request(SUBJECTS.sync, this.#tokens, request, options);
       const reply = await Promise.race([asked, abandoned]);
-      this.#answeredMs = world.clock.now();
-      this.#firstPatienceMs = undefined;
-      if (reply.status === 'full') {
-        sync.startOver();
-        // Until it is heard, the scheduler has what is here read from the origin.
-        this.#lastMs = Number.NEGATIVE_INFINITY;
-      } else {
-        this.#intervalMs = reply.intervalMs;
-        sync.acknowledged(reply.seq, reply.epoch);
-        chart.report({ type: 'sync.answered' });
-        await sets.take(reply);
-      }
+      // Whoever is not believed has said nothing.
+      if (sets.accepts(reply.epoch)) await this.#answered(reply);
+      else this.#waited();
     } catch (error) {
       this.#unanswered(toShoalError(error));
     } finally {
@@ -126,6 +118,23 @@ export class PeerSync {
     }
     const when = needs.next();
     if (when !== 'none') this.schedule(when);
+  }
+
+  /** @throws ERR_STORE_FULL, ERR_STORE_IO */
+  async #answered(reply: SyncReply): Promise<void> {
+    const { world, sync, sets, chart } = this.#options;
+    this.#answeredMs = world.clock.now();
+    this.#firstPatienceMs = undefined;
+    if (reply.status === 'full') {
+      sync.startOver();
+      // Until it is heard, the scheduler has what is here read from the origin.
+      this.#lastMs = Number.NEGATIVE_INFINITY;
+      return;
+    }
+    this.#intervalMs = reply.intervalMs;
+    sync.acknowledged(reply.seq, reply.epoch);
+    chart.report({ type: 'sync.answered' });
+    await sets.take(reply);
   }
 
   /** Another scheduler took over: the one that was asked will hardly answer, and the new one is to know soon. */
@@ -137,12 +146,18 @@ export class PeerSync {
   }
 
   #unanswered(error: ShoalError): void {
-    const { world, story, chart } = this.#options;
+    const { story, chart } = this.#options;
     if (error.code === 'ERR_CANCELLED' || chart.ended) return;
     story.unanswered(error);
     if (error.code === 'ERR_STORE_FULL' || error.code === 'ERR_STORE_IO') {
       return chart.report({ type: 'task.failed', error });
     }
+    this.#waited();
+  }
+
+  /** A sync was in vain: after too many of them nobody is waited for. */
+  #waited(): void {
+    const { world, chart } = this.#options;
     this.#intervalMs = Math.max(this.#intervalMs, UNANSWERED_MS);
     const patienceMs = this.#firstPatienceMs ?? LIMITS.adriftAfterMs;
     if (world.clock.now() - this.#answeredMs >= patienceMs) chart.report({ type: 'sync.silent' });
@@ -169,6 +184,7 @@ export class PeerSync {
       mayReadOrigin: false,
       adrift: false,
       contradicted: false,
+      fencedBy: undefined,
     });
     await world.bus
       .request(SUBJECTS.sync, this.#tokens, request, { timeoutMs: LIMITS.syncTimeoutMs })

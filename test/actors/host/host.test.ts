@@ -77,7 +77,7 @@ async function hostScene(options: { connected?: boolean; role?: HostWorld['role'
     originReaders: 'all',
     alone: false,
   };
-  const membership = new Membership();
+  const membership = new Membership(clock);
   const peers = new Peers(world, membership);
   const trust = { publicKey: new Uint8Array(32), accept: vi.fn(), learnKeys: vi.fn() };
   const onBook = vi.fn();

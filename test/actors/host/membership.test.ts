@@ -1,9 +1,11 @@
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Membership } from '../../../actors/host/membership.ts';
 import type { HostId } from '../../../core/ids.ts';
 
 const host = (index: number) => index.toString(16).padStart(32, '0') as HostId;
+const WALL_MS = 1_000_000_000_000;
+const clock = { now: () => 0, wall: () => WALL_MS };
 const address = (index: number, ip = '10.0.0.1') => ({ hostId: host(index), ip, port: 7400 });
 
 test('an epoch older than one accepted is refused, in each partition by itself', () => {
@@ -11,7 +13,7 @@ test('an epoch older than one accepted is refused, in each partition by itself',
     fc.property(
       fc.array(fc.record({ partition: fc.nat({ max: 3 }), epoch: fc.nat({ max: 20 }) })),
       (words) => {
-        const membership = new Membership();
+        const membership = new Membership(clock);
         const largest = new Map<number, number>();
         for (const { partition, epoch } of words) {
           const known = largest.get(partition) ?? 0;
@@ -25,9 +27,48 @@ test('an epoch older than one accepted is refused, in each partition by itself',
 });
 
 test('the address book is what a scheduler said last', () => {
-  const membership = new Membership();
+  const membership = new Membership(clock);
   expect(membership.addressBook).toEqual([]);
   membership.know([address(1), address(2)]);
   membership.know([address(2, '10.0.0.2'), address(3)]);
   expect(membership.addressBook).toEqual([address(2, '10.0.0.2'), address(3)]);
+});
+
+const DAY_MS = 86_400_000;
+
+test('an epoch more than a day ahead of the own clock is refused, and fences nobody off', () => {
+  const told = vi.fn();
+  const membership = new Membership(clock, told);
+  expect(membership.acceptEpoch(0, 2 ** 53 - 1)).toBe(false);
+  expect(membership.acceptEpoch(0, WALL_MS + DAY_MS + 1)).toBe(false);
+  expect(membership.refused).toMatchObject({ why: 'ahead', against: WALL_MS });
+  expect(membership.acceptEpoch(0, WALL_MS + DAY_MS)).toBe(true);
+  expect(membership.epoch(0)).toBe(WALL_MS + DAY_MS);
+  expect(told).toHaveBeenCalledTimes(2);
+});
+
+test('that an older epoch was refused is told once, and stands until that partition has a scheduler again', () => {
+  const told = vi.fn();
+  const membership = new Membership(clock, told);
+  membership.acceptEpoch(3, 7);
+  for (let time = 0; time < 5; time += 1) expect(membership.acceptEpoch(3, 5)).toBe(false);
+  const refused = { why: 'older', epoch: 5, against: 7 };
+  expect(told.mock.calls).toEqual([[refused]]);
+  expect(membership.refused).toMatchObject(refused);
+  expect(membership.refusedIn(3)).toMatchObject(refused);
+  expect(membership.refusedIn(4)).toBeUndefined();
+  expect(membership.acceptEpoch(4, 9)).toBe(true);
+  expect(membership.refused).toMatchObject(refused);
+  expect(membership.acceptEpoch(3, 8)).toBe(true);
+  expect(membership.refused).toBeUndefined();
+});
+
+test('a refusal that was not repeated for ten minutes is not told any more', () => {
+  let nowMs = 0;
+  const membership = new Membership({ now: () => nowMs, wall: () => WALL_MS });
+  membership.acceptEpoch(0, WALL_MS + 2 * DAY_MS);
+  nowMs = 600_000;
+  expect(membership.refused).toBeDefined();
+  nowMs += 1;
+  expect(membership.refused).toBeUndefined();
 });

@@ -21,7 +21,7 @@ function scene() {
   const report = vi.fn<(news: PeerNews) => void>();
   const sets = new LeaseSets({
     world: { hostId: 'a'.repeat(32) } as unknown as HostWorld,
-    membership: new Membership(),
+    membership: new Membership({ now: () => 0, wall: () => 0 }),
     content,
     sync,
     book: { replace: () => 0 } as unknown as LeaseBook,

@@ -184,7 +184,7 @@ export function peerScene(options: { alone?: boolean } = {}) {
     originReaders: 'all',
     alone: options.alone ?? false,
   };
-  const membership = new Membership();
+  const membership = new Membership(clock);
   const make = (input: Partial<PeerInput> = {}) =>
     new PeerActor(world, membership, new PeerShare(), {
       taskId: TASK,
