@@ -47,7 +47,6 @@ export const announceReplySchema = z.object({
   tokenExpiresAtMs: uint,
   schedulerKeys: z.array(schedulerKey).max(256),
   addressBook: z.array(address).max(LIMITS.addressBookHosts),
-  epoch: uint,
   aliveEveryMs: uint,
 });
 export type AnnounceReply = z.infer<typeof announceReplySchema>;

@@ -82,8 +82,6 @@ export const LIMITS = {
   leaveMs: 4_000,
   /** A scheduler whose `alive` stays away for this long is gone. */
   schedulerGoneMs: 3_500,
-  /** An epoch that is further ahead of the reader's clock is taken for none. */
-  epochAheadMs: 24 * 3_600_000,
   aliveMs: 1_000,
   /** A host whose `alive` stays away for this long is gone. */
   hostGoneMs: 4_000,

@@ -17,14 +17,14 @@ export class SimScheduler {
   readonly #place: SimPlace;
   #life: Life | undefined;
   #lives = 0;
-  #epoch = 0;
 
   constructor(place: SimPlace) {
     this.#place = place;
   }
 
-  get epoch(): number {
-    return this.#epoch;
+  /** Under which it owns a partition; 0: it does not. */
+  epochOf(partition: number): number {
+    return this.#life?.actor.epochOf(partition) ?? 0;
   }
 
   get running(): boolean {
@@ -39,7 +39,6 @@ export class SimScheduler {
     const clock = new ProcessClock(world);
     const schedulerId = schedulerIdFrom(random.bytes(8));
     const bus = hub.bus(schedulerId, { logger: log });
-    this.#epoch = Math.max(this.#epoch + 1, clock.wall());
     const actor = composeScheduler({
       clock,
       random,
@@ -47,7 +46,8 @@ export class SimScheduler {
       emit: this.#place.emitter(schedulerId, () => clock.alive),
       log,
       schedulerId,
-      epoch: this.#epoch,
+      keyId: 'sim',
+      name: 'sim',
       originReaders: 'all',
       metrics: silentSchedulerMetrics,
       mintToken: () => 'token',

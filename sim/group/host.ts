@@ -1,16 +1,18 @@
 import { Membership } from '../../actors/host/membership.ts';
+import type { Clock } from '../../core/clock.ts';
 import type { MemoryBus } from '../../transport/memory-bus.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 
 /** A host of the model: it asks in each partition, and takes no epoch older than one it has taken. */
 export class ModelHost {
-  readonly #membership = new Membership();
+  readonly #membership: Membership;
   readonly #servedMs = new Map<number, number>();
   /** The largest epoch ever taken, counted apart. */
   readonly #largest = new Map<number, number>();
   readonly #refused = new Map<number, number>();
 
-  constructor(bus: MemoryBus) {
+  constructor(bus: MemoryBus, clock: Clock) {
+    this.#membership = new Membership(clock);
     bus.subscribe(SUBJECTS.census, {}, ({ epoch, partitions }) => {
       for (const partition of partitions) this.#takes(partition, epoch);
     });

@@ -73,7 +73,7 @@ export class GroupModel {
       log: { ...silentLogger, error: fail },
     };
     this.#ground.store.onPut = (key, value, before) => this.#changed(key, value, before);
-    this.#hosts = Array.from({ length: HOSTS }, (_, index) => new ModelHost(hub.bus(`h${index}`)));
+    this.#hosts = Array.from({ length: HOSTS }, (_, index) => new ModelHost(hub.bus(`h${index}`), clock));
     this.#forger = hub.bus('forger');
   }
 

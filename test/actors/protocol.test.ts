@@ -167,7 +167,8 @@ test('a lease set of an older epoch, and one older than one accepted, is refused
     ranges: true,
   });
   const { hostId } = host(sim, 0);
-  for (const word of [set(sim.scheduler.epoch - 1, 1_000_000), set(sim.scheduler.epoch, 1)]) {
+  const epoch = sim.scheduler.epochOf(partitionOf(taskId));
+  for (const word of [set(epoch - 1, 1_000_000), set(epoch, 1)]) {
     intruder.publish(SUBJECTS.leases, { hostId }, { taskId, set: word });
     await sim.run(50);
     expect(get.state).toBe('running');

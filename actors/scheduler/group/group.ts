@@ -16,10 +16,16 @@ import { OwnershipStore } from './ownership-store.ts';
 import { PartitionActor } from './partition.ts';
 import { Presence } from './presence.ts';
 
+/** A partition that a scheduler owns from now on. */
+export interface BegunTenure {
+  readonly partition: number;
+  readonly epoch: number;
+}
+
 /** What becomes of the partitions of this scheduler. */
 export interface Tenures {
   /** They are served from now on; those of one call came together. */
-  begin(tenures: readonly { readonly partition: number; readonly epoch: number }[]): void;
+  begin(tenures: readonly BegunTenure[]): void;
   /** It is known what the hosts hold of it. */
   recovered(partition: number): void;
   end(partition: number): void;
@@ -65,7 +71,8 @@ export class SchedulerGroup implements SchedulerEffects {
   readonly #looks = new Map<SchedulerId, Promise<boolean>>();
   /** Partitions whose rows are being read anew. */
   readonly #doubted = new Set<number>();
-  #begun: { partition: number; epoch: number }[] = [];
+  #begun: BegunTenure[] = [];
+  readonly #claims = new Set<Promise<number>>();
   #departed: Promise<void> = Promise.resolve();
   #left: () => void = () => {};
   readonly #isLeft = new Promise<void>((resolve) => {
@@ -129,6 +136,12 @@ export class SchedulerGroup implements SchedulerEffects {
   /** Partitions owned, whether or not they may be granted now. */
   get owned(): number[] {
     return [...this.#partitions.keys()].filter((partition) => this.#partitions[partition]?.epoch !== undefined);
+  }
+
+  /** Whether whatever falls to this scheduler is owned. */
+  get isSettled(): boolean {
+    if (this.#guide === 'none') return false;
+    return this.#partitions.every(({ epoch }, at) => epoch !== undefined || this.#heirs[at] !== this.#self);
   }
 
   /** Whether this scheduler is the one that says what all know. */
@@ -268,7 +281,19 @@ export class SchedulerGroup implements SchedulerEffects {
 
   // --- claims ---
 
+  /** Those that are under way at the same time are had at the same time: one census names them all. */
   async #claim(partition: number): Promise<number> {
+    const claim = this.#claimOne(partition);
+    this.#claims.add(claim);
+    while (this.#claims.size > 0) {
+      const claims = [...this.#claims];
+      await Promise.allSettled(claims);
+      for (const ended of claims) this.#claims.delete(ended);
+    }
+    return claim;
+  }
+
+  async #claimOne(partition: number): Promise<number> {
     const row = this.#store.view.row(partition);
     if (row !== undefined) this.#epochs.see(partition, row.epoch);
     this.#epochs.see(partition, this.#presence.epochOf(partition));
@@ -291,7 +316,6 @@ export class SchedulerGroup implements SchedulerEffects {
     return this.#store.view.heartbeat(owner)?.offers.includes(partition) === true;
   }
 
-  /** Many are claimed at once: one census names them all. */
   #begin(partition: number, epoch: number): void {
     if (this.#begun.push({ partition, epoch }) > 1) return;
     this.#parts.clock.after(0, () => {
