@@ -12,6 +12,8 @@ import {
   type HostRow,
   type HostStatus,
   hostRowSchema,
+  type SchedulerRow,
+  schedulerRowSchema,
   hostStatusSchema,
   type ImageRow,
   imageRowSchema,
@@ -55,6 +57,7 @@ export interface DaemonClient {
   task(taskId: string): Promise<TaskDetail>;
   removeTask(taskId: string): Promise<{ hosts: number }>;
   hosts(limit?: number): Promise<HostRow[]>;
+  schedulers(): Promise<SchedulerRow[]>;
 }
 
 /** The daemon of a directory, after it answered. @throws ERR_DAEMON_UNAVAILABLE, ERR_CONFIG_INVALID */
@@ -79,6 +82,7 @@ function daemonClient(socketPath: string): DaemonClient {
     task: (id) => ask('GET', `/v1/tasks/${encodeURIComponent(id)}`, taskDetailSchema),
     removeTask: (id) => ask('DELETE', `/v1/tasks/${encodeURIComponent(id)}`, removedSchema),
     hosts: (limit) => ask('GET', `/v1/hosts${upTo(limit)}`, z.array(hostRowSchema)),
+    schedulers: () => ask('GET', '/v1/schedulers', z.array(schedulerRowSchema)),
   };
 }
 

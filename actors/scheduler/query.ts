@@ -38,7 +38,7 @@ export class SchedulerQuery {
       const { rows, next } = this.#hostList.page(query, nowMs);
       return { hosts: rows, next };
     }
-    if (noun === 'scheduler') return { schedulers: [this.#standing()], next: undefined };
+    if (noun === 'scheduler') return { schedulers: [this.#standing()] };
     if (noun !== 'task') throw new ShoalError('ERR_BUS_MESSAGE_INVALID', `no such noun: ${noun}`);
     if (query.op === 'list') {
       const { rows, next } = this.#taskList.page(query, nowMs);

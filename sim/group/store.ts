@@ -25,6 +25,8 @@ interface Asker {
 export class ModelStore {
   /** Told each value that is put, with the one before. */
   onPut: (key: string, value: Uint8Array, before: Uint8Array | undefined) => void = () => {};
+  /** So many answers to come are lost. */
+  loseAnswers = 0;
   readonly faults: StoreFaults = { isDown: false, loss: 0, latencyMs: 5 };
   readonly #clock: Clock;
   readonly #random: SimRandom;
@@ -89,12 +91,18 @@ export class ModelStore {
         } catch (error) {
           settle = () => reject(error as ShoalError);
         }
-        if (this.#random.chance(this.faults.loss)) return;
+        if (this.#isAnswerLost()) return;
         this.#clock.after(this.#latencyMs(), () => {
           if (!asker.isCut) asker.run(settle);
         });
       });
     });
+  }
+
+  #isAnswerLost(): boolean {
+    if (this.loseAnswers === 0) return this.#random.chance(this.faults.loss);
+    this.loseAnswers -= 1;
+    return true;
   }
 
   /** Tells each change late, several as one, and after an outage all that there is. */

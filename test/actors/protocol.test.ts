@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect, test, vi } from 'vitest';
 import { packHashes } from '../../core/hash-page.ts';
-import type { TaskId } from '../../core/ids.ts';
+import { partitionOf, type TaskId } from '../../core/ids.ts';
 import type { LeaseSet } from '../../core/sync-messages.ts';
 import type { SimHost } from '../../sim/host.ts';
 import { createSimulation, type Simulation } from '../../sim/world.ts';

@@ -174,13 +174,17 @@ export class SchedulerGroup implements SchedulerEffects {
 
   /** Hands over what it serves, and resolves when all of it is taken, or nobody is there to take it. */
   async leave(): Promise<void> {
+    if (!this.#leaving) this.#beginLeaving();
+    await this.#isLeft;
+    await this.#departed;
+  }
+
+  #beginLeaving(): void {
     this.#leaving = true;
     this.#actor.send({ type: 'leave' });
     this.#sayAlive();
     if (this.#guide === 'none') this.#actor.send({ type: 'emptied' });
-    this.#round();
-    await this.#isLeft;
-    await this.#departed;
+    else this.#round();
   }
 
   /** Ends at once. */
@@ -301,7 +305,10 @@ export class SchedulerGroup implements SchedulerEffects {
       throw new ShoalError('ERR_BUS_CONFLICT', `${row.owner} owns the partition ${partition}`);
     }
     const epoch = this.#epochs.next(partition);
-    if (this.#guide === 'store') await this.#store.claim(partition, { owner: this.#self, epoch });
+    if (this.#guide === 'store') {
+      // The row that was weighed, not the one of by now.
+      await this.#store.claim(partition, { owner: this.#self, epoch }, row?.revision ?? 0);
+    }
     return epoch;
   }
 

@@ -111,13 +111,12 @@ export class OwnershipStore {
     this.#termEndsMs = sentMs + LIMITS.termMs;
   }
 
-  /** Takes a partition whose row is as it was seen. @throws ERR_BUS_CONFLICT */
-  async claim(partition: number, row: OwnershipRow): Promise<void> {
+  /** Takes a partition whose row is at that revision; 0: there is none. @throws ERR_BUS_CONFLICT */
+  async claim(partition: number, row: OwnershipRow, known: number): Promise<void> {
     const key = partitionKey(partition);
     const { directory } = this.#options;
     const value = recordBytes(row);
     try {
-      const known = this.view.row(partition)?.revision ?? 0;
       const revision = await this.#bounded(directory.put(key, value, known));
       this.view.take({ key, value, revision });
     } catch (error) {

@@ -61,9 +61,9 @@ describe('the graph of a task', () => {
     expect(walkedTypes(ground)).toEqual(eventTypes(taskMachine));
     const states = CONTENT.flatMap((content) => DIGEST.map((digest) => alive(content, digest)));
     expect([...reachable(ground).keys()].sort()).toEqual(
-      [...states, 'failed', 'recovering', 'retired'].sort(),
+      [...states, 'ceded', 'failed', 'recovering', 'retired'].sort(),
     );
-    expect(finals(ground)).toEqual(['retired']);
+    expect(finals(ground)).toEqual(['ceded', 'retired']);
     expect(stranded(ground)).toEqual([]);
   });
 
