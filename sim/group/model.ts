@@ -1,6 +1,6 @@
 import { silentLogger } from '../../core/logger.ts';
 import { createMemoryHub } from '../../transport/memory-bus.ts';
-import { heartbeatKey, ownershipKey, readHeartbeat, readOwnershipRow } from '../../core/ownership.ts';
+import { ownershipKey, readHeartbeat, readOwnershipRow } from '../../core/ownership.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import { SimClock } from '../clock.ts';
 import { SimRandom } from '../random.ts';
@@ -15,6 +15,8 @@ const ASK_MS = 400;
 const TROUBLE_MS = 20_000;
 const PEACE_MS = 15_000;
 const HOUR_MS = 3_600_000;
+/** An operation at the store, and as long again until its answer is weighed. */
+const OFFER_MS = 2_000;
 
 /** How one history went. */
 export interface GroupHistory {
@@ -45,6 +47,8 @@ export class GroupModel {
   readonly #grants = new Map<string, string>();
   /** The same, of those whose owner was taken over though it gave nothing away: nobody grants under them. */
   readonly #fenced = new Set<string>();
+  /** When an owner last gave a partition away, in its heartbeat. */
+  readonly #offered = new Map<string, number>();
   /** Who granted each partition of late, and when. */
   readonly #granters = new Map<string, number>();
   readonly #lines: string[] = [];
@@ -90,7 +94,7 @@ export class GroupModel {
       scheduler.cut(false);
       scheduler.process.skewMs = 0;
     }
-    if (this.#alive().length === 0) this.#start();
+    if (this.#alive().every(({ isLeaving }) => isLeaving)) this.#start();
     const isOver = () => this.#fault !== undefined;
     await this.#clock.run(TROUBLE_MS + PEACE_MS, isOver);
     if (this.#fault === undefined) this.#checkServed();
@@ -125,13 +129,17 @@ export class GroupModel {
   /** A row changed: who was taken over, and neither gave it away nor left, is to have stopped before. */
   #changed(key: string, value: Uint8Array, before: Uint8Array | undefined): void {
     const of = ownershipKey(key);
+    if (of !== undefined && 'heartbeatOf' in of) {
+      for (const partition of readHeartbeat(value)?.offers ?? [])
+        this.#offered.set(`${partition} ${of.heartbeatOf}`, this.#clock.now());
+    }
     const row = readOwnershipRow(value);
     const old = before && readOwnershipRow(before);
     if (of === undefined || !('partition' in of) || row === undefined || old === undefined) return;
     if (row.owner === old.owner) return;
-    const heartbeat = this.#ground.store.get(heartbeatKey(old.owner));
-    const offers = heartbeat === undefined ? [] : (readHeartbeat(heartbeat)?.offers ?? []);
-    if (!offers.includes(of.partition)) this.#fenced.add(`${of.partition}/${old.epoch}`);
+    const offeredMs = this.#offered.get(`${of.partition} ${old.owner}`) ?? Number.NEGATIVE_INFINITY;
+    // An offer that was withdrawn may still be taken up by whoever heard of it.
+    if (this.#clock.now() - offeredMs > OFFER_MS) this.#fenced.add(`${of.partition}/${old.epoch}`);
   }
 
   #say(line: string): void {

@@ -22,6 +22,7 @@ export interface ModelGround {
 export class ModelScheduler {
   readonly id: SchedulerId;
   readonly keyId: string;
+  isLeaving = false;
   readonly process: ModelProcess;
   readonly #group: SchedulerGroup;
   readonly #bus: MemoryBus;
@@ -92,6 +93,7 @@ export class ModelScheduler {
   }
 
   leave(): void {
+    this.isLeaving = true;
     void this.#group.leave().then(() => this.kill());
   }
 

@@ -43,10 +43,6 @@ export class ModelStore {
     this.#changed();
   }
 
-  get(key: string): Uint8Array | undefined {
-    return this.#bucket.get(key)?.value;
-  }
-
   #changed(): void {
     for (const watcher of this.#watchers) watcher();
   }
