@@ -53,8 +53,8 @@ async function compose(
 
   const begin = async () => {
     await connected(bus, stopped.signal);
-    await keys.share();
-    if (stopped.signal.aborted) return;
+    // Beside the claims: the own key is known, and those of others hosts keep.
+    void keys.share();
     const following = keys.follow();
     stopped.signal.addEventListener('abort', () => following.close(), { once: true });
     actor = composeScheduler({
