@@ -1,12 +1,5 @@
 import { z } from 'zod';
-import {
-  type HostId,
-  isHostId,
-  isSchedulerId,
-  isTaskId,
-  type SchedulerId,
-  type TaskId,
-} from './ids.ts';
+import { type HostId, isHostId, isSchedulerId, isTaskId, type SchedulerId, type TaskId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import { isGeometry } from './piece.ts';
 

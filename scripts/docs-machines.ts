@@ -124,10 +124,12 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
     states: {
       present: 'It lives.',
       'present.heart': 'Whether the others can tell.',
-      'present.heart.claiming': 'It has no heartbeat in the store, or cannot renew it in time: it grants nothing.',
+      'present.heart.claiming':
+        'It has no heartbeat in the store, or cannot renew it in time: it grants nothing.',
       'present.heart.claiming.asking': 'It puts its heartbeat, and reads who owns what.',
       'present.heart.claiming.waiting': 'The store did not answer; it asks again soon.',
-      'present.heart.serving': 'Its heartbeat is renewed; it may grant what it owns until a term after the last.',
+      'present.heart.serving':
+        'Its heartbeat is renewed; it may grant what it owns until a term after the last.',
       'present.heart.serving.resting': 'Until the next renewal.',
       'present.heart.serving.renewing': 'It puts its heartbeat again.',
       'present.heart.serving.unrenewed': 'The store did not answer; it tries again before the term ends.',

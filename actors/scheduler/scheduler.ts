@@ -67,12 +67,10 @@ export class SchedulerActor {
     const { bus } = this.#world;
     const admit = ({ hostId }: { hostId: string }, bytes: number) => this.#admitsAlive(hostId, bytes);
     this.#subscriptions = [
-      bus.serve(
-        SUBJECTS.announce,
-        {},
-        (request, { hostId }) => this.#announce(asHost(hostId), request),
-        { queue: QUEUE, admit },
-      ),
+      bus.serve(SUBJECTS.announce, {}, (request, { hostId }) => this.#announce(asHost(hostId), request), {
+        queue: QUEUE,
+        admit,
+      }),
       bus.serve(SUBJECTS.query, {}, (query, { noun }) => this.#query.answer(noun, query)),
       bus.serve(SUBJECTS.remove, {}, (_, { taskId }) => this.#query.remove(parseTaskId(taskId))),
       bus.subscribe(SUBJECTS.alive, {}, (alive, { hostId }) => this.#alive(asHost(hostId), alive), { admit }),
@@ -98,7 +96,10 @@ export class SchedulerActor {
   /** @throws ERR_BUS_UNAVAILABLE where the partition is not to be granted from here at the moment */
   #checkOwned(partition: number): void {
     if (this.#group.epochOf(partition) !== undefined) return;
-    throw new ShoalError('ERR_BUS_UNAVAILABLE', 'this scheduler cannot tell that it still owns the partition');
+    throw new ShoalError(
+      'ERR_BUS_UNAVAILABLE',
+      'this scheduler cannot tell that it still owns the partition',
+    );
   }
 
   #describe() {

@@ -133,7 +133,8 @@ export class TaskTable {
    */
   open(taskId: TaskId, hostId: HostId, pieces: number, wants = true): TaskEntry {
     const tenure = this.#tenures.get(partitionOf(taskId));
-    if (tenure === undefined) throw new ShoalError('ERR_BUS_UNAVAILABLE', 'another scheduler owns the partition');
+    if (tenure === undefined)
+      throw new ShoalError('ERR_BUS_UNAVAILABLE', 'another scheduler owns the partition');
     const entry = this.#entries.get(taskId);
     const actorKnown = entry && !entry.actor.ended ? entry.actor : undefined;
     if (actorKnown === undefined && this.#entries.size >= LIMITS.tasksAtWork) {

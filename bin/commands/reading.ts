@@ -61,7 +61,9 @@ export function addReading(program: Command, scheduler: Command): void {
   reading(scheduler, 'ls', 'list the schedulers of the swarm, and what each serves', [
     'shoal scheduler ls',
     'shoal scheduler ls --nats nats://10.0.0.1:4222 --json',
-  ]).action(async (_: Options, command: Command) => (await commands()).runSchedulerLs(command.optsWithGlobals()));
+  ]).action(async (_: Options, command: Command) =>
+    (await commands()).runSchedulerLs(command.optsWithGlobals()),
+  );
 }
 
 function limit(): Option {

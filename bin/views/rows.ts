@@ -1,4 +1,11 @@
-import type { HostRow, HostStatus, ImageRow, SchedulerRow, TaskDetail, TaskRow } from '../../admin/control.ts';
+import type {
+  HostRow,
+  HostStatus,
+  ImageRow,
+  SchedulerRow,
+  TaskDetail,
+  TaskRow,
+} from '../../admin/control.ts';
 import { formatBytes, formatDuration } from '../../core/units.ts';
 import { reasonsText } from './summary.ts';
 import { factsText, tableText } from './tables.ts';

@@ -1,6 +1,6 @@
 import { silentLogger } from '../../core/logger.ts';
-import { createMemoryHub } from '../../transport/memory-bus.ts';
 import { ownershipKey, readHeartbeat, readOwnershipRow } from '../../core/ownership.ts';
+import { createMemoryHub } from '../../transport/memory-bus.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import { SimClock } from '../clock.ts';
 import { SimRandom } from '../random.ts';
@@ -245,19 +245,25 @@ export class GroupModel {
 
   #cut(): void {
     const forMs = 100 + this.#random.next() * 5_000;
-    this.#one((scheduler) => {
-      scheduler.cut(true);
-      this.#clock.after(forMs, () => {
-        if (scheduler.isAlive) scheduler.cut(false);
-      });
-    }, `cut ${Math.round(forMs)}`);
+    this.#one(
+      (scheduler) => {
+        scheduler.cut(true);
+        this.#clock.after(forMs, () => {
+          if (scheduler.isAlive) scheduler.cut(false);
+        });
+      },
+      `cut ${Math.round(forMs)}`,
+    );
   }
 
   #jump(): void {
     const byMs = (this.#random.next() - 0.5) * (this.#random.chance(0.3) ? 40 * HOUR_MS : HOUR_MS);
-    this.#one(({ process }) => {
-      process.skewMs = byMs;
-    }, `jump ${Math.round(byMs)}`);
+    this.#one(
+      ({ process }) => {
+        process.skewMs = byMs;
+      },
+      `jump ${Math.round(byMs)}`,
+    );
   }
 
   #lose(): void {

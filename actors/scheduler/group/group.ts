@@ -135,7 +135,9 @@ export class SchedulerGroup implements SchedulerEffects {
 
   /** Partitions owned, whether or not they may be granted now. */
   get owned(): number[] {
-    return [...this.#partitions.keys()].filter((partition) => this.#partitions[partition]?.epoch !== undefined);
+    return [...this.#partitions.keys()].filter(
+      (partition) => this.#partitions[partition]?.epoch !== undefined,
+    );
   }
 
   /** Whether whatever falls to this scheduler is owned. */
@@ -250,7 +252,10 @@ export class SchedulerGroup implements SchedulerEffects {
 
   noteUnguided(): void {
     this.#guide = 'presence';
-    this.#parts.log.warn({}, 'no JetStream: who owns what follows from presence alone, and no task log is kept');
+    this.#parts.log.warn(
+      {},
+      'no JetStream: who owns what follows from presence alone, and no task log is kept',
+    );
     // Others may have taken over while the store could be reached.
     this.#endAll();
     this.#round();
@@ -458,6 +463,7 @@ export class SchedulerGroup implements SchedulerEffects {
         () => undefined,
       );
     }
-    if (JSON.stringify([this.#leaving, this.#offers()]) !== this.#told) this.#actor.send({ type: 'beat.due' });
+    if (JSON.stringify([this.#leaving, this.#offers()]) !== this.#told)
+      this.#actor.send({ type: 'beat.due' });
   }
 }

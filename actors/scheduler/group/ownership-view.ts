@@ -46,8 +46,7 @@ export class OwnershipView {
   isStill(id: SchedulerId): boolean {
     const heartbeat = this.#heartbeats.get(id);
     return (
-      heartbeat !== undefined &&
-      this.#clock.now() - heartbeat.movedMs > LIMITS.termMs + LIMITS.termMarginMs
+      heartbeat !== undefined && this.#clock.now() - heartbeat.movedMs > LIMITS.termMs + LIMITS.termMarginMs
     );
   }
 
