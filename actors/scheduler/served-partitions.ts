@@ -1,7 +1,7 @@
 import { LIMITS } from '../../core/limits.ts';
 import type { Subscription } from '../../transport/bus.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
-import type { BegunTenure, Tenures } from './group/group.ts';
+import type { BegunTenure, Tenures } from './group/partition-set.ts';
 import type { ResourceTable } from './resource-table.ts';
 import type { TaskTable } from './task-table.ts';
 import type { GroupWorld, SchedulerWorld } from './world.ts';

@@ -1,6 +1,6 @@
 import { type Actor, createActor } from 'xstate';
 import type { Cancel } from '../../../core/clock.ts';
-import { ShoalError, toShoalError } from '../../../core/errors.ts';
+import { toShoalError } from '../../../core/errors.ts';
 import type { SchedulerAlive } from '../../../core/host-messages.ts';
 import { isSchedulerId, PARTITIONS, type SchedulerId } from '../../../core/ids.ts';
 import { LIMITS } from '../../../core/limits.ts';
@@ -11,27 +11,12 @@ import type { Bus, Subscription } from '../../../transport/bus.ts';
 import { SUBJECTS } from '../../../transport/subjects.ts';
 import type { World } from '../../world.ts';
 import { xstateClock } from '../../xstate-clock.ts';
+import { Claims, type Guide } from './claims.ts';
 import { Epochs } from './epochs.ts';
+import { Heirs } from './heirs.ts';
 import { OwnershipStore } from './ownership-store.ts';
-import { PartitionActor } from './partition.ts';
+import { PartitionSet, type Tenures } from './partition-set.ts';
 import { Presence } from './presence.ts';
-
-/** A partition that a scheduler owns from now on. */
-export interface BegunTenure {
-  readonly partition: number;
-  readonly epoch: number;
-}
-
-/** What becomes of the partitions of this scheduler. */
-export interface Tenures {
-  /** They are served from now on; those of one call came together. */
-  begin(tenures: readonly BegunTenure[]): void;
-  /** It is known what the hosts hold of it. */
-  recovered(partition: number): void;
-  end(partition: number): void;
-  /** What is owned may be granted again, after a time in which nothing was. */
-  resumed(): void;
-}
 
 /** What a member of the group of schedulers is made of. */
 export interface GroupParts extends Pick<World, 'clock' | 'log'> {
@@ -45,9 +30,6 @@ export interface GroupParts extends Pick<World, 'clock' | 'log'> {
   readonly describe: () => Pick<SchedulerAlive, 'name' | 'sinceMs' | 'tasks' | 'hosts' | 'version'>;
 }
 
-/** How partitions are shared out: by the store, by presence alone, or nothing is owned at the moment. */
-type Guide = 'store' | 'presence' | 'none';
-
 /** One member of the group of schedulers: which partitions fall to it, and whether it may serve them. */
 export class SchedulerGroup implements SchedulerEffects {
   readonly #parts: GroupParts;
@@ -56,23 +38,19 @@ export class SchedulerGroup implements SchedulerEffects {
   readonly #presence: Presence;
   readonly #epochs: Epochs;
   readonly #actor: Actor<typeof schedulerMachine>;
-  readonly #partitions: readonly PartitionActor[];
+  readonly #partitions: PartitionSet;
   #subscriptions: Subscription[] = [];
   #guide: Guide = 'none';
   #leaving = false;
   /** Since when NATS is there and the store is not. */
   #storelessSinceMs: number | undefined;
-  #members = '';
-  #heirs: readonly (SchedulerId | undefined)[] = [];
   #roundTimer: Cancel | undefined;
   #aliveTimer: Cancel | undefined;
   #told = '';
-  /** Looks for owners that are gone, one for all partitions that one owned. */
-  readonly #looks = new Map<SchedulerId, Promise<boolean>>();
   /** Partitions whose rows are being read anew. */
   readonly #doubted = new Set<number>();
-  #begun: BegunTenure[] = [];
-  readonly #claims = new Set<Promise<number>>();
+  readonly #claims: Claims;
+  readonly #heirs: Heirs;
   #departed: Promise<void> = Promise.resolve();
   #left: () => void = () => {};
   readonly #isLeft = new Promise<void>((resolve) => {
@@ -91,23 +69,30 @@ export class SchedulerGroup implements SchedulerEffects {
     });
     this.#presence = new Presence(clock);
     this.#epochs = new Epochs(clock, schedulerId);
-    this.#partitions = Array.from({ length: partitions }, (_, partition) => this.#partition(partition));
+    this.#heirs = new Heirs(partitions);
+    this.#claims = new Claims({
+      self: schedulerId,
+      store: this.#store,
+      presence: this.#presence,
+      epochs: this.#epochs,
+      guide: () => this.#guide,
+    });
+    this.#partitions = new PartitionSet({
+      clock,
+      log,
+      self: schedulerId,
+      partitions,
+      tenures: parts.tenures,
+      store: this.#store,
+      presence: this.#presence,
+      claims: this.#claims,
+      heirs: this.#heirs,
+      onBegun: () => this.#sayAlive(),
+    });
     this.#actor = createActor(schedulerMachine, { input: this, clock: xstateClock(clock) });
     this.#actor.subscribe({
       complete: () => this.#left(),
       error: (error) => log.error({ err: toShoalError(error) }, 'scheduler actor crashed'),
-    });
-  }
-
-  #partition(partition: number): PartitionActor {
-    const { tenures, log } = this.#parts;
-    return new PartitionActor(this.#parts, partition, {
-      claim: () => this.#claim(partition),
-      tellUnclaimed: (error) =>
-        log.debug({ partition, code: toShoalError(error).code }, 'partition not claimed'),
-      begin: (epoch) => this.#begin(partition, epoch),
-      recovered: () => tenures.recovered(partition),
-      end: () => tenures.end(partition),
     });
   }
 
@@ -130,20 +115,12 @@ export class SchedulerGroup implements SchedulerEffects {
   /** The epoch under which this scheduler may grant what is in the partition, now; undefined where it may not. */
   epochOf(partition: number): number | undefined {
     if (this.#guide === 'store' && !this.#store.isInTerm) return undefined;
-    return this.#guide === 'none' ? undefined : this.#partitions[partition]?.epoch;
-  }
-
-  /** Partitions owned, whether or not they may be granted now. */
-  get owned(): number[] {
-    return [...this.#partitions.keys()].filter(
-      (partition) => this.#partitions[partition]?.epoch !== undefined,
-    );
+    return this.#guide === 'none' ? undefined : this.#partitions.at(partition)?.epoch;
   }
 
   /** Whether whatever falls to this scheduler is owned. */
   get isSettled(): boolean {
-    if (this.#guide === 'none') return false;
-    return this.#partitions.every(({ epoch }, at) => epoch !== undefined || this.#heirs[at] !== this.#self);
+    return this.#guide !== 'none' && this.#partitions.isSettled;
   }
 
   /** Whether this scheduler is the one that says what all know. */
@@ -153,10 +130,11 @@ export class SchedulerGroup implements SchedulerEffects {
 
   /** Somebody has seen that epoch of a partition: where it is larger, the store, or presence, says who is right. */
   refused(partition: number, epoch: number): void {
-    const own = this.#partitions[partition]?.epoch;
+    const actor = this.#partitions.at(partition);
+    const own = actor?.epoch;
     if (own === undefined || epoch <= own || !this.#epochs.isPlausible(epoch)) return;
     this.#epochs.see(partition, epoch);
-    if (this.#partitions[partition]?.isSettled === true) void this.#lookInto(partition);
+    if (actor?.isSettled === true) void this.#lookInto(partition);
   }
 
   /** Another owner there: the round steps down. This one: a larger epoch is claimed. */
@@ -166,7 +144,7 @@ export class SchedulerGroup implements SchedulerEffects {
     try {
       if (this.#guide === 'store') await this.#store.look(partition);
       this.#round();
-      this.#partitions[partition]?.send({ type: 'epoch.refused' });
+      this.#partitions.at(partition)?.send({ type: 'epoch.refused' });
     } catch {
       // It is refused again.
     } finally {
@@ -197,19 +175,19 @@ export class SchedulerGroup implements SchedulerEffects {
     for (const subscription of this.#subscriptions) subscription.close();
     this.#subscriptions = [];
     this.#actor.stop();
-    for (const partition of this.#partitions) partition.stop();
+    this.#partitions.stop();
   }
 
   // --- effects of the chart ---
 
   async enter(): Promise<void> {
     const isResumed = await this.#noting(() => this.#store.enter(this.#heartbeat()));
-    if (!isResumed) this.#endAll();
+    if (!isResumed) this.#partitions.endAll();
   }
 
   async renew(): Promise<void> {
     await this.#noting(() => this.#store.renew(this.#heartbeat()));
-    this.#looks.clear();
+    this.#claims.lookAgain();
     this.#soon();
   }
 
@@ -238,11 +216,11 @@ export class SchedulerGroup implements SchedulerEffects {
   }
 
   noteServing(): void {
-    const wasLost = this.owned.length > 0;
+    const wasLost = this.#partitions.owned.length > 0;
     this.#guide = 'store';
-    this.#looks.clear();
+    this.#claims.lookAgain();
     this.#round();
-    if (wasLost && this.owned.length > 0) this.#parts.tenures.resumed();
+    if (wasLost && this.#partitions.owned.length > 0) this.#parts.tenures.resumed();
   }
 
   noteLost(): void {
@@ -257,86 +235,22 @@ export class SchedulerGroup implements SchedulerEffects {
       'no JetStream: who owns what follows from presence alone, and no task log is kept',
     );
     // Others may have taken over while the store could be reached.
-    this.#endAll();
+    this.#partitions.endAll();
     this.#round();
   }
 
   depart(): void {
     this.#guide = 'none';
-    this.#endAll();
+    this.#partitions.endAll();
     this.#departed = this.#store.depart().catch((error: unknown) => {
       this.#parts.log.debug({ code: toShoalError(error).code }, 'the own heartbeat was not removed');
     });
   }
 
   #heartbeat(): Heartbeat {
-    const offers = this.#offers();
+    const { offers } = this.#partitions;
     this.#told = JSON.stringify([this.#leaving, offers]);
     return { keyId: this.#parts.keyId, leaving: this.#leaving, offers };
-  }
-
-  /** What another may take from this living scheduler: what it releases, and what is in its name and not served. */
-  #offers(): number[] {
-    const named = this.#store.view.ownedBy(this.#self);
-    return named.filter((partition) => {
-      const actor = this.#partitions[partition];
-      return actor?.isReleasing === true || (actor?.isLost === true && this.#heirs[partition] !== this.#self);
-    });
-  }
-
-  #endAll(): void {
-    for (const partition of this.#partitions) partition.send({ type: 'ownership.ended' });
-  }
-
-  // --- claims ---
-
-  /** Those that are under way at the same time are had at the same time: one census names them all. */
-  async #claim(partition: number): Promise<number> {
-    const claim = this.#claimOne(partition);
-    this.#claims.add(claim);
-    while (this.#claims.size > 0) {
-      const claims = [...this.#claims];
-      await Promise.allSettled(claims);
-      for (const ended of claims) this.#claims.delete(ended);
-    }
-    return claim;
-  }
-
-  async #claimOne(partition: number): Promise<number> {
-    const row = this.#store.view.row(partition);
-    if (row !== undefined) this.#epochs.see(partition, row.epoch);
-    this.#epochs.see(partition, this.#presence.epochOf(partition));
-    if (this.#guide === 'store' && row !== undefined && !(await this.#isFree(partition, row.owner))) {
-      throw new ShoalError('ERR_BUS_CONFLICT', `${row.owner} owns the partition ${partition}`);
-    }
-    const epoch = this.#epochs.next(partition);
-    if (this.#guide === 'store') {
-      // The row that was weighed, not the one of by now.
-      await this.#store.claim(partition, { owner: this.#self, epoch }, row?.revision ?? 0);
-    }
-    return epoch;
-  }
-
-  async #isFree(partition: number, owner: SchedulerId): Promise<boolean> {
-    if (owner === this.#self || this.#isOffered(partition, owner)) return true;
-    const look = this.#looks.get(owner) ?? this.#store.isGone(owner);
-    this.#looks.set(owner, look);
-    return look;
-  }
-
-  #isOffered(partition: number, owner: SchedulerId): boolean {
-    return this.#store.view.heartbeat(owner)?.offers.includes(partition) === true;
-  }
-
-  #begin(partition: number, epoch: number): void {
-    if (this.#begun.push({ partition, epoch }) > 1) return;
-    this.#parts.clock.after(0, () => {
-      const begun = this.#begun.filter((each) => this.#partitions[each.partition]?.epoch === each.epoch);
-      this.#begun = [];
-      if (begun.length === 0) return;
-      this.#parts.tenures.begin(begun);
-      this.#sayAlive();
-    });
   }
 
   // --- who owns what ---
@@ -364,7 +278,7 @@ export class SchedulerGroup implements SchedulerEffects {
 
   /** What it owns, as others are told. */
   get standing(): Pick<SchedulerAlive, 'epoch' | 'epochLeast' | 'partitions' | 'guided' | 'leaving'> {
-    const partitions = this.owned.filter((partition) => this.epochOf(partition) !== undefined);
+    const partitions = this.#partitions.owned.filter((partition) => this.epochOf(partition) !== undefined);
     const epochs = partitions.map((partition) => this.epochOf(partition) ?? 0);
     return {
       epoch: Math.max(0, ...epochs),
@@ -394,14 +308,6 @@ export class SchedulerGroup implements SchedulerEffects {
     return this.#leaving ? others : [...others, this.#self];
   }
 
-  #shareOut(): void {
-    const living = this.#living().sort();
-    const members = living.join();
-    if (members === this.#members && this.#heirs.length > 0) return;
-    this.#members = members;
-    this.#heirs = this.#partitions.map((_, partition) => rendezvous(`partition-${partition}`, living));
-  }
-
   /** Looks at every partition, whatever brought it about: what was missed is found the next time. */
   #round(): void {
     if (this.#guide === 'none') return;
@@ -409,46 +315,12 @@ export class SchedulerGroup implements SchedulerEffects {
     if (this.#guide === 'store' && this.#store.view.heartbeat(this.#self) === undefined) {
       return this.#actor.send({ type: 'beat.due' });
     }
-    this.#shareOut();
-    this.#partitions.forEach((actor, partition) => {
-      if (this.#guide === 'store') this.#weighByStore(partition, actor);
-      else this.#weighByPresence(partition, actor);
-    });
+    this.#heirs.shareOut(this.#living());
+    if (this.#guide === 'store') this.#partitions.weighByStore();
+    else this.#partitions.weighByPresence();
     if (this.#guide === 'store') this.#afterRound();
-    if (this.#leaving && (this.owned.length === 0 || this.#heirs[0] === undefined)) {
+    if (this.#leaving && (this.#partitions.owned.length === 0 || this.#heirs.of(0) === undefined)) {
       this.#actor.send({ type: 'emptied' });
-    }
-  }
-
-  #weighByStore(partition: number, actor: PartitionActor): void {
-    const { view } = this.#store;
-    const row = view.row(partition);
-    const heir = this.#heirs[partition];
-    if (actor.epoch !== undefined && (row?.owner !== this.#self || row.epoch !== actor.epoch)) {
-      actor.send({ type: 'ownership.ended' });
-    }
-    if (heir !== this.#self) {
-      if (heir !== undefined) actor.send({ type: 'heir.appeared' });
-      return;
-    }
-    actor.send({ type: 'heir.vanished' });
-    const owner = row?.owner;
-    if (actor.isLost && (owner === undefined || owner === this.#self || this.#mayBeGone(partition, owner))) {
-      actor.send({ type: 'claim.due' });
-    }
-  }
-
-  #mayBeGone(partition: number, owner: SchedulerId): boolean {
-    const { view } = this.#store;
-    return view.heartbeat(owner) === undefined || this.#isOffered(partition, owner);
-  }
-
-  #weighByPresence(partition: number, actor: PartitionActor): void {
-    const heir = this.#heirs[partition];
-    if (this.#presence.isGuided) actor.send({ type: 'ownership.ended' });
-    else if (heir === this.#self) actor.send({ type: actor.isLost ? 'claim.due' : 'heir.vanished' });
-    else if (heir !== undefined && this.#presence.get(heir)?.partitions.includes(partition) === true) {
-      actor.send({ type: 'ownership.ended' });
     }
   }
 
@@ -463,7 +335,7 @@ export class SchedulerGroup implements SchedulerEffects {
         () => undefined,
       );
     }
-    if (JSON.stringify([this.#leaving, this.#offers()]) !== this.#told)
+    if (JSON.stringify([this.#leaving, this.#partitions.offers]) !== this.#told)
       this.#actor.send({ type: 'beat.due' });
   }
 }
