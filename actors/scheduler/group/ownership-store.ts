@@ -146,7 +146,12 @@ export class OwnershipStore {
     const heartbeat = this.view.heartbeat(id);
     if (heartbeat === undefined) return;
     const key = heartbeatKey(id);
-    await this.#bounded(this.#options.directory.remove(key, heartbeat.revision));
+    try {
+      await this.#bounded(this.#options.directory.remove(key, heartbeat.revision));
+    } catch (error) {
+      // It moved, or is gone already, unheard.
+      if (toShoalError(error).code !== 'ERR_BUS_CONFLICT' || !(await this.isGone(id))) throw error;
+    }
     this.view.take({ key, value: undefined, revision: heartbeat.revision });
   }
 
