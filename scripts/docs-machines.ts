@@ -16,6 +16,8 @@ interface Chapter {
   /** The folder of `machines/`, `actors/` and `test/machines/` that it lies in. */
   readonly home: 'host' | 'scheduler';
   readonly machine: AnyStateMachine;
+  /** Where its effects are below `home`, where that is not named like it. */
+  readonly folder?: string;
   readonly about: string;
   /** One sentence for each state, by its path. */
   readonly states: Readonly<Record<string, string>>;
@@ -106,6 +108,7 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
   partition: {
     home: 'scheduler',
     machine: partitionMachine,
+    folder: 'group',
     about: 'One partition, as one scheduler of the group sees it.',
     states: {
       lost: 'Another scheduler owns it, or nobody does.',
@@ -120,6 +123,7 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
   scheduler: {
     home: 'scheduler',
     machine: schedulerMachine,
+    folder: 'group',
     about: 'One scheduler, as a member of its group.',
     states: {
       present: 'It lives.',
@@ -340,12 +344,12 @@ export function undescribedStates(): string[] {
   });
 }
 
-function page(name: string, { home, machine, about, states }: Chapter): string {
+function page(name: string, { home, machine, folder = name, about, states }: Chapter): string {
   return `# The ${name} machine
 
 Made by \`npx tsx scripts/docs-machines.ts --write\` from \`machines/${home}/${name}.ts\`; a test keeps it in step.
 
-${about} Its effects are in \`actors/${home}/${name === home ? '' : `${name}/`}\`.
+${about} Its effects are in \`actors/${home}/${folder === home ? '' : `${folder}/`}\`.
 
 \`\`\`mermaid
 ${diagram(machine)}

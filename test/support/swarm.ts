@@ -106,7 +106,7 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
   const logDir = join(dir, 'logs');
   mkdirSync(logDir, { recursive: true });
 
-  function commandOf(name: string, nodeFlags: readonly string[]): readonly string[] {
+  function commandOf(name: string): readonly string[] {
     if (name === 'nats') {
       const program = findCommand('nats-server') ?? 'nats-server';
       return [program, '-a', address, '-p', String(port), '-js', '-sd', dirOf('nats')];

@@ -11,10 +11,10 @@ import type { Bus, Subscription } from '../../../transport/bus.ts';
 import { SUBJECTS } from '../../../transport/subjects.ts';
 import type { World } from '../../world.ts';
 import { xstateClock } from '../../xstate-clock.ts';
-import { Claims, type Guide } from './claims.ts';
 import { Epochs } from './epochs.ts';
 import { Heirs } from './heirs.ts';
 import { OwnershipStore } from './ownership-store.ts';
+import { type Guide, PartitionClaims } from './partition-claims.ts';
 import { PartitionSet, type Tenures } from './partition-set.ts';
 import { Presence } from './presence.ts';
 
@@ -49,7 +49,7 @@ export class SchedulerGroup implements SchedulerEffects {
   #told = '';
   /** Partitions whose rows are being read anew. */
   readonly #doubted = new Set<number>();
-  readonly #claims: Claims;
+  readonly #claims: PartitionClaims;
   readonly #heirs: Heirs;
   #departed: Promise<void> = Promise.resolve();
   #left: () => void = () => {};
@@ -70,7 +70,7 @@ export class SchedulerGroup implements SchedulerEffects {
     this.#presence = new Presence(clock);
     this.#epochs = new Epochs(clock, schedulerId);
     this.#heirs = new Heirs(partitions);
-    this.#claims = new Claims({
+    this.#claims = new PartitionClaims({
       self: schedulerId,
       store: this.#store,
       presence: this.#presence,

@@ -2,10 +2,10 @@ import type { Clock } from '../../../core/clock.ts';
 import { toShoalError } from '../../../core/errors.ts';
 import type { SchedulerId } from '../../../core/ids.ts';
 import type { Logger } from '../../../core/logger.ts';
-import type { Claims } from './claims.ts';
 import type { Heirs } from './heirs.ts';
 import type { OwnershipStore } from './ownership-store.ts';
 import { PartitionActor } from './partition.ts';
+import type { PartitionClaims } from './partition-claims.ts';
 import type { Presence } from './presence.ts';
 
 /** A partition that a scheduler owns from now on. */
@@ -33,7 +33,7 @@ interface PartitionSetOptions {
   readonly tenures: Tenures;
   readonly store: OwnershipStore;
   readonly presence: Presence;
-  readonly claims: Claims;
+  readonly claims: PartitionClaims;
   readonly heirs: Heirs;
   /** Something is served that was not. */
   readonly onBegun: () => void;

@@ -3,17 +3,13 @@ import type { SchedulerRow } from '../../../admin/control.ts';
 import { PARTITIONS } from '../../../core/ids.ts';
 import { connectNatsBus } from '../../../transport/nats-bus.ts';
 import { SUBJECTS } from '../../../transport/subjects.ts';
-import { SHOAL, startCommand, until } from '../../support/child.ts';
+import { SHOAL, skewedBy, startCommand, until } from '../../support/child.ts';
 import type { Swarm } from '../../support/swarm.ts';
 import { getOnEach, longestGapMs, note, openScene, type Scene, SIZE, SLOW } from './scene.ts';
 
 const FOUR = ['peer1', 'peer2', 'peer3', 'peer4'];
 const ALL = Array.from({ length: PARTITIONS }, (_, partition) => partition);
 const HOUR_MS = 3_600_000;
-const AHEAD = `const now = Date.now; Date.now = () => now() + ${HOUR_MS};`;
-/** The environment of a Node whose wall clock is an hour ahead. */
-const HOUR_AHEAD = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(AHEAD)}` };
-
 async function schedulers(swarm: Swarm): Promise<SchedulerRow[]> {
   const ran = await startCommand([...SHOAL, 'scheduler', 'ls', '--nats', swarm.natsUrl, '--json']).done;
   return ran.code === 0 ? JSON.parse(ran.stdout) : [];
@@ -83,7 +79,7 @@ test('a scheduler whose clock is an hour ahead, then right, is believed before a
   const scene = await openScene({ hostFlags: SLOW });
   const { swarm } = scene;
   await swarm.kill('scheduler');
-  swarm.start('scheduler', HOUR_AHEAD);
+  swarm.start('scheduler', skewedBy(HOUR_MS));
   const [wrong] = await shared(swarm, 1);
   expect(wrong?.epoch).toBeGreaterThan(Date.now() + HOUR_MS / 2);
   await inMidDownload(scene, async () => {

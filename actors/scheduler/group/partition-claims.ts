@@ -7,7 +7,7 @@ import type { Presence } from './presence.ts';
 /** How partitions are shared out: by the store, by presence alone, or nothing is owned at the moment. */
 export type Guide = 'store' | 'presence' | 'none';
 
-interface ClaimsOptions {
+interface PartitionClaimsOptions {
   readonly self: SchedulerId;
   readonly store: OwnershipStore;
   readonly presence: Presence;
@@ -16,13 +16,13 @@ interface ClaimsOptions {
 }
 
 /** How a scheduler comes to own partitions. */
-export class Claims {
-  readonly #options: ClaimsOptions;
+export class PartitionClaims {
+  readonly #options: PartitionClaimsOptions;
   readonly #running = new Set<Promise<number>>();
   /** Looks for owners that may be gone, one for all partitions that one owned. */
   readonly #looks = new Map<SchedulerId, Promise<boolean>>();
 
-  constructor(options: ClaimsOptions) {
+  constructor(options: PartitionClaimsOptions) {
     this.#options = options;
   }
 
