@@ -20,6 +20,7 @@ import { openSchedulerMetrics } from './metrics.ts';
 import { openNatsBus } from './nats-bus.ts';
 import { realClock, realRandom } from './real-world.ts';
 import { followSchedulerKeys, publishSchedulerKey, readSchedulerKeys } from './scheduler-keys.ts';
+import { VERSION } from './version.ts';
 
 /** A running scheduler. */
 export interface OpenScheduler extends AsyncDisposable {
@@ -66,6 +67,7 @@ async function compose(
       schedulerId,
       keyId: key.keyId,
       name: hostname(),
+      version: VERSION,
       originReaders: config.originReaders,
       metrics,
       mintToken: (hostId, publicKey, expMs) => mintToken(key, { hostId, publicKey, swarm, expMs }),

@@ -48,6 +48,7 @@ export class SimScheduler {
       schedulerId,
       keyId: 'sim',
       name: 'sim',
+      version: 'sim',
       originReaders: 'all',
       metrics: silentSchedulerMetrics,
       mintToken: () => 'token',

@@ -104,8 +104,8 @@ export class SchedulerActor {
 
   #describe() {
     const { size } = this.#tasks;
-    const { hosts, name } = this.#world;
-    return { name, sinceMs: this.#sinceMs, tasks: size, hosts: hosts.size, version: '1' };
+    const { hosts, name, version } = this.#world;
+    return { name, sinceMs: this.#sinceMs, tasks: size, hosts: hosts.size, version };
   }
 
   #view() {

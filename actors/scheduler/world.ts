@@ -13,6 +13,8 @@ export interface GroupWorld extends World {
   readonly keyId: string;
   /** The machine it runs on, for people. */
   readonly name: string;
+  /** Of the program. */
+  readonly version: string;
   /** Who is leased the origin of what all may read. */
   readonly originReaders: 'all' | 'seeds';
   readonly metrics: SchedulerMetrics;

@@ -46,6 +46,7 @@ export function schedulerScene(more: Partial<Pick<SchedulerWorld, 'originReaders
     originReaders: 'all',
     keyId: 'key',
     name: 'here',
+    version: 'test',
     epoch: 1,
     mayGrant: () => true,
     metrics: silentSchedulerMetrics,
