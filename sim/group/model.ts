@@ -1,5 +1,6 @@
+import { LIMITS } from '../../core/limits.ts';
 import { silentLogger } from '../../core/logger.ts';
-import { ownershipKey, readHeartbeat, readOwnershipRow } from '../../core/ownership.ts';
+import { heartbeatKey, ownershipKey, readHeartbeat, readOwnershipRow } from '../../core/ownership.ts';
 import { createMemoryHub } from '../../transport/memory-bus.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import { SimClock } from '../clock.ts';
@@ -53,6 +54,7 @@ export class GroupModel {
   readonly #granters = new Map<string, number>();
   readonly #lines: string[] = [];
   #loss = 0;
+  #wipedMs = Number.NEGATIVE_INFINITY;
   #served = 0;
   #fault: string | undefined;
 
@@ -137,9 +139,15 @@ export class GroupModel {
     const old = before && readOwnershipRow(before);
     if (of === undefined || !('partition' in of) || row === undefined || old === undefined) return;
     if (row.owner === old.owner) return;
+    const { store } = this.#ground;
+    const standing = store.get(heartbeatKey(old.owner));
+    if (standing && readHeartbeat(standing)?.offers.includes(of.partition) === true) return;
+    const nowMs = this.#clock.now();
     const offeredMs = this.#offered.get(`${of.partition} ${old.owner}`) ?? Number.NEGATIVE_INFINITY;
-    // An offer that was withdrawn may still be taken up by whoever heard of it.
-    if (this.#clock.now() - offeredMs > OFFER_MS) this.#fenced.add(`${of.partition}/${old.epoch}`);
+    // An offer that was withdrawn may still be taken up by whoever heard of it; a wiped store has forgotten heartbeats
+    // of schedulers that are in their terms, whom only their epochs fence off.
+    if (nowMs - Math.max(offeredMs, this.#wipedMs + LIMITS.termMs) <= OFFER_MS) return;
+    this.#fenced.add(`${of.partition}/${old.epoch}`);
   }
 
   #say(line: string): void {
@@ -277,6 +285,7 @@ export class GroupModel {
     const { store } = this.#ground;
     if (this.#random.chance(0.4)) {
       this.#say('wipe');
+      this.#wipedMs = this.#clock.now();
       return store.wipe();
     }
     const forMs = 500 + this.#random.next() * 8_000;

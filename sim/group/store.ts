@@ -38,6 +38,10 @@ export class ModelStore {
     this.#random = random;
   }
 
+  get(key: string): Uint8Array | undefined {
+    return this.#bucket.get(key)?.value;
+  }
+
   wipe(): void {
     this.#bucket = new MemoryBucket();
     this.#changed();
