@@ -17,6 +17,8 @@ import {
   hostStatusSchema,
   type ImageRow,
   imageRowSchema,
+  type SchedulerRow,
+  schedulerRowSchema,
   type TaskDetail,
   type TaskHistory,
   type TaskRow,
@@ -61,6 +63,7 @@ export interface DaemonClient {
   explain(taskId: string, hostId?: string): Promise<Explanation>;
   removeTask(taskId: string): Promise<{ hosts: number }>;
   hosts(limit?: number): Promise<HostRow[]>;
+  schedulers(): Promise<SchedulerRow[]>;
 }
 
 /** The daemon of a directory, after it answered. @throws ERR_DAEMON_UNAVAILABLE, ERR_CONFIG_INVALID */
@@ -88,6 +91,7 @@ function daemonClient(socketPath: string): DaemonClient {
       ask('GET', `/v1/tasks/${encodeURIComponent(id)}/explain${ofHost(host)}`, explanationSchema),
     removeTask: (id) => ask('DELETE', `/v1/tasks/${encodeURIComponent(id)}`, removedSchema),
     hosts: (limit) => ask('GET', `/v1/hosts${upTo(limit)}`, z.array(hostRowSchema)),
+    schedulers: () => ask('GET', '/v1/schedulers', z.array(schedulerRowSchema)),
   };
 }
 

@@ -126,6 +126,26 @@ export const hostRowSchema = z.object({
 });
 export type HostRow = z.infer<typeof hostRowSchema>;
 
+export const schedulerRowSchema = z.object({
+  schedulerId: z.string(),
+  /** The machine that it runs on. */
+  name: z.string(),
+  /** When it started, wall-clock ms. */
+  sinceMs: z.number(),
+  /** Those that it serves, and the epochs under which it does; 0 where it has none. */
+  partitions: z.array(z.number()),
+  epochLeast: z.number(),
+  epoch: z.number(),
+  /** Whether a store says who owns what; without one presence alone decides. */
+  guided: z.boolean(),
+  /** It hands over what it serves. */
+  leaving: z.boolean(),
+  tasks: z.number(),
+  hosts: z.number(),
+  version: z.string(),
+});
+export type SchedulerRow = z.infer<typeof schedulerRowSchema>;
+
 export const imageRowSchema = z.object({
   /** As clients write it; empty where it is not known. */
   registry: z.string(),
@@ -182,4 +202,6 @@ export interface HostControl {
   removeTask(taskId: string): Promise<{ hosts: number }>;
   /** As `tasks`. */
   hosts(limit?: number): Promise<HostRow[]>;
+  /** The schedulers that answer now. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_NO_RESPONDERS */
+  schedulers(): Promise<SchedulerRow[]>;
 }

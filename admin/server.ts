@@ -72,6 +72,7 @@ function addRoutes(app: FastifyInstance, control: Promise<HostControl>): void {
   );
   app.delete<OfTask>('/v1/tasks/:id', async (request) => (await control).removeTask(request.params.id));
   app.get<UpTo>('/v1/hosts', async ({ query }) => (await control).hosts(limitOf(query.limit)));
+  app.get('/v1/schedulers', async () => (await control).schedulers());
 }
 
 interface OfTask {

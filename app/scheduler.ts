@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { composeScheduler } from '../actors/scheduler/compose-scheduler.ts';
 import type { SchedulerActor } from '../actors/scheduler/scheduler.ts';
 import type { Health } from '../admin/health.ts';
 import { ShoalError, toShoalError } from '../core/errors.ts';
 import { schedulerIdFrom } from '../core/ids.ts';
+import { onAbort } from '../core/on-abort.ts';
 import { sparingLogger } from '../core/sparing-logger.ts';
 import { mintToken } from '../dataplane/membership-token.ts';
 import { importSigningKey, newSigningKey, type SigningKey } from '../dataplane/signing-key.ts';
@@ -12,13 +14,13 @@ import { makeDir, replaceFile } from '../storage/private-files.ts';
 import type { Bus, Subscription } from '../transport/bus.ts';
 import { type Closing, opening } from './closing.ts';
 import type { SchedulerConfig } from './config.ts';
-import { claimEpoch } from './epoch.ts';
 import { createEmit } from './events.ts';
 import type { RootLogger } from './logging.ts';
 import { openSchedulerMetrics } from './metrics.ts';
 import { openNatsBus } from './nats-bus.ts';
 import { realClock, realRandom } from './real-world.ts';
 import { followSchedulerKeys, publishSchedulerKey, readSchedulerKeys } from './scheduler-keys.ts';
+import { VERSION } from './version.ts';
 
 /** A running scheduler. */
 export interface OpenScheduler extends AsyncDisposable {
@@ -51,9 +53,9 @@ async function compose(
   let actor: SchedulerActor | undefined;
 
   const begin = async () => {
-    const epoch = await claimEpoch(bus, realClock, stopped.signal);
-    await keys.share();
-    if (stopped.signal.aborted) return;
+    await connected(bus, stopped.signal);
+    // Beside the claims: the own key is known, and those of others hosts keep.
+    void keys.share();
     const following = keys.follow();
     stopped.signal.addEventListener('abort', () => following.close(), { once: true });
     actor = composeScheduler({
@@ -63,34 +65,55 @@ async function compose(
       emit: createEmit({ bus, swarm, speaker: schedulerId, pieceEvents: config.pieceEvents }),
       log: sparingLogger(logger.child({ sub: 'scheduler' }), realClock),
       schedulerId,
-      epoch,
+      keyId: key.keyId,
+      name: hostname(),
+      version: VERSION,
       originReaders: config.originReaders,
       metrics,
       mintToken: (hostId, publicKey, expMs) => mintToken(key, { hostId, publicKey, swarm, expMs }),
       schedulerKeys: () => keys.all(),
     });
     actor.start();
-    logger.info({ schedulerId, epoch }, 'scheduler serves');
   };
   begin().catch((error: unknown) => {
     if (!stopped.signal.aborted) logger.error({ err: toShoalError(error) }, 'the scheduler cannot begin');
   });
   closing.use({
-    [Symbol.asyncDispose]: () => {
+    async [Symbol.asyncDispose]() {
       stopped.abort();
+      // Others take over before it is gone, where NATS is there to tell them.
+      if (bus.state === 'connected') await actor?.leave();
       actor?.stop();
-      return Promise.resolve();
     },
   });
   return {
     metricsText: text,
     health: () => ({
       live: true,
-      ready: actor !== undefined && bus.state === 'connected',
+      ready: actor?.isReady === true && bus.state === 'connected',
       checks: { nats: bus.state, ...(actor?.size ?? {}) },
     }),
     [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose](),
   };
+}
+
+/** Resolves once NATS is there. */
+function connected(bus: Bus, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const listening = bus.onState((state) => {
+      if (state === 'connected') done();
+    });
+    const unlisten = onAbort(signal, () => {
+      listening.close();
+      reject(signal.reason as Error);
+    });
+    const done = () => {
+      listening.close();
+      unlisten();
+      resolve();
+    };
+    if (bus.state === 'connected') done();
+  });
 }
 
 /** Scheduler keys that this scheduler tells hosts: its own, and those of the others. */

@@ -3,6 +3,8 @@ import {
   type Explanation,
   type HostRow,
   hostRowSchema,
+  type SchedulerRow,
+  schedulerRowSchema,
   type TaskDetail,
   type TaskHistory,
   type TaskRow,
@@ -29,6 +31,7 @@ const taskReply = z.object({
   task: taskDetailSchema.extend({ originReasons: z.record(z.string(), z.number()).default({}) }).optional(),
   next,
 });
+const schedulersReply = z.object({ schedulers: z.array(schedulerRowSchema) });
 const hostsReply = z.object({ hosts: z.array(hostRowSchema), next });
 const historyReply = z.object({
   history: taskHistorySchema.omit({ taskId: true, deliveries: true }).optional(),
@@ -57,6 +60,8 @@ export interface SwarmQueries {
   removeTask(taskId: string): Promise<{ hosts: number }>;
   /** As `tasks`. */
   hosts(limit?: number): Promise<HostRow[]>;
+  /** The schedulers that answer now, by id. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_NO_RESPONDERS */
+  schedulers(): Promise<SchedulerRow[]>;
 }
 
 /** Asks all schedulers over the bus, and puts their answers together. */
@@ -178,6 +183,11 @@ export function swarmQueries(bus: Bus, own?: OwnDeliveries): SwarmQueries {
       if (answers.length === 0) throw new ShoalError('ERR_BUS_NO_RESPONDERS', 'no scheduler answers');
       if (!answers.some(({ known }) => known)) throw unknownTask(id);
       return { hosts: Math.max(...answers.map(({ hosts }) => hosts)) };
+    },
+    async schedulers() {
+      const answers = await ask('scheduler', { op: 'list' }, schedulersReply);
+      const rows = answers.flatMap(({ schedulers }) => schedulers);
+      return rows.sort((a, b) => (a.schedulerId < b.schedulerId ? -1 : 1));
     },
     hosts(limit) {
       return walkPages<HostRow>({

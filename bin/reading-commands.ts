@@ -8,7 +8,7 @@ import { print } from './print.ts';
 import { configInput } from './settings-flags.ts';
 import { explainText } from './views/explain.ts';
 import { historyText } from './views/history.ts';
-import { hostsText, imagesText, statusText, tasksText, taskText } from './views/rows.ts';
+import { hostsText, imagesText, schedulersText, statusText, tasksText, taskText } from './views/rows.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -67,6 +67,13 @@ export function runTaskRm(id: string, options: Options): Promise<void> {
 /** Runs `host ls`. */
 export function runHostLs(options: Options): Promise<void> {
   return withSwarm(options, async (swarm) => show(options, await swarm.hosts(limitOf(options)), hostsText));
+}
+
+/** Runs `scheduler ls`. */
+export function runSchedulerLs(options: Options): Promise<void> {
+  return withSwarm(options, async (swarm) =>
+    show(options, await swarm.schedulers(), (rows) => schedulersText(rows, Date.now())),
+  );
 }
 
 /** @throws ERR_BUS_DENIED, saying what login it takes; any other error as it is */

@@ -26,10 +26,10 @@ function createProgram(): Command {
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: false })
     .addHelpText('after', EXIT_CODES);
-  addDaemons(program);
+  const scheduler = addDaemons(program);
   addGet(program);
   addPreheat(program);
-  addReading(program);
+  addReading(program, scheduler);
   addEvents(program);
   addConfigure(program);
   addProxy(program);

@@ -47,7 +47,6 @@ export const announceReplySchema = z.object({
   tokenExpiresAtMs: uint,
   schedulerKeys: z.array(schedulerKey).max(256),
   addressBook: z.array(address).max(LIMITS.addressBookHosts),
-  epoch: uint,
   aliveEveryMs: uint,
 });
 export type AnnounceReply = z.infer<typeof announceReplySchema>;
@@ -83,13 +82,24 @@ export const censusSchema = z.object({
 });
 export type Census = z.infer<typeof censusSchema>;
 
+/** What a scheduler says of itself every second. */
 export const schedulerAliveSchema = z.object({
+  /** The machine that it runs on. */
+  name: z.string().max(253),
+  /** When it started, wall-clock ms. */
+  sinceMs: uint,
+  /** The largest epoch of its partitions, and the least; 0 where it has none. */
   epoch: uint,
+  epochLeast: uint,
   partitions: z.array(uint).max(64),
+  /** Whether a store says who owns what; without one presence alone decides. */
+  guided: z.boolean(),
+  leaving: z.boolean(),
   tasks: uint,
   hosts: uint,
   version: z.string().max(64),
 });
+export type SchedulerAlive = z.infer<typeof schedulerAliveSchema>;
 
 /** scheduler → host: give this task up. */
 export const evictSchema = z.object({ taskId, reason: z.string().max(500) });

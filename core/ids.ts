@@ -23,6 +23,7 @@ export const PARTITIONS = 64;
 
 const TASK_ID = /^(?:(?:sha256-[0-9a-f]{64}|sha512-[0-9a-f]{128})(?:-at-[0-9a-f]{32})?|url-[0-9a-f]{64})$/;
 const HOST_ID = /^[0-9a-f]{32}$/;
+const SCHEDULER_ID = /^[0-9a-f]{16}$/;
 const RESOURCE_ID = /^[0-9a-f]{64}$/;
 const DIGEST = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
 
@@ -32,6 +33,10 @@ export function isTaskId(text: string): text is TaskId {
 
 export function isHostId(text: string): text is HostId {
   return HOST_ID.test(text);
+}
+
+export function isSchedulerId(text: string): text is SchedulerId {
+  return SCHEDULER_ID.test(text);
 }
 
 export function isResourceId(text: string): text is ResourceId {

@@ -74,6 +74,19 @@ export const LIMITS = {
   firstSyncMaxMs: 2_000,
   /** How long hosts have to tell a scheduler just born, or back on NATS, what they hold. */
   censusMs: 1_000,
+  /** A scheduler renews its heartbeat this often, and grants nothing when that was not acknowledged for `termMs`. */
+  beatMs: 500,
+  termMs: 2_000,
+  /** How much longer a heartbeat must stand still, on the clock of whoever takes over. */
+  termMarginMs: 500,
+  /** One operation on the ownership of partitions. */
+  ownershipMs: 1_000,
+  /** So long schedulers are without a store before presence alone decides who owns what. */
+  storelessMs: 3_000,
+  /** A scheduler that leaves waits so long for others to take over. */
+  leaveMs: 4_000,
+  /** A scheduler whose `alive` stays away for this long is gone. */
+  schedulerGoneMs: 3_500,
   aliveMs: 1_000,
   /** A host whose `alive` stays away for this long is gone. */
   hostGoneMs: 4_000,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type HostId, isHostId, isTaskId, type TaskId } from './ids.ts';
+import { type HostId, isHostId, isSchedulerId, isTaskId, type SchedulerId, type TaskId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import { isGeometry } from './piece.ts';
 
@@ -13,6 +13,10 @@ export const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array
 export const hostId = z.custom<HostId>(
   (value) => typeof value === 'string' && isHostId(value),
   'not a host id',
+);
+export const schedulerId = z.custom<SchedulerId>(
+  (value) => typeof value === 'string' && isSchedulerId(value),
+  'not a scheduler id',
 );
 export const taskId = z.custom<TaskId>(
   (value) => typeof value === 'string' && isTaskId(value),

@@ -22,3 +22,17 @@ export function rendezvousRank<N extends string>(key: string, node: N, others: I
   }
   return rank;
 }
+
+/** Who is responsible for a key, agreed upon without a word by all who know the same nodes (highest random weight). */
+export function rendezvous<N extends string>(key: string, nodes: Iterable<N>): N | undefined {
+  let best: N | undefined;
+  let bestWeight = -1;
+  for (const node of nodes) {
+    const weight = hash32(`${node}/${key}`);
+    if (weight > bestWeight || (weight === bestWeight && best !== undefined && node < best)) {
+      best = node;
+      bestWeight = weight;
+    }
+  }
+  return best;
+}

@@ -5,7 +5,9 @@ import { type DirectedGraphNode, toDirectedGraph } from 'xstate/graph';
 import { hostMachine } from '../machines/host/host.ts';
 import { peerMachine } from '../machines/host/peer.ts';
 import { pieceMachine } from '../machines/host/piece.ts';
+import { partitionMachine } from '../machines/scheduler/partition.ts';
 import { resourceMachine } from '../machines/scheduler/resource.ts';
+import { schedulerMachine } from '../machines/scheduler/scheduler.ts';
 import { taskMachine } from '../machines/scheduler/task.ts';
 
 const FOLDER = new URL('../docs/machines/', import.meta.url);
@@ -16,6 +18,8 @@ interface Chapter {
   /** Below `actors/`, where it is not the folder of the same name. */
   readonly effects?: string;
   readonly machine: AnyStateMachine;
+  /** Where its effects are below `home`, where that is not named like it. */
+  readonly folder?: string;
   readonly about: string;
   /** One sentence for each state, by its path. */
   readonly states: Readonly<Record<string, string>>;
@@ -105,6 +109,47 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
       dropped: 'It ended without a verdict; what is still missing is leased anew.',
     },
   },
+  partition: {
+    home: 'scheduler',
+    machine: partitionMachine,
+    folder: 'group',
+    about: 'One partition, as one scheduler of the group sees it.',
+    states: {
+      lost: 'Another scheduler owns it, or nobody does.',
+      claiming: 'It falls to this scheduler, which takes it by compare-and-set.',
+      owned: 'Only this scheduler answers what hosts ask in it.',
+      'owned.recovering':
+        'The log is read and the hosts tell what they hold: leases from hosts are given, none of the origin.',
+      'owned.serving': 'All leases are given.',
+      'owned.releasing': 'It falls to another scheduler, and is served until that one has taken it.',
+    },
+  },
+  scheduler: {
+    home: 'scheduler',
+    machine: schedulerMachine,
+    folder: 'group',
+    about: 'One scheduler, as a member of its group.',
+    states: {
+      present: 'It lives.',
+      'present.heart': 'Whether the others can tell.',
+      'present.heart.claiming':
+        'It has no heartbeat in the store, or cannot renew it in time: it grants nothing.',
+      'present.heart.claiming.asking': 'It puts its heartbeat, and reads who owns what.',
+      'present.heart.claiming.waiting': 'The store did not answer; it asks again soon.',
+      'present.heart.serving':
+        'Its heartbeat is renewed; it may grant what it owns until a term after the last.',
+      'present.heart.serving.resting': 'Until the next renewal.',
+      'present.heart.serving.renewing': 'It puts its heartbeat again.',
+      'present.heart.serving.unrenewed': 'The store did not answer; it tries again before the term ends.',
+      'present.heart.unguided': 'There is no store: who owns what follows from presence alone.',
+      'present.heart.unguided.waiting': 'Until the next look.',
+      'present.heart.unguided.asking': 'It looks whether there is a store again.',
+      'present.stay': 'Whether it is to end.',
+      'present.stay.staying': 'It is not.',
+      'present.stay.releasing': 'It serves until others have taken what it owns, though not for long.',
+      left: 'It owns nothing, and its heartbeat is removed: others need not wait for its term.',
+    },
+  },
   resource: {
     home: 'scheduler',
     effects: 'resource.ts',
@@ -148,6 +193,7 @@ const CHAPTERS: Readonly<Record<string, Chapter>> = {
       failed:
         'No source agrees with its digest, or the origin replaced the content; whoever asks is told why, for a while.',
       retired: 'The scheduler forgot all but the log and who holds it.',
+      ceded: 'Another scheduler owns its partition: nothing of it is said or written here any more.',
     },
   },
 };
@@ -304,12 +350,12 @@ export function undescribedStates(): string[] {
   });
 }
 
-function page(name: string, { home, effects, machine, about, states }: Chapter): string {
+function page(name: string, { home, effects, folder = name, machine, about, states }: Chapter): string {
   return `# The ${name} machine
 
 Made by \`npx tsx scripts/docs-machines.ts --write\` from \`machines/${home}/${name}.ts\`; a test keeps it in step.
 
-${about} Its effects are in \`actors/${effects ?? `${home}/${name === home ? '' : `${name}/`}`}\`.
+${about} Its effects are in \`actors/${effects ?? `${home}/${folder === home ? '' : `${folder}/`}`}\`.
 
 \`\`\`mermaid
 ${diagram(machine)}

@@ -20,8 +20,8 @@ export interface SimPlace {
   /** What mirrors ask. */
   readonly registry: RegistryClient;
   readonly log: Logger;
-  /** What schedulers keep in NATS: the last epoch claimed, and the keys that they sign with. */
-  readonly kept: { epoch: number; readonly keys: Map<string, Uint8Array> };
+  /** What schedulers keep in NATS beside the log: the keys that they sign with. */
+  readonly kept: { readonly keys: Map<string, Uint8Array> };
   /** Writes events of one process to the event log, while it lives. */
   emitter(speaker: string, isAlive: () => boolean): Emit;
 }

@@ -22,11 +22,8 @@ export class SimScheduler {
   readonly #key: SigningKey;
   /** How far its clock is ahead of the others', from its next start on, ms. */
   skewMs = 0;
-  /** Whether it finds the last epoch in NATS when it starts; without, its clock alone must do. */
-  hasStore = true;
   #life: Life | undefined;
   #lives = 0;
-  #epoch = 0;
 
   constructor(place: SimPlace, name: string) {
     this.#place = place;
@@ -34,8 +31,9 @@ export class SimScheduler {
     this.#key = signingKeyOf(place.random.fork(`${name} key`));
   }
 
-  get epoch(): number {
-    return this.#epoch;
+  /** Under which it owns a partition; 0: it does not. */
+  epochOf(partition: number): number {
+    return this.#life?.actor.epochOf(partition) ?? 0;
   }
 
   get running(): boolean {
@@ -51,8 +49,6 @@ export class SimScheduler {
     const clock = new ProcessClock(world, this.skewMs);
     const schedulerId = schedulerIdFrom(random.bytes(8));
     const bus = hub.bus(schedulerId, { logger: log, process: clock });
-    this.#epoch = Math.max(this.hasStore ? kept.epoch + 1 : 0, clock.wall());
-    if (this.hasStore) kept.epoch = this.#epoch;
     kept.keys.set(this.#key.keyId, this.#key.publicKey);
     const actor = composeScheduler({
       clock,
@@ -61,7 +57,9 @@ export class SimScheduler {
       emit: this.#place.emitter(schedulerId, () => clock.alive),
       log,
       schedulerId,
-      epoch: this.#epoch,
+      keyId: this.#key.keyId,
+      name: this.#name,
+      version: 'sim',
       originReaders: 'all',
       metrics: silentSchedulerMetrics,
       mintToken: (hostId, publicKey, expMs) =>

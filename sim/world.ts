@@ -84,7 +84,7 @@ export class Simulation {
       origin: this.origin,
       registry: { ask: (request, signal) => this.registry(request, signal) },
       log: options.log ?? silentLogger,
-      kept: { epoch: 0, keys: new Map() },
+      kept: { keys: new Map() },
       emitter: (speaker, isAlive) => (type, id, data) => {
         if (isAlive())
           this.events.push({ atMs: clock.now(), speaker, type, id, data: structuredClone(data) });

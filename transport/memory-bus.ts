@@ -31,6 +31,8 @@ export interface MemoryBusOptions {
 export interface MemoryHub {
   /** A new bus, connected, under a name that latencies and faults know it by. */
   bus(name: string, options?: MemoryBusOptions): MemoryBus;
+  /** Loses all that is kept. */
+  wipe(): void;
 }
 
 /** Makes a hub that runs on the clock and the randomness handed in: one seed replays one history. */
@@ -44,6 +46,7 @@ export function createMemoryHub(options: MemoryHubOptions): MemoryHub {
     take: (run) => run(),
   };
   return {
+    wipe: () => hub.store.wipe(),
     bus: (name, { logger = silentLogger, connected = true, process = always } = {}) => {
       const wire = new MemoryWire(name, hub, process);
       if (!connected) wire.setState('disconnected');

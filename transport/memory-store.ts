@@ -44,6 +44,11 @@ export class MemoryBucket {
     this.#tell({ key, value: undefined, revision: this.#revision });
   }
 
+  /** Removes every key. */
+  wipe(): void {
+    for (const { key, revision } of this.all()) this.remove(key, revision);
+  }
+
   #expect(key: string, revision: number): void {
     if ((this.#entries.get(key)?.revision ?? 0) !== revision) throw keyConflict(key, revision);
   }
@@ -70,6 +75,12 @@ export class MemoryStore {
     return [...records]
       .filter(([subject]) => matches(pattern, subject))
       .map(([subject, bytes]) => ({ subject, bytes }));
+  }
+
+  /** Forgets all, as a NATS does whose disk is lost. */
+  wipe(): void {
+    this.#streams.clear();
+    for (const bucket of this.#buckets.values()) bucket.wipe();
   }
 
   bucket(name: string): MemoryBucket {

@@ -89,7 +89,7 @@ export const SUBJECTS = {
     'scheduler.{schedulerId}.alive',
     schedulerAliveSchema,
   ),
-  /** `noun` is task or host; `responder` of the answer is in its body. */
+  /** `noun` is task, host or scheduler; `responder` of the answer is in its body. */
   query: request<{ noun: string } & BySender, z.infer<typeof querySchema>, unknown>(
     'query.{noun}.{sender}',
     'sender',

@@ -29,6 +29,7 @@ export interface HostParts extends Pick<HostOptions, 'trust' | 'onBook'> {
 /** The actors of one host. */
 export interface ComposedHost {
   readonly actor: HostActor;
+  readonly membership: Membership;
   readonly peers: Peers;
   readonly admission: ClientAdmission;
   readonly downloads: Downloads;
@@ -66,6 +67,7 @@ export function composeHost(parts: HostParts): ComposedHost {
   let explaining: Subscription | undefined;
   return {
     actor,
+    membership,
     peers,
     admission,
     downloads,

@@ -8,12 +8,13 @@ import type { HostWorld } from './world.ts';
 const ROWS_PER_PAGE = 1_000;
 const PAGE_BYTES = 128 * 1024;
 
-/** Tells the schedulers every task this host holds, in pages for each partition that has any. */
-export async function sendHoldings(world: HostWorld): Promise<void> {
+/** Tells the owners of these partitions every task this host holds there, in pages. */
+export async function sendHoldings(world: HostWorld, partitions: ReadonlySet<number>): Promise<void> {
   const byPartition = new Map<number, TaskId[]>();
   for (const { taskId, storedBytes } of world.store.rows()) {
     if (storedBytes === 0) continue;
     const partition = partitionOf(taskId);
+    if (!partitions.has(partition)) continue;
     const tasks = byPartition.get(partition);
     if (tasks) tasks.push(taskId);
     else byPartition.set(partition, [taskId]);

@@ -14,13 +14,15 @@ import { type HostOptions, HostWork } from './work.ts';
 /** A host's membership of the swarm: announces itself, says every second that it lives, tells what it holds. */
 export class HostActor {
   readonly #options: HostOptions;
+  readonly #work: HostWork;
   readonly #actor: Actor<typeof hostMachine>;
   #subscriptions: Subscription[] = [];
 
   constructor(options: HostOptions) {
     const { clock, log } = options.world;
     this.#options = options;
-    this.#actor = createActor(hostMachine, { input: new HostWork(options), clock: xstateClock(clock) });
+    this.#work = new HostWork(options);
+    this.#actor = createActor(hostMachine, { input: this.#work, clock: xstateClock(clock) });
     this.#actor.subscribe({
       complete: () => this.#close(),
       error: (error) => log.error({ err: toShoalError(error) }, 'host actor crashed'),
@@ -68,7 +70,9 @@ export class HostActor {
     const fresh = partitions.filter((partition) => membership.acceptEpoch(partition, epoch));
     if (membership.refusedIn(partitions[0] ?? 0)?.why !== 'ahead') trust.learnKeys(schedulerKeys);
     peers.schedulerChanged(taken);
-    if (fresh.length > 0) this.#actor.send({ type: 'census.received' });
+    if (fresh.length === 0) return;
+    this.#work.owe(fresh);
+    this.#actor.send({ type: 'census.received' });
   }
 
   #evicted(taskId: TaskId): void {

@@ -1,6 +1,7 @@
 import { toShoalError } from '../../core/errors.ts';
 import type { HostAddress } from '../../core/host.ts';
 import type { Alive, AnnounceReply } from '../../core/host-messages.ts';
+import { PARTITIONS } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { HostEffects, HostRhythm } from '../../machines/host/host.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
@@ -32,6 +33,8 @@ const JITTER_MS = 200;
 export class HostWork implements HostEffects {
   readonly #options: HostOptions;
   #isolatedMs = 0;
+  /** Whose owners are to hear what is held there. */
+  #untold = new Set<number>();
 
   constructor(options: HostOptions) {
     this.#options = options;
@@ -77,14 +80,27 @@ export class HostWork implements HostEffects {
     this.#options.world.log.debug({ code: toShoalError(error).code }, 'announce not answered');
   }
 
+  /** The owners of these partitions know nothing of what is held. */
+  owe(partitions: Iterable<number>): void {
+    for (const partition of partitions) this.#untold.add(partition);
+  }
+
   tellJoined(): void {
     const { world, membership } = this.#options;
+    this.owe(Array.from({ length: PARTITIONS }, (_, partition) => partition));
+    // One scheduler was asked; the others are to know the host before they hear of what it holds or wants.
+    this.#sayAlive();
     world.log.info({ hosts: membership.addressBook.length }, 'joined the swarm');
+  }
+
+  #sayAlive(): void {
+    const { world } = this.#options;
+    world.bus.publish(SUBJECTS.alive, { hostId: world.hostId }, this.#alive());
   }
 
   beat(): void {
     const { world, peers } = this.#options;
-    world.bus.publish(SUBJECTS.alive, { hostId: world.hostId }, this.#alive());
+    this.#sayAlive();
     world.metrics.cache(world.store.usage.bytes, world.store.usage.tasks);
     world.metrics.busState(world.bus.state);
     peers.sweep();
@@ -95,7 +111,10 @@ export class HostWork implements HostEffects {
   }
 
   sendHoldings(): void {
-    void sendHoldings(this.#options.world);
+    const partitions = this.#untold;
+    this.#untold = new Set();
+    this.#sayAlive();
+    void sendHoldings(this.#options.world, partitions);
   }
 
   noteIsolation(): void {

@@ -99,6 +99,13 @@ export class TaskHoldings {
     return taken;
   }
 
+  /** Forgets all of these tasks: another scheduler hears of them from now on. */
+  forget(isForgotten: (taskId: TaskId) => boolean): void {
+    for (const [taskId, hosts] of [...this.#byTask]) {
+      if (isForgotten(taskId)) for (const hostId of [...hosts.keys()]) this.delete(taskId, hostId);
+    }
+  }
+
   hosts(taskId: TaskId): Iterable<readonly [HostId, Holding]> {
     return this.#byTask.get(taskId) ?? [];
   }

@@ -6,18 +6,22 @@ import { type Page, PagedList } from './pages.ts';
 import type { TaskView } from './task/view.ts';
 import { TaskHistories } from './task-history.ts';
 import type { TaskTable } from './task-table.ts';
-import type { SchedulerWorld } from './world.ts';
+import type { GroupWorld } from './world.ts';
 
 /** What a scheduler answers to the command line; lists, and the hosts of a task, by the page. */
 export class SchedulerQuery {
-  readonly #world: SchedulerWorld;
+  readonly #world: GroupWorld;
   readonly #tasks: TaskTable;
   readonly #histories: TaskHistories;
   readonly #hostList;
   readonly #taskList;
 
-  constructor(world: SchedulerWorld, tasks: TaskTable) {
+  readonly #standing: () => unknown;
+
+  /** @param standing what this scheduler says of itself */
+  constructor(world: GroupWorld, tasks: TaskTable, standing: () => unknown) {
     this.#world = world;
+    this.#standing = standing;
     this.#tasks = tasks;
     this.#histories = new TaskHistories(world);
     this.#hostList = new PagedList(
@@ -37,6 +41,7 @@ export class SchedulerQuery {
       const { rows, next } = this.#hostList.page(query, nowMs);
       return { hosts: rows, next };
     }
+    if (noun === 'scheduler') return { schedulers: [this.#standing()] };
     if (noun !== 'task') throw new ShoalError('ERR_BUS_MESSAGE_INVALID', `no such noun: ${noun}`);
     if (query.op === 'list') {
       const { rows, next } = this.#taskList.page(query, nowMs);

@@ -1,4 +1,4 @@
-import type { HostId, ResourceId } from '../../core/ids.ts';
+import { type HostId, partitionOf, type ResourceId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { Resource } from '../resource.ts';
 
@@ -63,6 +63,13 @@ export class ResourceTable {
       const entry = this.#entries.get(resourceId);
       entry?.resource.lose(hostId);
       if (entry?.askedBy.size === 0 && !entry.resource.isAnswered) this.#delete(resourceId);
+    }
+  }
+
+  /** Forgets the URLs of a partition that is another's now. */
+  forgetPartition(partition: number): void {
+    for (const resourceId of [...this.#entries.keys()]) {
+      if (partitionOf(resourceId) === partition) this.#delete(resourceId);
     }
   }
 

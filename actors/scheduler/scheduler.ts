@@ -6,7 +6,6 @@ import {
   isHostId,
   isResourceId,
   isTaskId,
-  PARTITIONS,
   parseTaskId,
   partitionOf,
   type TaskId,
@@ -17,88 +16,100 @@ import type { SyncReply, SyncRequest } from '../../core/sync-messages.ts';
 import type { Subscription } from '../../transport/bus.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import { claimedPieces, probedPieces } from './claimed-pieces.ts';
+import { SchedulerGroup } from './group/group.ts';
 import { HostQuota } from './host-quota.ts';
 import { SchedulerQuery } from './query.ts';
 import { ResourceTable } from './resource-table.ts';
+import { ServedPartitions } from './served-partitions.ts';
 import { TaskTable } from './task-table.ts';
-import type { SchedulerWorld } from './world.ts';
+import type { GroupWorld } from './world.ts';
 
 const TICK_MS = 500;
 const QUEUE = 'scheduler';
+/** Why a task is not opened for the answer of an origin. */
+const UNOPENED: ReadonlySet<string> = new Set(['ERR_SCHED_BUSY', 'ERR_BUS_UNAVAILABLE']);
 
 /** One scheduler: routes what hosts say to the actors of its tasks, and keeps the table of hosts. */
 export class SchedulerActor {
-  readonly #world: SchedulerWorld;
+  readonly #world: GroupWorld;
+  readonly #group: SchedulerGroup;
+  readonly #served: ServedPartitions;
   readonly #tasks: TaskTable;
   readonly #query: SchedulerQuery;
   readonly #work: HostQuota;
   readonly #resources = new ResourceTable();
+  readonly #sinceMs: number;
   #subscriptions: Subscription[] = [];
   #cancelTick: Cancel | undefined;
-  #cancelRecovery: Cancel | undefined;
   #ticks = 0;
 
-  constructor(world: SchedulerWorld) {
+  constructor(world: GroupWorld) {
     this.#world = world;
+    this.#sinceMs = world.clock.wall();
     this.#work = new HostQuota((hostId) => this.#dropped(hostId));
-    this.#tasks = new TaskTable(world, this.#work);
-    this.#query = new SchedulerQuery(world, this.#tasks);
+    this.#tasks = new TaskTable({
+      world,
+      work: this.#work,
+      onEpoch: (partition, epoch) => this.#group.refused(partition, epoch),
+    });
+    this.#served = new ServedPartitions({
+      world,
+      tasks: this.#tasks,
+      resources: this.#resources,
+      serve: (partition) => this.#serve(String(partition)),
+      epochOf: (partition) => this.#group.epochOf(partition),
+    });
+    this.#group = new SchedulerGroup({ ...world, tenures: this.#served, describe: () => this.#describe() });
+    this.#query = new SchedulerQuery(world, this.#tasks, () => this.#view());
   }
 
   start(): void {
     const { bus } = this.#world;
-    const admit = ({ hostId }: { hostId: string }, bytes: number) => this.#admits(hostId, bytes);
-    const admitAlive = ({ hostId }: { hostId: string }, bytes: number) => this.#admitsAlive(hostId, bytes);
-    const queue = { queue: QUEUE, admit: admitAlive };
+    const admit = ({ hostId }: { hostId: string }, bytes: number) => this.#admitsAlive(hostId, bytes);
     this.#subscriptions = [
-      bus.serve(
-        SUBJECTS.announce,
-        {},
-        (request, { hostId }) => this.#announce(asHost(hostId), request),
-        queue,
-      ),
-      bus.serve(SUBJECTS.sync, {}, (request, tokens) => this.#sync(tokens, request), { admit }),
-      bus.serve(SUBJECTS.resolve, {}, (request, tokens) => this.#resolve(tokens, request), { admit }),
-      bus.serve(SUBJECTS.query, {}, (query, { noun }) => this.#query.answer(noun, query)),
-      bus.serve(SUBJECTS.remove, {}, (_, { taskId }) => this.#query.remove(parseTaskId(taskId))),
-      bus.subscribe(SUBJECTS.alive, {}, (alive, { hostId }) => this.#alive(asHost(hostId), alive), {
-        admit: admitAlive,
-      }),
-      bus.subscribe(SUBJECTS.holds, {}, (holds, { hostId }) => this.#holds(asHost(hostId), holds), {
+      bus.serve(SUBJECTS.announce, {}, (request, { hostId }) => this.#announce(asHost(hostId), request), {
+        queue: QUEUE,
         admit,
       }),
-      bus.onState((state) => {
-        if (state === 'connected') this.#returned();
-      }),
+      bus.serve(SUBJECTS.query, {}, (query, { noun }) => this.#query.answer(noun, query)),
+      bus.serve(SUBJECTS.remove, {}, (_, { taskId }) => this.#query.remove(parseTaskId(taskId))),
+      bus.subscribe(SUBJECTS.alive, {}, (alive, { hostId }) => this.#alive(asHost(hostId), alive), { admit }),
     ];
-    this.#tasks.begin();
-    if (bus.state === 'connected') this.#sayCensus();
-    this.#awaitRecovery();
+    this.#group.start();
     this.#tick();
   }
 
-  /** Hosts were lost meanwhile that were not gone: nothing is leased from the origin before they are heard again. */
-  #returned(): void {
-    this.#world.recoveredAtMs = this.#world.clock.now() + LIMITS.censusMs;
-    this.#awaitRecovery();
-    this.#sayCensus();
-    void this.#tasks.readLog();
+  /** Only the owner of a partition hears what hosts say in it. */
+  #serve(partition: string): Subscription[] {
+    const { bus } = this.#world;
+    const admit = ({ hostId }: { hostId: string }, bytes: number) => this.#admits(hostId, bytes);
+    const match = { partition };
+    return [
+      bus.serve(SUBJECTS.sync, match, (request, tokens) => this.#sync(tokens, request), { admit }),
+      bus.serve(SUBJECTS.resolve, match, (request, tokens) => this.#resolve(tokens, request), { admit }),
+      bus.subscribe(SUBJECTS.holds, match, (holds, { hostId }) => this.#holds(asHost(hostId), holds), {
+        admit,
+      }),
+    ];
   }
 
-  /** Hosts that wait for a lease of the origin are not left to ask again. */
-  #awaitRecovery(): void {
-    const { clock, recoveredAtMs } = this.#world;
-    this.#cancelRecovery?.();
-    this.#cancelRecovery = clock.after(Math.max(0, recoveredAtMs - clock.now()), () => {
-      for (const actor of this.#tasks.actors()) actor.recovered();
-    });
+  /** @throws ERR_BUS_UNAVAILABLE where the partition is not to be granted from here at the moment */
+  #checkOwned(partition: number): void {
+    if (this.#group.epochOf(partition) !== undefined) return;
+    throw new ShoalError(
+      'ERR_BUS_UNAVAILABLE',
+      'this scheduler cannot tell that it still owns the partition',
+    );
   }
 
-  /** Asks every host what it holds. */
-  #sayCensus(): void {
-    const { bus, epoch, schedulerKeys } = this.#world;
-    const partitions = Array.from({ length: PARTITIONS }, (_, index) => index);
-    bus.publish(SUBJECTS.census, {}, { epoch, partitions, schedulerKeys: schedulerKeys() });
+  #describe() {
+    const { size } = this.#tasks;
+    const { hosts, name, version } = this.#world;
+    return { name, sinceMs: this.#sinceMs, tasks: size, hosts: hosts.size, version };
+  }
+
+  #view() {
+    return { schedulerId: this.#world.schedulerId, ...this.#describe(), ...this.#group.standing };
   }
 
   // --- hosts ---
@@ -129,7 +140,7 @@ export class SchedulerActor {
   }
 
   #announce(hostId: HostId, request: AnnounceRequest): AnnounceReply {
-    const { hosts, clock, epoch, schedulerKeys, mintToken } = this.#world;
+    const { hosts, clock, schedulerKeys, mintToken } = this.#world;
     this.#alive(hostId, request);
     const tokenExpiresAtMs = clock.wall() + LIMITS.tokenMs;
     return {
@@ -137,7 +148,6 @@ export class SchedulerActor {
       tokenExpiresAtMs,
       schedulerKeys: schedulerKeys(),
       addressBook: hosts.addressBook(hostId),
-      epoch,
       // However many there are, one message may get lost without the host being taken for gone.
       aliveEveryMs: Math.min(Math.max(LIMITS.aliveMs, hosts.size), Math.floor((LIMITS.hostGoneMs - 500) / 2)),
     };
@@ -151,6 +161,7 @@ export class SchedulerActor {
     if (news === 'reborn') this.#forget(hostId);
     const { ip, port, role, zone } = alive;
     log.info({ hostId, ip, port, role, news }, 'host announced');
+    if (!this.#group.speaksFor(hostId)) return;
     emit('host.announced', hostId, { hostId, ip, port, role, ...(zone === undefined ? {} : { zone }) });
   }
 
@@ -193,12 +204,16 @@ export class SchedulerActor {
   ): SyncReply | Promise<SyncReply> {
     const hostId = asHost(tokens.hostId);
     const taskId = asTask(tokens.taskId);
-    if (String(partitionOf(taskId)) !== tokens.partition) {
+    const partition = partitionOf(taskId);
+    if (String(partition) !== tokens.partition) {
       throw new ShoalError('ERR_BUS_MESSAGE_INVALID', 'the partition is not the task’s');
     }
+    this.#checkOwned(partition);
+    if (request.fencedBy !== undefined) this.#group.refused(partition, request.fencedBy);
     if (this.#tasks.get(taskId)?.revivedBy(hostId, request) === true) this.#tasks.remove(taskId);
     const task = this.#tasks.open(taskId, hostId, claimedPieces(request), request.wants);
     const answer = () => {
+      this.#checkOwned(partition);
       const startedMs = this.#world.clock.now();
       const reply = task.actor.sync(hostId, request);
       this.#world.metrics.synced(this.#world.clock.now() - startedMs);
@@ -215,6 +230,7 @@ export class SchedulerActor {
     if (!isResourceId(tokens.resourceId) || String(partitionOf(tokens.resourceId)) !== tokens.partition) {
       throw new ShoalError('ERR_BUS_MESSAGE_INVALID', 'the resource id or its partition is not valid');
     }
+    this.#checkOwned(partitionOf(tokens.resourceId));
     const resource = this.#resources.open(tokens.resourceId, hostId);
     const wasAsked = resource.isAsking(hostId, request.ask);
     const reply = resource.resolve(hostId, request, this.#world.clock.now(), this.#world.clock.wall());
@@ -231,12 +247,12 @@ export class SchedulerActor {
     return reply;
   }
 
-  /** What a URL points to is told also to a host that has too much at work: it hears so when it syncs. */
+  /** What a URL points to is told also where another has the task, or the host too much at work: it hears so when it syncs. */
   #tryOpen(taskId: TaskId, hostId: HostId, pieces: number) {
     try {
       return this.#tasks.open(taskId, hostId, pieces);
     } catch (error) {
-      if (error instanceof ShoalError && error.code === 'ERR_SCHED_BUSY') return undefined;
+      if (error instanceof ShoalError && UNOPENED.has(error.code)) return undefined;
       throw error;
     }
   }
@@ -248,31 +264,40 @@ export class SchedulerActor {
     const now = clock.now();
     for (const { hostId } of hosts.sweep(now)) {
       log.info({ hostId }, 'host lost');
-      emit('host.lost', hostId, { hostId });
+      if (this.#group.speaksFor(hostId)) emit('host.lost', hostId, { hostId });
       this.#lost(hostId);
     }
     // Who never said that it is there.
     for (const hostId of this.#work.silent(now, LIMITS.hostGoneMs)) this.#lost(hostId);
     this.#tasks.tick(now);
     this.#ticks += 1;
-    if (this.#ticks % 2 === 0) this.#sayAlive();
     if (this.#ticks % 120 === 0) this.#resources.forgetIdle(now);
     metrics.known(this.#tasks.size, hosts.size);
     metrics.busState(bus.state);
     this.#cancelTick = clock.after(TICK_MS, () => this.#tick());
   }
 
-  #sayAlive(): void {
-    const { bus, schedulerId, epoch, hosts } = this.#world;
-    const partitions = Array.from({ length: PARTITIONS }, (_, index) => index);
-    const message = { epoch, partitions, tasks: this.#tasks.size, hosts: hosts.size, version: '1' };
-    bus.publish(SUBJECTS.schedulerAlive, { schedulerId }, message);
+  /** Under which epoch it may grant what is in a partition, now. */
+  epochOf(partition: number): number | undefined {
+    return this.#group.epochOf(partition);
+  }
+
+  /** Whether whatever falls to this scheduler is served. */
+  get isReady(): boolean {
+    return this.#group.isSettled;
+  }
+
+  /** Hands over what it serves, and resolves when others have it, or there are none. */
+  async leave(): Promise<void> {
+    for (const actor of this.#tasks.actors()) actor.writeDown();
+    await this.#group.leave();
   }
 
   /** Stops answering. */
   stop(): void {
     this.#cancelTick?.();
-    this.#cancelRecovery?.();
+    this.#group.stop();
+    this.#served.stop();
     for (const subscription of this.#subscriptions) subscription.close();
   }
 

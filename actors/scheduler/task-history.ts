@@ -2,21 +2,21 @@ import type { Delivery } from '../../core/delivery.ts';
 import { toShoalError } from '../../core/errors.ts';
 import type { HostId, TaskId } from '../../core/ids.ts';
 import type { Query } from '../../core/query-messages.ts';
+import type { World } from '../world.ts';
 import { PagedList } from './pages.ts';
 import { type LoggedTask, TaskLog } from './task-log.ts';
-import type { SchedulerWorld } from './world.ts';
 
 /** How long a reading serves the pages behind the first. */
 const KEPT_MS = 10_000;
 
 /** What the log has of tasks, read when it is asked for; the deliveries of a task by the page. */
 export class TaskHistories {
-  readonly #world: SchedulerWorld;
+  readonly #world: World;
   readonly #log: TaskLog;
   #last: { readonly taskId: TaskId; readonly readMs: number; readonly read: Promise<LoggedTask> } | undefined;
   #reading = 0;
 
-  constructor(world: SchedulerWorld) {
+  constructor(world: World) {
     this.#world = world;
     this.#log = new TaskLog(world);
   }

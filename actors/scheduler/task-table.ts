@@ -1,11 +1,11 @@
 import { ShoalError, toShoalError } from '../../core/errors.ts';
-import type { HostId, TaskId } from '../../core/ids.ts';
+import { type HostId, partitionOf, type TaskId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { LogCreated } from '../../core/log-messages.ts';
 import type { HostQuota } from './host-quota.ts';
 import { TaskActor } from './task/task.ts';
 import { TaskLog } from './task-log.ts';
-import type { SchedulerWorld } from './world.ts';
+import type { GroupWorld, SchedulerWorld } from './world.ts';
 
 interface TaskEntry {
   readonly actor: TaskActor;
@@ -13,54 +13,99 @@ interface TaskEntry {
   readonly ready: Promise<void> | undefined;
 }
 
-/** The tasks a scheduler knows: those with an actor, and those that the log or a holder told of. */
+interface Tenure {
+  readonly world: SchedulerWorld;
+  /** The first reading of the log, while it lasts. */
+  reading: Promise<void> | undefined;
+}
+
+interface TaskTableOptions {
+  readonly world: GroupWorld;
+  readonly work: HostQuota;
+  /** The log tells of an owner of the partition. */
+  readonly onEpoch: (partition: number, epoch: number) => void;
+}
+
+/** The tasks of the partitions that a scheduler owns: those with an actor, and those that the log or a holder told of. */
 export class TaskTable {
-  readonly #world: SchedulerWorld;
+  readonly #options: TaskTableOptions;
   readonly #log: TaskLog;
+  readonly #tenures = new Map<number, Tenure>();
   readonly #entries = new Map<TaskId, TaskEntry>();
   readonly #created = new Map<TaskId, LogCreated>();
-  /** The first reading of the log, while it lasts. */
-  #reading: Promise<void> | undefined;
   /** What holders alone told of tasks, for as long as one holds them. */
   readonly #heard = new Map<TaskId, LogCreated>();
   readonly #work: HostQuota;
 
-  constructor(world: SchedulerWorld, work: HostQuota) {
-    this.#world = world;
-    this.#work = work;
-    this.#log = new TaskLog(world);
+  constructor(options: TaskTableOptions) {
+    this.#options = options;
+    this.#work = options.work;
+    this.#log = new TaskLog(options.world);
   }
 
   get size(): number {
     return this.#entries.size;
   }
 
-  /** Reads the log of those before, which is waited for before a host is believed anything, but not for long. */
-  begin(): void {
-    const { clock } = this.#world;
+  /**
+   * Takes up partitions, and reads the log of those before, which is waited for before a host is believed anything, but
+   * not for long.
+   */
+  begin(worlds: ReadonlyMap<number, SchedulerWorld>): void {
+    const { clock } = this.#options.world;
     const late = new Promise<void>((resolve) => clock.after(LIMITS.censusMs, resolve));
-    this.#reading = Promise.race([this.readLog(), late]).finally(() => {
-      this.#reading = undefined;
-    });
+    const reading = Promise.race([this.readLog([...worlds.keys()]), late]);
+    for (const [partition, world] of worlds) {
+      const tenure: Tenure = { world, reading };
+      this.#tenures.set(partition, tenure);
+      void reading.finally(() => {
+        tenure.reading = undefined;
+      });
+    }
   }
 
-  /** Learns from the log which tasks there are; goes on without where it cannot be read. */
-  async readLog(): Promise<void> {
-    const { log, epoch } = this.#world;
+  /** Another scheduler owns the partition: nothing of it is kept, written or said here. */
+  end(partition: number): void {
+    this.#tenures.delete(partition);
+    const isOf = (taskId: TaskId) => partitionOf(taskId) === partition;
+    for (const [taskId, { actor }] of this.#entries) {
+      if (!isOf(taskId)) continue;
+      actor.cede();
+      this.#end(taskId);
+    }
+    for (const told of [this.#created, this.#heard]) {
+      for (const taskId of told.keys()) if (isOf(taskId)) told.delete(taskId);
+    }
+    this.#options.world.holdings.forget(isOf);
+  }
+
+  /** Learns from the log which tasks there are in partitions; goes on without where it cannot be read. */
+  async readLog(partitions: readonly number[]): Promise<void> {
+    const { onEpoch, world } = this.#options;
+    const wanted = new Set(partitions);
     try {
       const entries = await this.#log.readCreated();
-      for (const entry of entries)
-        if (!this.#created.has(entry.taskId)) this.#created.set(entry.taskId, entry);
-      log.info({ tasks: entries.length, epoch }, 'task log read');
+      let tasks = 0;
+      for (const entry of entries) {
+        const partition = partitionOf(entry.taskId);
+        if (!wanted.has(partition)) continue;
+        tasks += 1;
+        onEpoch(partition, entry.epoch);
+        if (this.#tenures.has(partition) && !this.#created.has(entry.taskId)) {
+          this.#created.set(entry.taskId, entry);
+        }
+      }
+      world.log.info({ tasks }, 'task log read');
     } catch (error) {
-      log.warn({ code: toShoalError(error).code }, 'the task log cannot be read; going on without');
+      world.log.warn({ code: toShoalError(error).code }, 'the task log cannot be read; going on without');
     }
   }
 
   /** Learns of a task that the log may have lost from a host that holds of it. */
   heard({ taskId, length, pieceLength, audience }: Omit<LogCreated, 'epoch' | 'sources' | 'atMs'>): void {
-    const { epoch, clock, holdings } = this.#world;
-    if (length === undefined || pieceLength === undefined) return;
+    const { clock, holdings } = this.#options.world;
+    const epoch = this.#tenures.get(partitionOf(taskId))?.world.epoch;
+    if (length === undefined || pieceLength === undefined || epoch === undefined) return;
     if (this.created(taskId) !== undefined || !holdings.has(taskId)) return;
     const atMs = clock.wall();
     this.#heard.set(taskId, { epoch, taskId, length, pieceLength, sources: [], audience, atMs });
@@ -75,15 +120,21 @@ export class TaskTable {
     return this.#entries.get(taskId)?.actor;
   }
 
-  *actors(): IterableIterator<TaskActor> {
-    for (const { actor } of this.#entries.values()) yield actor;
+  /** All, or those of one partition. */
+  *actors(partition?: number): IterableIterator<TaskActor> {
+    for (const [taskId, { actor }] of this.#entries) {
+      if (partition === undefined || partitionOf(taskId) === partition) yield actor;
+    }
   }
 
   /**
    * The task with its actor, begun where there is none, for a host that wants of it, and claims that many pieces.
-   * @throws ERR_SCHED_BUSY where the host has too many, or all together
+   * @throws ERR_SCHED_BUSY where the host has too many, or all together; ERR_BUS_UNAVAILABLE where another owns it
    */
   open(taskId: TaskId, hostId: HostId, pieces: number, wants = true): TaskEntry {
+    const tenure = this.#tenures.get(partitionOf(taskId));
+    if (tenure === undefined)
+      throw new ShoalError('ERR_BUS_UNAVAILABLE', 'another scheduler owns the partition');
     const entry = this.#entries.get(taskId);
     const actorKnown = entry && !entry.actor.ended ? entry.actor : undefined;
     if (actorKnown === undefined && this.#entries.size >= LIMITS.tasksAtWork) {
@@ -94,17 +145,17 @@ export class TaskTable {
     const claim = { pieces: actorKnown?.isCut === true ? known : pieces, known, wants };
     this.#work.take(hostId, taskId, claim, (other) => this.#endResting(other));
     if (entry !== undefined && actorKnown !== undefined) return entry;
-    const actor = new TaskActor(this.#world, this.#log, taskId);
-    const isReady = this.#reading === undefined && this.created(taskId) === undefined;
-    const begun = { actor, ready: isReady ? undefined : this.#recover(actor) };
+    const actor = new TaskActor(tenure.world, this.#log, taskId);
+    const isReady = tenure.reading === undefined && this.created(taskId) === undefined;
+    const begun = { actor, ready: isReady ? undefined : this.#recover(actor, tenure) };
     if (isReady) actor.recover(undefined, []);
     this.#entries.set(taskId, begun);
     return begun;
   }
 
   /** A task that the log knows, or may know, waits for its hashes before its first sync is answered. */
-  async #recover(actor: TaskActor): Promise<void> {
-    await this.#reading;
+  async #recover(actor: TaskActor, tenure: Tenure): Promise<void> {
+    await tenure.reading;
     const created = this.created(actor.taskId);
     const hashes = created ? await this.#log.readManifest(created.taskId).catch(() => []) : [];
     actor.recover(created, hashes);
@@ -139,7 +190,7 @@ export class TaskTable {
 
   /** A host takes no part in a task any more: where only it did and nothing is known for sure, the task is over. */
   drop(taskId: TaskId, hostId: HostId): void {
-    const { bus, holdings } = this.#world;
+    const { bus, holdings } = this.#options.world;
     const actor = this.get(taskId);
     actor?.lose(hostId);
     this.#work.leave(hostId, taskId);

@@ -6,20 +6,32 @@ import type { World } from '../world.ts';
 import type { TaskHoldings } from './holdings.ts';
 import type { HostTable } from './host-table.ts';
 
-/** What the actors of a scheduler are given. */
-export interface SchedulerWorld extends World {
+/** What a scheduler is given, whatever it owns. */
+export interface GroupWorld extends World {
   readonly schedulerId: SchedulerId;
+  /** Names its signing key, which outlives the process. */
+  readonly keyId: string;
+  /** The machine it runs on, for people. */
+  readonly name: string;
+  /** Of the program. */
+  readonly version: string;
   /** Who is leased the origin of what all may read. */
   readonly originReaders: 'all' | 'seeds';
-  /** Fences off every scheduler before. */
-  readonly epoch: number;
   readonly metrics: SchedulerMetrics;
   readonly hosts: HostTable;
   readonly slots: SlotTable;
   readonly reads: OriginReads;
   readonly holdings: TaskHoldings;
-  /** Monotonic ms from which origin leases are given: the census is over by then. Moves on when NATS comes back. */
-  recoveredAtMs: number;
   readonly mintToken: (hostId: HostId, publicKey: Uint8Array, expiresAtMs: number) => string;
   readonly schedulerKeys: () => { id: string; publicKey: Uint8Array }[];
+}
+
+/** What the actors of one partition are given, for as long as it is owned. */
+export interface SchedulerWorld extends GroupWorld {
+  /** Fences off every owner before. */
+  readonly epoch: number;
+  /** Monotonic ms from which origin leases are given: the census is over by then. Moves on when NATS comes back. */
+  recoveredAtMs: number;
+  /** Whether the partition is still owned, so that leases may be given. */
+  readonly mayGrant: () => boolean;
 }

@@ -11,8 +11,8 @@ const commands = () => import('../daemon-commands.ts');
 const hostSettings = settingsOf('host');
 const seedSettings = hostSettings.filter((name) => name !== 'role');
 
-/** Adds `up`, `scheduler`, `seed` and `peer`. */
-export function addDaemons(program: Command): void {
+/** Adds `up`, `scheduler`, `seed` and `peer`; returns `scheduler`, which has commands of its own. */
+export function addDaemons(program: Command): Command {
   const up = program
     .command('up')
     .summary('bring up a whole swarm on this machine')
@@ -66,4 +66,5 @@ export function addDaemons(program: Command): void {
     )
     .action(async (options: Options) => (await commands()).runPeer(options));
   addSettings(peer, hostSettings);
+  return scheduler;
 }

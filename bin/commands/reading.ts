@@ -10,8 +10,8 @@ type Options = Readonly<Record<string, unknown>>;
 
 const WHERE: readonly SettingName[] = ['dir', 'nats', ...NATS_LOGIN_SETTINGS, 'swarm'];
 
-/** Adds `status`, `image ls`, `task ls|show|history|rm`, `explain` and `host ls`. */
-export function addReading(program: Command): void {
+/** Adds `status`, `image ls`, `task ls|show|history|rm`, `explain`, `host ls`, and `ls` to `scheduler`. */
+export function addReading(program: Command, scheduler: Command): void {
   const status = program
     .command('status')
     .summary('show the state of the daemon of this machine')
@@ -68,6 +68,13 @@ export function addReading(program: Command): void {
   reading(host, 'ls', 'list the hosts of the swarm', ['shoal host ls', 'shoal host ls --json'])
     .addOption(limit())
     .action(async (options: Options) => (await commands()).runHostLs(options));
+
+  reading(scheduler, 'ls', 'list the schedulers of the swarm, and what each serves', [
+    'shoal scheduler ls',
+    'shoal scheduler ls --nats nats://10.0.0.1:4222 --json',
+  ]).action(async (_: Options, command: Command) =>
+    (await commands()).runSchedulerLs(command.optsWithGlobals()),
+  );
 }
 
 function limit(): Option {

@@ -1,4 +1,11 @@
-import type { HostRow, HostStatus, ImageRow, TaskDetail, TaskRow } from '../../admin/control.ts';
+import type {
+  HostRow,
+  HostStatus,
+  ImageRow,
+  SchedulerRow,
+  TaskDetail,
+  TaskRow,
+} from '../../admin/control.ts';
 import { reasonsText } from '../../core/delivery-text.ts';
 import { formatBytes, formatDuration } from '../../core/units.ts';
 import { factsText, tableText } from './tables.ts';
@@ -119,6 +126,32 @@ export function hostsText(rows: readonly HostRow[]): string {
     ]),
     [5, 6, 7, 8, 9],
   );
+}
+
+/** Schedulers, one a line. */
+export function schedulersText(rows: readonly SchedulerRow[], nowMs: number): string {
+  if (rows.length === 0) return 'no schedulers\n';
+  return tableText(
+    ['SCHEDULER', 'MACHINE', 'STATE', 'PARTITIONS', 'EPOCHS', 'TASKS', 'HOSTS', 'STARTED', 'VERSION'],
+    rows.map((row) => [
+      row.schedulerId,
+      row.name,
+      row.leaving ? 'leaving' : row.guided ? 'serving' : 'no store',
+      String(row.partitions.length),
+      epochsText(row),
+      String(row.tasks),
+      String(row.hosts),
+      `${formatDuration(Math.max(0, nowMs - row.sinceMs))} ago`,
+      row.version,
+    ]),
+    [3, 5, 6, 7],
+  );
+}
+
+/** `1767225600362 to 1767225601386`; `-` where it serves nothing. */
+function epochsText({ partitions, epochLeast, epoch }: SchedulerRow): string {
+  if (partitions.length === 0) return UNKNOWN;
+  return epochLeast === epoch ? String(epoch) : `${epochLeast} to ${epoch}`;
 }
 
 /** `disk=ssd,gpu=`; `-` where there are none. */

@@ -29,7 +29,9 @@ export type TaskEvent =
   | { readonly type: 'content.refuted'; readonly error: WireError }
   /** A host is gone, or came back as another incarnation, or dropped the task. */
   | { readonly type: 'host.lost'; readonly hostId: HostId }
-  | { readonly type: 'remove' };
+  | { readonly type: 'remove' }
+  /** Another scheduler owns its partition now. */
+  | { readonly type: 'cede' };
 
 /** What a task does beside giving leases. */
 export interface TaskEffects {
@@ -40,6 +42,8 @@ export interface TaskEffects {
     manifest(): void;
     failed(error: WireError): void;
     retired(): void;
+    /** Nothing more is written: the log is another's. */
+    ceded(): void;
   };
   /** Counts which hosts read the origin. */
   readonly reads: { begin(hostId: HostId): void; end(hostId: HostId): void };
@@ -81,6 +85,7 @@ export const taskMachine = setup({
       if (context.error) context.effects.records.failed(context.error);
     },
     recordRetired: ({ context }) => context.effects.records.retired(),
+    recordCeded: ({ context }) => context.effects.records.ceded(),
     releaseLeases: ({ context }) => context.effects.claim.release(),
     beginProbe: ({ context }) => {
       if (context.prober) context.effects.reads.begin(context.prober);
@@ -201,9 +206,11 @@ export const taskMachine = setup({
       on: { 'content.refuted': {} },
     },
     retired: { type: 'final', tags: 'retired', entry: ['releaseLeases', 'recordRetired'] },
+    ceded: { type: 'final', tags: 'retired', entry: ['releaseLeases', 'recordCeded'] },
   },
   on: {
     'content.refuted': { target: '.failed', actions: assign({ error: ({ event }) => event.error }) },
     remove: '.retired',
+    cede: '.ceded',
   },
 });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect, test, vi } from 'vitest';
 import { packHashes } from '../../core/hash-page.ts';
-import type { TaskId } from '../../core/ids.ts';
+import { partitionOf, type TaskId } from '../../core/ids.ts';
 import type { LeaseSet } from '../../core/sync-messages.ts';
 import type { SimHost } from '../../sim/host.ts';
 import { createSimulation, type Simulation } from '../../sim/world.ts';
@@ -167,7 +167,8 @@ test('a lease set of an older epoch, and one older than one accepted, is refused
     ranges: true,
   });
   const { hostId } = host(sim, 0);
-  for (const word of [set(sim.scheduler.epoch - 1, 1_000_000), set(sim.scheduler.epoch, 1)]) {
+  const epoch = sim.scheduler.epochOf(partitionOf(taskId));
+  for (const word of [set(epoch - 1, 1_000_000), set(epoch, 1)]) {
     intruder.publish(SUBJECTS.leases, { hostId }, { taskId, set: word });
     await sim.run(50);
     expect(get.state).toBe('running');

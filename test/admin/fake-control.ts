@@ -96,6 +96,9 @@ export function fakeControl(overrides: Partial<HostControl> = {}): HostControl {
     async hosts() {
       return [];
     },
+    async schedulers() {
+      return [];
+    },
     ...overrides,
   };
 }

@@ -1,11 +1,15 @@
 import { afterEach, expect, test } from 'vitest';
-import { SchedulerActor } from '../../actors/scheduler/scheduler.ts';
+import { HostQuota } from '../../actors/scheduler/host-quota.ts';
+import { SchedulerQuery } from '../../actors/scheduler/query.ts';
+import { TaskTable } from '../../actors/scheduler/task-table.ts';
+import type { SchedulerWorld } from '../../actors/scheduler/world.ts';
 import { realClock } from '../../app/real-world.ts';
 import { swarmQueries } from '../../app/swarm-query.ts';
-import { schedulerIdFrom, type TaskId } from '../../core/ids.ts';
+import type { TaskId } from '../../core/ids.ts';
 import type { Bus } from '../../transport/bus.ts';
 import { createMemoryHub } from '../../transport/memory-bus.ts';
 import { connectNatsBus } from '../../transport/nats-bus.ts';
+import { SUBJECTS } from '../../transport/subjects.ts';
 import { alive, schedulerScene } from '../actors/scheduler/scene.ts';
 import { hostId, seeded } from '../scheduling/world.ts';
 import { startNats } from '../support/nats-server.ts';
@@ -24,17 +28,20 @@ const ids = <Id>(count: number, idAt: (index: number) => Id) =>
 /** A scheduler that has heard of these hosts, each of which holds these tasks. */
 function scheduler(bus: Bus, number: number, hosts: readonly number[], tasks: readonly number[]) {
   const { world } = schedulerScene();
-  const schedulerId = schedulerIdFrom(new Uint8Array(8).fill(number));
-  const actor = new SchedulerActor({ ...world, clock: realClock, bus, schedulerId });
-  open.push(actor);
-  // They are not heard again: it is as if they had just been heard, for as long as the test takes.
-  const now = realClock.now() + 600_000;
-  for (const host of hosts) world.hosts.hear(hostId(host), alive('normal'), now);
+  for (const host of hosts) world.hosts.hear(hostId(host), alive('normal'), realClock.now());
   for (const task of tasks) {
     for (let host = 0; host < number; host += 1)
       world.holdings.set(taskAt(task), hostId(host), 'complete', 'public');
   }
-  actor.start();
+  serve(world, bus);
+}
+
+/** Answers for what is known, whoever owns it. */
+function serve(world: SchedulerWorld, bus: Bus): void {
+  const work = new HostQuota(() => {});
+  const query = new SchedulerQuery(world, new TaskTable({ world, work, onEpoch: () => {} }), () => ({}));
+  const serving = bus.serve(SUBJECTS.query, {}, (asked, { noun }) => query.answer(noun, asked));
+  open.push({ stop: () => serving.close() });
 }
 
 const from = (first: number, end: number) => ids(end - first, (index) => first + index);
@@ -73,11 +80,9 @@ test('so they are over a real nats-server', async () => {
 test('a task of 3,000 hosts is shown with all of them', async () => {
   const hub = createMemoryHub({ clock: realClock, random: seeded(1) });
   const { world } = schedulerScene();
-  const actor = new SchedulerActor({ ...world, clock: realClock, bus: hub.bus('scheduler') });
-  open.push(actor);
   for (let host = 0; host < HOSTS; host += 1)
     world.holdings.set(taskAt(0), hostId(host), 'complete', 'public');
-  actor.start();
+  serve(world, hub.bus('scheduler'));
   const { peers, holders } = await swarmQueries(hub.bus('cli')).task(taskAt(0));
   expect(peers.map((row) => row.hostId)).toEqual(ids(HOSTS, hostId));
   expect(holders).toBe(HOSTS);

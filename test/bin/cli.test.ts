@@ -71,6 +71,7 @@ test('help names every command, and each shows examples', async () => {
   const commands = [
     ['up'],
     ['scheduler'],
+    ['scheduler', 'ls'],
     ['seed'],
     ['peer'],
     ['get'],
@@ -150,14 +151,34 @@ test('reading commands print tables, and JSON where asked', async () => {
     cachedBytes: 2048,
     cachedTasks: 3,
   };
-  await using at = await daemon({ hosts: async () => [host, { ...host, zone: 'evil\u001b[2J' }] });
+  const scheduler = {
+    schedulerId: '0123456789abcdef',
+    name: 'machine',
+    sinceMs: Date.now() - 60_000,
+    partitions: [1, 2, 7],
+    epochLeast: 5,
+    epoch: 9,
+    guided: true,
+    leaving: false,
+    tasks: 4,
+    hosts: 2,
+    version: '1',
+  };
+  await using at = await daemon({
+    hosts: async () => [host, { ...host, zone: 'evil\u001b[2J' }],
+    schedulers: async () => [
+      scheduler,
+      { ...scheduler, guided: false, partitions: [], epoch: 0, epochLeast: 0 },
+    ],
+  });
   const run = (...args: string[]) => shoal(...args, '--dir', at.dir);
-  const [status, tasks, task, hosts, removed] = await Promise.all([
+  const [status, tasks, task, hosts, removed, schedulers] = await Promise.all([
     run('status'),
     run('task', 'ls'),
     run('task', 'show', TASK.taskId.replace('-', ':')),
     run('host', 'ls'),
     run('task', 'rm', TASK.taskId),
+    run('scheduler', 'ls'),
   ]);
   expect(status?.stdout).toContain('nats://127.0.0.1:4222 (connected)');
   expect(tasks?.stdout).toContain(TASK.taskId);
@@ -165,17 +186,21 @@ test('reading commands print tables, and JSON where asked', async () => {
   expect(hosts?.stdout).toContain('10.0.0.7:7400');
   expect(hosts?.stdout).not.toContain('\u001b');
   expect(removed?.stdout).toBe('removed from 2 hosts\n');
+  expect(schedulers?.stdout).toMatch(/0123456789abcdef +machine +serving +3 +5 to 9 +4 +2 +1 min/);
+  expect(schedulers?.stdout).toMatch(/no store +0 +- /);
   const shown = await Promise.all([
     run('status', '--json'),
     run('task', 'ls', '--json'),
     run('task', 'show', TASK.taskId, '--json'),
     run('host', 'ls', '--json'),
+    run('scheduler', 'ls', '--json'),
   ]);
   expect(shown.map(({ stdout }) => JSON.parse(stdout))).toMatchObject([
     STATUS,
     [{ taskId: TASK.taskId }],
     TASK,
     [host, host],
+    [scheduler, { guided: false }],
   ]);
 });
 

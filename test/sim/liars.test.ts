@@ -71,6 +71,8 @@ describe.each(['with a digest', 'without one'])('a download %s', (digested) => {
         content,
       );
       sim.scheduler.restart();
+      // Before it has claimed its partitions nobody hears them.
+      await sim.run(20);
       await lie();
       await sim.run(1_500);
       await allRight(sim, [host(sim, 2).get(request(content))], content);

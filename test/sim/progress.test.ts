@@ -117,7 +117,7 @@ describe('a scheduler that hosts do not believe', () => {
 
   test('for an epoch larger than its own has not answered: downloads go on without it, and read the origin once', async () => {
     const { sim, content } = await scene(5, 4);
-    forge(sim, sim.scheduler.epoch + 3_600_000);
+    forge(sim, sim.place.clock.wall() + 3_600_000);
     await sim.run(100);
     const gets = sim.hosts.map((one) => one.get({ resource: URL_A, digest: digestOf(content) }));
     await endRight(sim, gets, content);

@@ -29,6 +29,8 @@ export interface GetOptions {
 
 export interface SwarmOptions {
   readonly peers: number;
+  /** `scheduler`, `scheduler2`, …; one unless given. */
+  readonly schedulers?: number;
   /** A seed as well; yes unless said otherwise. */
   readonly seed?: boolean;
   /** Further flags of every host daemon. */
@@ -94,6 +96,9 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
   const port = await freePort(address);
   const natsUrl = `nats://${address}:${port}`;
   const peers = Array.from({ length: options.peers }, (_, index) => `peer${index + 1}`);
+  const schedulers = Array.from({ length: options.schedulers ?? 1 }, (_, index) =>
+    index === 0 ? 'scheduler' : `scheduler${index + 1}`,
+  );
   const hosts = options.seed === false ? peers : ['seed', ...peers];
   const members = new Map<string, Child>();
   const proxyPorts = new Map<string, number>();
@@ -184,7 +189,7 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
   try {
     // A host of another namespace has a port of its own there, whatever is free here.
     for (const host of hosts) proxyPorts.set(host, await freePort('127.0.0.1'));
-    for (const name of ['nats', 'scheduler', ...hosts]) start(name);
+    for (const name of ['nats', ...schedulers, ...hosts]) start(name);
     for (const host of hosts) await swarm.ready(host);
   } catch (cause) {
     const logs = swarm.logs(20);

@@ -100,6 +100,7 @@ export class TaskLeases {
 
   #publish(hostId: HostId, set: LeaseSet): void {
     const { world, content } = this.#options;
+    if (!world.mayGrant()) return;
     world.bus.publish(SUBJECTS.leases, { hostId }, { taskId: content.taskId, set });
   }
 

@@ -86,6 +86,10 @@ export class TaskRecords {
     this.#log.failed(taskId, { epoch, atMs: clock.wall(), error });
   }
 
+  ceded(): void {
+    this.#manifestTimer?.();
+  }
+
   retired(): void {
     const { taskId } = this.#content;
     const { emit, epoch, clock } = this.#world;

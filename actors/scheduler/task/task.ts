@@ -356,6 +356,16 @@ export class TaskActor {
     this.#chart.send({ type: 'remove' });
   }
 
+  /** Its partition is another's now: nothing of it is said or written here any more. */
+  cede(): void {
+    this.#chart.send({ type: 'cede' });
+  }
+
+  /** Writes the hashes that wait to be written: another is to take the task up. */
+  writeDown(): void {
+    this.#records.manifest();
+  }
+
   // --- views ---
 
   row(): TaskView {

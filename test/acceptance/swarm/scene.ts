@@ -30,7 +30,9 @@ export interface Scene {
 }
 
 /** Opens a scene of 1 seed and 4 peers for the running test; it is closed, and its logs printed on failure, by itself. */
-export async function openScene(options: { hostFlags?: readonly string[] } = {}): Promise<Scene> {
+export async function openScene(
+  options: { readonly hostFlags?: readonly string[]; readonly schedulers?: number } = {},
+): Promise<Scene> {
   const dir = mkdtempSync(join(tmpdir(), 'shoal-scene-'));
   const file = join(dir, 'file');
   const digest = writeRandomFile(file, SIZE);
@@ -38,6 +40,7 @@ export async function openScene(options: { hostFlags?: readonly string[] } = {})
   mkdirSync(join(dir, 'out'));
   const swarm = await startSwarm({
     peers: 4,
+    schedulers: options.schedulers ?? 1,
     dir: join(dir, 'swarm'),
     hostFlags: ['--allow-origin', `127.0.0.1:${origin.port}`, ...(options.hostFlags ?? [])],
   });

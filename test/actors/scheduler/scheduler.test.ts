@@ -15,7 +15,7 @@ async function scene(originReaders: 'all' | 'seeds') {
   const { world, hub, pass } = schedulerScene({ originReaders });
   const scheduler = new SchedulerActor(world);
   scheduler.start();
-  await pass(1);
+  await pass(1_100);
   const host = async (index: number, role: HostRole) => {
     const id = hostId(index);
     const bus = hub.bus(id);

@@ -21,6 +21,7 @@ const told: readonly TaskEvent[] = [
   { type: 'content.refuted', error },
   { type: 'host.lost', hostId: A },
   { type: 'remove' },
+  { type: 'cede' },
 ];
 const after = (delay: string, state: string) => ({ type: `xstate.after.${delay}.task.${state}` }) as never;
 const events = [
@@ -40,6 +41,7 @@ function noted(done: string[] = []): TaskEffects {
       manifest: () => void done.push('manifest'),
       failed: ({ code }) => void done.push(`failed ${code}`),
       retired: () => void done.push('retired'),
+      ceded: () => void done.push('ceded'),
     },
     reads: {
       begin: (hostId) => void done.push(`begin ${hostId[0]}`),
@@ -59,9 +61,9 @@ describe('the graph of a task', () => {
     expect(walkedTypes(ground)).toEqual(eventTypes(taskMachine));
     const states = CONTENT.flatMap((content) => DIGEST.map((digest) => alive(content, digest)));
     expect([...reachable(ground).keys()].sort()).toEqual(
-      [...states, 'failed', 'recovering', 'retired'].sort(),
+      [...states, 'ceded', 'failed', 'recovering', 'retired'].sort(),
     );
-    expect(finals(ground)).toEqual(['retired']);
+    expect(finals(ground)).toEqual(['ceded', 'retired']);
     expect(stranded(ground)).toEqual([]);
   });
 

@@ -9,6 +9,9 @@ import type { Simulation } from '../../../sim/world.ts';
 import type { MemoryBus } from '../../../transport/memory-bus.ts';
 import { SUBJECTS } from '../../../transport/subjects.ts';
 
+/** So much later than any epoch that was claimed before. */
+const NEWER_MS = 1_000;
+
 /** A scheduler newer than any, that answers all, and whose sets lease nothing and tell nothing. */
 export class EmptyScheduler {
   readonly #sim: Simulation;
@@ -22,8 +25,7 @@ export class EmptyScheduler {
     const { hub, kept, clock, random } = this.#sim.place;
     const key = signingKeyOf(random.fork('empty scheduler'));
     kept.keys.set(key.keyId, key.publicKey);
-    kept.epoch = Math.max(kept.epoch + 1, clock.wall());
-    const { epoch } = kept;
+    const epoch = clock.wall() + NEWER_MS;
     const schedulerKeys = [{ id: key.keyId, publicKey: key.publicKey }];
     const bus = hub.bus('empty-scheduler');
     this.#bus = bus;
@@ -37,7 +39,6 @@ export class EmptyScheduler {
         tokenExpiresAtMs,
         schedulerKeys,
         addressBook: this.#sim.hosts.filter((host) => host !== asking).map(({ address }) => address),
-        epoch,
         aliveEveryMs: LIMITS.aliveMs,
       };
     });

@@ -151,7 +151,8 @@ export const FAULTS: readonly Fault[] = [
       const hasStore = random.chance(0.3);
       sim.at(atMs, () => sim.scheduler.crash());
       sim.at(atMs + random.next() * 1_500, () => {
-        Object.assign(sim.scheduler, { skewMs: 0, hasStore });
+        if (!hasStore) sim.place.hub.wipe();
+        sim.scheduler.skewMs = 0;
         sim.scheduler.start();
       });
     },

@@ -6,7 +6,7 @@ import { LIMITS } from '../../../../core/limits.ts';
 import { SUBJECTS } from '../../../../transport/subjects.ts';
 import { hostId } from '../../../scheduling/world.ts';
 import { hashes, ONE, PIECE, syncOf, TASK, TWO } from '../scene.ts';
-import { FOUR, type Scene, TICK_MS, taskScene } from './scene.ts';
+import { bits, FOUR, type Scene, TICK_MS, taskScene } from './scene.ts';
 
 const NOTHING = { agreed: [], differed: [] };
 const [PROBE_MS, SAMPLES_MS, SILENT_MS, OVER_MS] = [5_000, 30_000, 5_000, 5_000];
@@ -427,3 +427,20 @@ test.each(['pending', 'resolving', 'distributing', 'idle', 'failed'])(
     expect(world.reads.size).toBe(0);
   },
 );
+
+test('a task whose partition is another’s frees its leases, and says and writes nothing more', async () => {
+  const { task, world, host, events, pushed, pass, count, state } = taskScene();
+  const a = host(1);
+  const { leases } = a.sync(FOUR);
+  const [{ first = 0 } = {}] = leases;
+  a.sync({ ...FOUR, have: bits(8 >> first), hashes: hashes([first]), seen: a.seen });
+  expect(world.slots.host(a.id).downUsed).toBeGreaterThan(0);
+  const before = [...events];
+  task.cede();
+  expect([task.ended, state()]).toEqual([true, 'retired']);
+  expect(world.slots.host(a.id).downUsed).toBe(0);
+  await pass(LIMITS.idleActorMs);
+  expect(events).toEqual(before);
+  expect(pushed).toEqual([]);
+  expect(await count(world.bus.readLog(SUBJECTS.logManifest, {}))).toBe(0);
+});

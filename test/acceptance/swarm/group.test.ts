@@ -1,0 +1,113 @@
+import { expect, onTestFinished, test } from 'vitest';
+import type { SchedulerRow } from '../../../admin/control.ts';
+import { PARTITIONS } from '../../../core/ids.ts';
+import { connectNatsBus } from '../../../transport/nats-bus.ts';
+import { SUBJECTS } from '../../../transport/subjects.ts';
+import { SHOAL, skewedBy, startCommand, until } from '../../support/child.ts';
+import type { Swarm } from '../../support/swarm.ts';
+import { getOnEach, longestGapMs, note, openScene, type Scene, SIZE, SLOW } from './scene.ts';
+
+const FOUR = ['peer1', 'peer2', 'peer3', 'peer4'];
+const ALL = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+const HOUR_MS = 3_600_000;
+async function schedulers(swarm: Swarm): Promise<SchedulerRow[]> {
+  const ran = await startCommand([...SHOAL, 'scheduler', 'ls', '--nats', swarm.natsUrl, '--json']).done;
+  return ran.code === 0 ? JSON.parse(ran.stdout) : [];
+}
+
+/** Waits until so many schedulers are listed, which serve every partition, each once. */
+async function shared(swarm: Swarm, count: number): Promise<readonly SchedulerRow[]> {
+  return until(`${count} schedulers to share all partitions`, async () => {
+    const rows = await schedulers(swarm);
+    const served = rows.flatMap(({ partitions }) => partitions).sort((a, b) => a - b);
+    const isWhole = rows.length === count && JSON.stringify(served) === JSON.stringify(ALL);
+    return isWhole ? rows : undefined;
+  });
+}
+
+/** Four gets, and what happens when one of them has a good part. */
+async function inMidDownload(scene: Scene, happens: () => Promise<unknown>): Promise<void> {
+  const gets = getOnEach(scene, FOUR);
+  await scene.swarm.holds('peer1', SIZE * 0.3);
+  await happens();
+  const outcomes = await scene.allRight(gets);
+  note(`longest gap without a byte: ${Math.round(longestGapMs(outcomes))} ms`);
+}
+
+test('two schedulers share the partitions; kill -9 of the newer one: the gets end right', async () => {
+  const scene = await openScene({ hostFlags: SLOW, schedulers: 2 });
+  const { swarm } = scene;
+  for (const { partitions, guided } of await shared(swarm, 2)) {
+    expect(partitions.length).toBeGreaterThan(PARTITIONS / 8);
+    expect(guided).toBe(true);
+  }
+  await inMidDownload(scene, async () => {
+    await swarm.kill('scheduler2');
+    await shared(swarm, 1);
+  });
+  expect(scene.copies()).toBeLessThanOrEqual(1.1);
+});
+
+test('three schedulers: SIGTERM of each in turn, started again, hands over without a gap', async () => {
+  const scene = await openScene({ hostFlags: SLOW, schedulers: 3 });
+  const { swarm } = scene;
+  await shared(swarm, 3);
+  await inMidDownload(scene, async () => {
+    for (const name of ['scheduler', 'scheduler2', 'scheduler3']) {
+      await swarm.stop(name);
+      await shared(swarm, 2);
+      swarm.start(name);
+      await shared(swarm, 3);
+    }
+  });
+  expect(scene.copies()).toBeLessThanOrEqual(1.05);
+});
+
+test('three schedulers: kill -9 of two at once, one of them started again', async () => {
+  const scene = await openScene({ hostFlags: SLOW, schedulers: 3 });
+  const { swarm } = scene;
+  await shared(swarm, 3);
+  await inMidDownload(scene, async () => {
+    await Promise.all([swarm.kill('scheduler'), swarm.kill('scheduler3')]);
+    swarm.start('scheduler');
+    await shared(swarm, 2);
+  });
+  expect(scene.copies()).toBeLessThanOrEqual(1.1);
+});
+
+test('a scheduler whose clock is an hour ahead, then right, is believed before and after', async () => {
+  const scene = await openScene({ hostFlags: SLOW });
+  const { swarm } = scene;
+  await swarm.kill('scheduler');
+  swarm.start('scheduler', skewedBy(HOUR_MS));
+  const [wrong] = await shared(swarm, 1);
+  expect(wrong?.epoch).toBeGreaterThan(Date.now() + HOUR_MS / 2);
+  await inMidDownload(scene, async () => {
+    await swarm.kill('scheduler');
+    swarm.start('scheduler');
+    const [right] = await shared(swarm, 1);
+    expect(right?.epoch).toBeGreaterThan(wrong?.epoch ?? 0);
+  });
+  expect(scene.copies()).toBeLessThanOrEqual(1.1);
+});
+
+test('a forged census of a huge epoch is outbid within seconds', async () => {
+  const scene = await openScene({ hostFlags: SLOW, schedulers: 2 });
+  const { swarm } = scene;
+  await shared(swarm, 2);
+  const bus = connectNatsBus({ servers: [swarm.natsUrl], name: 'forger', swarm: 'shoal' });
+  onTestFinished(() => bus.close());
+  await until('the forger to be connected', () => bus.state === 'connected' || undefined);
+  const epoch = Date.now() + 20 * HOUR_MS;
+  await inMidDownload(scene, async () => {
+    bus.publish(SUBJECTS.census, {}, { epoch, partitions: ALL, schedulerKeys: [] });
+    const forgedMs = performance.now();
+    await until('the task’s partition to be claimed above it', async () => {
+      const rows = await schedulers(swarm);
+      return rows.some((row) => row.epoch > epoch) || undefined;
+    });
+    note(`outbid after ${Math.round(performance.now() - forgedMs)} ms`);
+  });
+  await shared(swarm, 2);
+  expect(scene.copies()).toBeLessThanOrEqual(1.1);
+});
