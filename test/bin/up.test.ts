@@ -34,7 +34,10 @@ test('up brings up a swarm that gets a file, tells of it, shows its health and s
   const up = startChild([...SHOAL, 'up', ...flags, '--allow-origin', `127.0.0.1:${origin.port}`], at('log'));
   try {
     const { adminPort } = await until('the swarm to be up', () => logged(at('log'), 'swarm up'));
-    const nats = /NATS at (\S+),/.exec(readFileSync(at('log'), 'utf8'))?.[1] ?? '';
+    const nats = await until(
+      'the address of NATS',
+      () => /NATS at (\S+),/.exec(readFileSync(at('log'), 'utf8'))?.[1],
+    );
     const admin = `http://127.0.0.1:${adminPort}`;
     await until('it to be ready', async () => (await fetch(`${admin}/readyz`)).ok || undefined);
 
