@@ -51,6 +51,8 @@ export class SchedulerGroup implements SchedulerEffects {
   readonly #doubted = new Set<number>();
   readonly #claims: PartitionClaims;
   readonly #heirs: Heirs;
+  /** The last heartbeat, which may still be under way. */
+  #beating: Promise<unknown> = Promise.resolve();
   #departed: Promise<void> = Promise.resolve();
   #left: () => void = () => {};
   readonly #isLeft = new Promise<void>((resolve) => {
@@ -194,8 +196,10 @@ export class SchedulerGroup implements SchedulerEffects {
   /** Keeps in mind since when the store does not answer, though NATS is there. */
   async #noting<R>(use: () => Promise<R>): Promise<R> {
     const { bus, clock } = this.#parts;
+    const beating = use();
+    this.#beating = beating;
     try {
-      const result = await use();
+      const result = await beating;
       this.#storelessSinceMs = undefined;
       return result;
     } catch (error) {
@@ -242,7 +246,9 @@ export class SchedulerGroup implements SchedulerEffects {
   depart(): void {
     this.#guide = 'none';
     this.#partitions.endAll();
-    this.#departed = this.#store.depart().catch((error: unknown) => {
+    // A heartbeat that is put after the last is removed would stand for a term.
+    const departed = Promise.allSettled([this.#beating]).then(() => this.#store.depart());
+    this.#departed = departed.catch((error: unknown) => {
       this.#parts.log.debug({ code: toShoalError(error).code }, 'the own heartbeat was not removed');
     });
   }
