@@ -1,4 +1,4 @@
-import { fromPromise, raise, setup } from 'xstate';
+import { fromPromise, setup } from 'xstate';
 import { LIMITS } from '../../core/limits.ts';
 
 export type SchedulerEvent =
@@ -54,7 +54,6 @@ export const schedulerMachine = setup({
     noteLost: ({ context }) => context.effects.noteLost(),
     noteUnguided: ({ context }) => context.effects.noteUnguided(),
     depart: ({ context }) => context.effects.depart(),
-    beat: raise({ type: 'beat.due' }),
   },
 }).createMachine({
   id: 'scheduler',
@@ -136,7 +135,6 @@ export const schedulerMachine = setup({
           states: {
             staying: { on: { leave: 'releasing' } },
             releasing: {
-              entry: 'beat',
               after: { leaveMs: '#scheduler.left' },
               on: { emptied: '#scheduler.left' },
             },

@@ -23,6 +23,8 @@ export class ModelScheduler {
   readonly id: SchedulerId;
   readonly keyId: string;
   isLeaving = false;
+  /** Told what becomes of each partition. */
+  onTenure: (what: 'begun' | 'recovered' | 'ended', partition: number) => void = () => {};
   readonly process: ModelProcess;
   readonly #group: SchedulerGroup;
   readonly #bus: MemoryBus;
@@ -55,11 +57,12 @@ export class ModelScheduler {
       tenures: {
         begin: (begun) => {
           for (const { partition, epoch } of begun) {
+            this.onTenure('begun', partition);
             bus.publish(SUBJECTS.census, {}, { epoch, partitions: [partition], schedulerKeys: [] });
           }
         },
-        recovered() {},
-        end() {},
+        recovered: (partition) => this.onTenure('recovered', partition),
+        end: (partition) => this.onTenure('ended', partition),
         resumed() {},
       },
       describe: () => ({ name: 'model', sinceMs: 0, tasks: 0, hosts: 0, version: 'model' }),

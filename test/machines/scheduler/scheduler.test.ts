@@ -72,12 +72,12 @@ test('without a store for long it goes by presence, and looks for the store agai
   expect(await pass(LIMITS.storelessMs)).toEqual(['enter', 'serving']);
 });
 
-test('who leaves tells so at once, serves on, and is gone when all is taken, or after a while', async () => {
+test('who leaves serves on, and is gone when all is taken, or after a while', async () => {
   for (const isEmptied of [true, false]) {
     const { actor, pass, state } = scheduler();
     await pass(0);
     actor.send({ type: 'leave' });
-    expect(await pass(0)).toEqual(['renew']);
+    expect(await pass(0)).toEqual([]);
     expect(state()).toBe('present.heart.serving.resting & stay.releasing');
     if (isEmptied) actor.send({ type: 'emptied' });
     expect((await pass(isEmptied ? 0 : LIMITS.leaveMs)).at(-1)).toBe('depart');

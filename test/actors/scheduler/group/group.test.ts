@@ -1,64 +1,6 @@
 import { expect, test } from 'vitest';
 import { LIMITS } from '../../../../core/limits.ts';
-import { silentLogger } from '../../../../core/logger.ts';
-import { SimClock } from '../../../../sim/clock.ts';
-import { ModelScheduler } from '../../../../sim/group/scheduler.ts';
-import { ModelStore } from '../../../../sim/group/store.ts';
-import { SimRandom } from '../../../../sim/random.ts';
-import { createMemoryHub } from '../../../../transport/memory-bus.ts';
-
-const PARTITIONS = 16;
-/** A take-over is seen, looked into and claimed within this time after the term and its margin. */
-const SLACK_MS = 1_500;
-
-/** A store, and schedulers on it. */
-function scene() {
-  const clock = new SimClock();
-  const random = new SimRandom(3);
-  const hub = createMemoryHub({ clock, random, latencyMs: () => 1 });
-  const store = new ModelStore(clock, random);
-  const ground = { clock, random, hub, store, partitions: PARTITIONS, log: silentLogger };
-  const all: ModelScheduler[] = [];
-  const start = (keyId = `key-${all.length}`, skewMs = 0) => {
-    const scheduler = new ModelScheduler(ground, { keyId, skewMs });
-    all.push(scheduler);
-    return scheduler;
-  };
-  const run = (ms: number, done?: () => boolean) => clock.run(clock.now() + ms, done);
-  /** Under which epoch a scheduler grants a partition now. */
-  const epochOf = (scheduler: ModelScheduler, partition: number): number | undefined => {
-    let granted: number | undefined;
-    if (scheduler.isAlive)
-      scheduler.asked(partition, undefined, (epoch) => {
-        granted = epoch;
-      });
-    return granted;
-  };
-  const served = (scheduler: ModelScheduler) =>
-    Array.from({ length: PARTITIONS }, (_, index) => index).filter(
-      (index) => epochOf(scheduler, index) !== undefined,
-    );
-  /** How many serve each partition. */
-  const counts = () => {
-    const found = all.flatMap(served);
-    return Array.from({ length: PARTITIONS }, (_, index) => found.filter((each) => each === index).length);
-  };
-  const isWhole = () => counts().every((count) => count === 1);
-  /** The longest time for which some partition had nobody, while time passes. */
-  const gapMs = async (ms: number): Promise<number> => {
-    let longest = 0;
-    let sinceMs: number | undefined;
-    const end = clock.now() + ms;
-    while (clock.now() < end) {
-      if (counts().includes(0)) sinceMs ??= clock.now();
-      else sinceMs = undefined;
-      longest = Math.max(longest, sinceMs === undefined ? 0 : clock.now() - sinceMs);
-      await run(5);
-    }
-    return longest;
-  };
-  return { clock, store, all, start, run, epochOf, served, isWhole, gapMs };
-}
+import { PARTITIONS, SLACK_MS, scene } from './scene.ts';
 
 test('one scheduler owns all at once', async () => {
   const { start, run, isWhole } = scene();
@@ -90,6 +32,26 @@ test('who leaves hands over all, and nothing is without a scheduler meanwhile', 
   three.leave();
   await run(LIMITS.leaveMs + 100, () => !one.isAlive && !three.isAlive);
   expect(clock.now() - leftMs).toBeLessThan(2_000 + LIMITS.leaveMs);
+});
+
+test('who was alone and leaves lets nobody wait for its term', async () => {
+  const { start, run, isWhole } = scene();
+  const one = start();
+  await run(5_000);
+  one.leave();
+  expect(await run(100, () => !one.isAlive)).toBe(true);
+  start();
+  expect(await run(200, isWhole)).toBe(true);
+});
+
+test('who leaves and is cut off waits a while, and ends', async () => {
+  const { start, run } = scene();
+  const [one] = [start(), start()];
+  await run(5_000);
+  one.cut(true);
+  one.leave();
+  expect(await run(LIMITS.leaveMs - 100, () => !one.isAlive)).toBe(false);
+  expect(await run(200, () => !one.isAlive)).toBe(true);
 });
 
 test('what a dead one owned is taken over after its term, by a larger epoch', async () => {
@@ -145,12 +107,12 @@ test('who stood still past its term grants nothing when it wakes, before it know
 });
 
 test('a renewal whose answer was lost is no loss', async () => {
-  const { store, start, run, epochOf, served } = scene();
+  const { store, start, run, epochOf, served, gapMs } = scene();
   const one = start();
   await run(5_000);
   const epoch = epochOf(one, 0);
   store.loseAnswers = 1;
-  await run(LIMITS.beatMs + LIMITS.ownershipMs + 400);
+  expect(await gapMs(LIMITS.termMs + LIMITS.beatMs)).toBe(0);
   expect(store.loseAnswers).toBe(0);
   expect(served(one)).toHaveLength(PARTITIONS);
   expect(epochOf(one, 0)).toBe(epoch);
@@ -206,7 +168,7 @@ test('a store that is wiped is filled again, under larger epochs', async () => {
 });
 
 test('without a store presence decides, and the store again when it is back', async () => {
-  const { store, start, run, isWhole, served, all } = scene();
+  const { store, start, run, isWhole, isGuided, served, all } = scene();
   store.faults.isDown = true;
   const [one, two] = [start(), start()];
   await run(LIMITS.storelessMs + 4_000);
@@ -218,7 +180,30 @@ test('without a store presence decides, and the store again when it is back', as
   store.faults.isDown = false;
   await run(2 * LIMITS.storelessMs);
   expect(isWhole()).toBe(true);
-  expect(all.filter(({ isAlive }) => isAlive).map((each) => each.describe().split(' ')[1])).toEqual([
-    'guided',
-  ]);
+  expect(all.filter(({ isAlive }) => isAlive).map(isGuided)).toEqual([true]);
+});
+
+test('a store that is lost while all go by it is done without, by all', async () => {
+  const { store, start, run, isWhole, served } = scene();
+  const both = [start(), start()];
+  await run(5_000);
+  store.faults.isDown = true;
+  await run(LIMITS.termMs + LIMITS.storelessMs + 4_000);
+  expect(isWhole()).toBe(true);
+  for (const each of both) expect(served(each).length).toBeGreaterThan(2);
+});
+
+test('when one has the store again, the others enter it at once', async () => {
+  const { store, start, run, isWhole, isGuided, all } = scene();
+  store.faults.isDown = true;
+  start();
+  // They do not look for the store at the same time.
+  await run(LIMITS.storelessMs / 2);
+  start();
+  await run(LIMITS.storelessMs + 2_000);
+  expect(isWhole()).toBe(true);
+  store.faults.isDown = false;
+  expect(await run(2 * LIMITS.storelessMs, () => all.some(isGuided))).toBe(true);
+  expect(all.every(isGuided)).toBe(false);
+  expect(await run(200, () => all.every(isGuided))).toBe(true);
 });
