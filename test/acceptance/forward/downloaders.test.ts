@@ -30,6 +30,8 @@ interface Repository extends AsyncDisposable {
 const plainGit = (...args: string[]) =>
   run([
     'env',
+    // It would take the place of the setting.
+    '--unset=GIT_SSL_CAINFO',
     'GIT_CONFIG_GLOBAL=/dev/null',
     'git',
     '-c',
