@@ -12,6 +12,8 @@ export default defineConfig({
     hookTimeout: 600_000,
     expect: { poll: { timeout: 120_000 } },
     pool: 'forks',
+    // Much of it waits, for processes and servers.
+    maxWorkers: '100%',
     execArgv: ['--conditions=development'],
     reporters: ['default'],
   },

@@ -30,7 +30,10 @@ export class Swarm {
   #number = 0;
   /** What each host told the ledger that it holds. */
   readonly #told = new Map<HostId, Set<number>>();
-  readonly #quarantined = new Set<HostId>();
+  /** Who gave a wrong piece, and until when nobody is sent there; who does so again after that is sent nobody any more. */
+  readonly #shunnedUntilMs = new Map<HostId, number>();
+  /** Whom a child could not get at, as `child parent`; as `parent` alone where others are kept away as well. */
+  readonly #outOfReach = new Set<string>();
   readonly #upLimit: number;
   readonly #readers: boolean;
 
@@ -68,7 +71,7 @@ export class Swarm {
     this.ledger.leave(child.id);
     this.children.delete(child.id);
     this.#told.delete(child.id);
-    this.#quarantined.delete(child.id);
+    this.#shunnedUntilMs.delete(child.id);
   }
 
   /** The first lease in hand comes to an end. */
@@ -107,7 +110,7 @@ export class Swarm {
     for (let time = 0; time < (fate === 'doubled' ? 2 : 1); time += 1) {
       this.#told.set(child.id, new Set(child.have));
       const told = time === 0 ? failures : [];
-      for (const { lease, reason } of told) this.#failed(lease, reason);
+      for (const { lease, reason } of told) this.#failed(child, lease, reason);
       const synced = child.joined.sync({
         ...standing,
         added: child.have,
@@ -141,11 +144,22 @@ export class Swarm {
     }
   }
 
-  #failed({ first, count, parent }: Lease, reason: FailureReason): void {
-    if (reason === 'corrupt' && parent !== 'origin') this.#quarantined.add(parent);
-    if (reason === 'missing' && parent !== 'origin') {
+  #failed(child: Child, { first, count, parent }: Lease, reason: FailureReason): void {
+    if (parent === 'origin') return;
+    if (reason === 'corrupt') {
+      const untilMs = this.#shunnedUntilMs.get(parent);
+      if (untilMs === undefined) this.#shunnedUntilMs.set(parent, this.nowMs + 2_000);
+      else if (untilMs <= this.nowMs) this.#shunnedUntilMs.set(parent, Number.POSITIVE_INFINITY);
+    }
+    if (reason === 'missing' || reason === 'corrupt') {
       for (let at = 0; at < count; at += 1) this.#told.get(parent)?.delete(first + at);
     }
+    if (reason === 'unreachable' || reason === 'stalled') this.#outOfReach.add(parent);
+    if (reason === 'denied' || reason === 'protocol') this.#outOfReach.add(`${child.id} ${parent}`);
+  }
+
+  #isShunned(host: HostId): boolean {
+    return (this.#shunnedUntilMs.get(host) ?? 0) > this.nowMs;
   }
 
   #grant(
@@ -176,12 +190,13 @@ export class Swarm {
     if (this.#told.get(child.id)?.has(piece)) throw new Error('a piece that the child holds');
     if (lease.parent !== 'origin') {
       if (!this.#told.get(lease.parent)?.has(piece)) throw new Error('a parent that does not hold the piece');
-      if (this.#quarantined.has(lease.parent)) throw new Error('a parent in quarantine');
+      if (this.#isShunned(lease.parent)) throw new Error('a parent that gave a wrong piece');
       return;
     }
     if (fromOrigin.has(piece)) throw new Error('a piece twice on its way from the origin');
     for (const [id, told] of this.#told) {
-      if (told.has(piece) && !this.#quarantined.has(id))
+      const isOutOfReach = this.#outOfReach.has(id) || this.#outOfReach.has(`${child.id} ${id}`);
+      if (told.has(piece) && !this.#isShunned(id) && !isOutOfReach)
         throw new Error('the origin read while a copy lives');
     }
   }
