@@ -20,6 +20,9 @@ function* piecesIn(leases: readonly Lease[]): Generator<number> {
   for (const { first, count } of leases) for (let at = 0; at < count; at += 1) yield first + at;
 }
 
+/** Failures of a parent that can be got at. */
+const IN_REACH: ReadonlySet<FailureReason> = new Set(['busy', 'missing', 'store', 'corrupt']);
+
 /** Hosts that behave, on a bus that does not; every grant is checked against the rules of the policy. */
 export class Swarm {
   readonly slots = new SlotTable();
@@ -154,8 +157,9 @@ export class Swarm {
     if (reason === 'missing' || reason === 'corrupt') {
       for (let at = 0; at < count; at += 1) this.#told.get(parent)?.delete(first + at);
     }
+    if (IN_REACH.has(reason)) return;
+    this.#outOfReach.add(`${child.id} ${parent}`);
     if (reason === 'unreachable' || reason === 'stalled') this.#outOfReach.add(parent);
-    if (reason === 'denied' || reason === 'protocol') this.#outOfReach.add(`${child.id} ${parent}`);
   }
 
   #isShunned(host: HostId): boolean {
