@@ -11,6 +11,8 @@ import type { ReceivedCount } from './received.ts';
 import type { PeerStats } from './stats.ts';
 
 const LOOK_MS = 250;
+/** A host that gets pieces of other tasks is busy rather than cut off, and waits so many times as long. */
+const BUSY_TIMES = 3;
 /** The rate is that of so many looks. */
 const LOOKS = 8;
 
@@ -48,7 +50,9 @@ export class PeerProgress {
   /** Bytes of pieces that hosts gave. */
   #given = 0;
   #sinceMs = 0;
+  /** Bytes of the host's other tasks at the last look, and when they grew last. */
   #others = 0;
+  #movedMs = Number.NEGATIVE_INFINITY;
   #samples: Sample[] = [];
   /** Why, and because of whom, nothing came when that was told last. */
   cause: StarveCause = 'starved';
@@ -90,25 +94,33 @@ export class PeerProgress {
     const atMs = world.clock.now();
     this.#samples = [...this.#samples.slice(-LOOKS), { atMs, bytes: stats.cameBytes }];
     const held = content.stored?.have.count ?? 0;
-    if (held !== this.#held) this.#sinceMs = atMs;
-    else if (this.#waitsForOthers()) this.#sinceMs = atMs;
+    const isBusy = this.#isBusy(atMs);
+    if (held !== this.#held || (isBusy && this.#waitsForSlot())) this.#sinceMs = atMs;
     this.#held = held;
     const { peers } = stats.received();
     if (peers !== this.#given) this.#failing.clear();
     this.#given = peers;
     const forMs = atMs - this.#sinceMs;
-    if (forMs < world.starvedAfterMs || this.#flows(forMs) || chart.state === 'starved') return;
+    const waitMs = world.starvedAfterMs * (isBusy && !this.isCutOff ? BUSY_TIMES : 1);
+    if (forMs < waitMs || this.#flows(forMs) || chart.state === 'starved') return;
     this.failing = [...this.#failing];
     this.cause = this.isCutOff ? 'unreachable' : 'starved';
     chart.report({ type: 'progress.missed' });
   }
 
-  /** Whether it only waits for a slot of this host, whose other tasks have them and go on. */
-  #waitsForOthers(): boolean {
-    const { pool, book, received } = this.#options;
-    const before = this.#others;
-    this.#others = received.cameBytes;
-    return pool.free === 0 && book.runningCount === 0 && received.cameBytes > before;
+  /** Whether other tasks of this host got bytes of late. */
+  #isBusy(atMs: number): boolean {
+    const { received, stats } = this.#options;
+    const others = received.cameBytes - stats.cameBytes;
+    if (others > this.#others) this.#movedMs = atMs;
+    this.#others = others;
+    return atMs - this.#movedMs <= 2 * LOOK_MS;
+  }
+
+  /** Whether it only waits for a slot of this host, whose other tasks have them. */
+  #waitsForSlot(): boolean {
+    const { pool, book } = this.#options;
+    return pool.free === 0 && book.runningCount === 0;
   }
 
   /** Whether bytes come fast enough, and the pieces on their way are not overdue at that rate. */

@@ -83,8 +83,23 @@ test('who waits for a slot of the own host, whose other tasks go on, is not star
     await clock.run(clock.now() + 200);
   }
   expect(report).not.toHaveBeenCalled();
-  // One that has a slot and gets nothing is.
+  // One that has a slot and gets nothing is, though not so soon: its host is busy.
   book.runningCount = 1;
+  const goOn = async (forMs: number) => {
+    for (let ms = 0; ms < forMs; ms += 200) {
+      received.cameBytes += 1_000;
+      await clock.run(clock.now() + 200);
+    }
+  };
+  await goOn(14_000);
+  expect(report).not.toHaveBeenCalled();
+  await goOn(2_000);
+  expect(report).toHaveBeenCalled();
+});
+
+test('who is named hosts that cannot be got at is starved however busy its own host is', async () => {
+  const { clock, received, progress, report } = scene();
+  progress.failed({ first: 0, count: 1, from: PARENT, hedge: false }, 'unreachable');
   for (let ms = 0; ms < 6_000; ms += 200) {
     received.cameBytes += 1_000;
     await clock.run(clock.now() + 200);
