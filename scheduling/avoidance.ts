@@ -1,5 +1,5 @@
 import type { FailureReason } from '../core/sync-messages.ts';
-import type { Member } from './member.ts';
+import type { Avoided, Member } from './member.ts';
 
 const BUSY_MS = 100;
 const FIRST_MS = 500;
@@ -17,6 +17,13 @@ function avoidMs(parent: Member | 'origin', reason: FailureReason, failures: num
   return Math.min(mostMs, FIRST_MS * 2 ** Math.min(failures, 10));
 }
 
+/** Whether the child cannot get at the parent: one that stalls once may only be busy. */
+function isOutOfReach(reason: FailureReason, before: Avoided | undefined): boolean {
+  if (reason === 'busy') return before?.isOutOfReach ?? false;
+  if (reason === 'unreachable' || reason === 'stalled') return (before?.failures ?? 0) > 0;
+  return reason !== 'corrupt';
+}
+
 /** Notes that a transfer failed: the child avoids the parent for a while that doubles each time. */
 export function blame(child: Member, parent: Member | 'origin', reason: FailureReason, nowMs: number): void {
   const before = child.avoided.get(parent);
@@ -25,7 +32,7 @@ export function blame(child: Member, parent: Member | 'origin', reason: FailureR
   child.avoided.set(parent, {
     untilMs: Math.max(before?.untilMs ?? 0, nowMs + forMs),
     failures: (before?.failures ?? 0) + (reason === 'busy' ? 0 : 1),
-    isOutOfReach: reason === 'busy' ? (before?.isOutOfReach ?? false) : reason !== 'corrupt',
+    isOutOfReach: isOutOfReach(reason, before),
   });
   if (parent !== 'origin' && (reason === 'unreachable' || reason === 'stalled')) accuse(child, parent, nowMs);
 }

@@ -15,8 +15,6 @@ export function unreachableBy(state: LedgerState, child: Member, nowMs: number):
   for (const [parent, { untilMs, isOutOfReach }] of child.avoided) {
     if (parent !== 'origin' && isOutOfReach && untilMs > nowMs) add(parent);
   }
-  // One that hashes again what it gave wrong is back in a moment.
-  for (const parent of state.suspended) if (parent.suspendedUntilMs > nowMs && !parent.warned) add(parent);
   return row;
 }
 
