@@ -357,8 +357,8 @@ test('a child that cannot get at any holder of a piece is leased it from the ori
   const pieces = origin.flatMap(({ first, count }) => all(count).map((index) => first + index));
   expect(pieces.sort()).toEqual([1, 2, 3].filter((piece) => piece !== coming));
   // It is asked again first, when that may help.
-  sync(ledger, b, [], [], 1, 600);
-  grant(ledger, b, 9, { nowMs: 600, setNumber: 2 });
+  sync(ledger, b, [], [], 1, 1_600);
+  grant(ledger, b, 9, { nowMs: 1_600, setNumber: 2 });
   expect(leased(ledger, b)).not.toEqual([]);
   expect(ledger.leasesOf(b).filter(({ parent }) => parent === 'origin')).toEqual([]);
 });
