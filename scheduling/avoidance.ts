@@ -8,6 +8,7 @@ const MOST_MS = 30_000;
 const MOST_ORIGIN_MS = 2_000;
 const ACCUSED_WITHIN_MS = 5_000;
 const SUSPENDED_MS = 2_000;
+const BUSY_FAILURES = 3;
 
 /** What a failure means for whom: how long the child keeps away from the parent, in ms; 0: not at all. */
 function avoidMs(parent: Member | 'origin', reason: FailureReason, failures: number): number {
@@ -17,11 +18,10 @@ function avoidMs(parent: Member | 'origin', reason: FailureReason, failures: num
   return Math.min(mostMs, FIRST_MS * 2 ** Math.min(failures, 10));
 }
 
-/** Whether the child cannot get at the parent: one that stalls once may only be busy. */
+/** Whether the child cannot get at the parent: one that fails a few times in a row may only be busy. */
 function isOutOfReach(reason: FailureReason, before: Avoided | undefined): boolean {
   if (reason === 'busy') return before?.isOutOfReach ?? false;
-  if (reason === 'unreachable' || reason === 'stalled') return (before?.failures ?? 0) > 0;
-  return reason !== 'corrupt';
+  return reason !== 'corrupt' && (before?.failures ?? 0) >= BUSY_FAILURES;
 }
 
 /** Notes that a transfer failed: the child avoids the parent for a while that doubles each time. */
