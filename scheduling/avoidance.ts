@@ -8,6 +8,7 @@ const MOST_MS = 30_000;
 const MOST_ORIGIN_MS = 2_000;
 const ACCUSED_WITHIN_MS = 5_000;
 const SUSPENDED_MS = 2_000;
+/** One that fails so often in a row may only be busy. */
 const BUSY_FAILURES = 3;
 
 /** What a failure means for whom: how long the child keeps away from the parent, in ms; 0: not at all. */
@@ -18,7 +19,7 @@ function avoidMs(parent: Member | 'origin', reason: FailureReason, failures: num
   return Math.min(mostMs, FIRST_MS * 2 ** Math.min(failures, 10));
 }
 
-/** Whether the child cannot get at the parent: one that fails a few times in a row may only be busy. */
+/** Whether the child cannot get at the parent, so that the origin is leased in its place. */
 function isOutOfReach(reason: FailureReason, before: Avoided | undefined): boolean {
   if (reason === 'busy') return before?.isOutOfReach ?? false;
   return reason !== 'corrupt' && (before?.failures ?? 0) >= BUSY_FAILURES;

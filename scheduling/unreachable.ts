@@ -8,12 +8,10 @@ const MOST_LOOKED = 4_096;
 /** The hosts that the child cannot get at now, as a row of the holders' matrix; undefined where there are none. */
 export function unreachableBy(state: LedgerState, child: Member, nowMs: number): Uint32Array | undefined {
   let row: Uint32Array | undefined;
-  const add = ({ index }: Member): void => {
-    row ??= new Uint32Array(state.holdings.hostWords);
-    row[index >>> 5] = (row[index >>> 5] ?? 0) | (0x8000_0000 >>> (index & 31));
-  };
   for (const [parent, { untilMs, isOutOfReach }] of child.avoided) {
-    if (parent !== 'origin' && isOutOfReach && untilMs > nowMs) add(parent);
+    if (parent === 'origin' || !isOutOfReach || untilMs <= nowMs) continue;
+    row ??= new Uint32Array(state.holdings.hostWords);
+    row[parent.index >>> 5] = (row[parent.index >>> 5] ?? 0) | (0x8000_0000 >>> (parent.index & 31));
   }
   return row;
 }
