@@ -9,7 +9,7 @@ const MOST_ORIGIN_MS = 2_000;
 const ACCUSED_WITHIN_MS = 5_000;
 const SUSPENDED_MS = 2_000;
 /** One that fails so often in a row may only be busy. */
-const BUSY_FAILURES = 3;
+const BUSY_FAILURES = 2;
 
 /** What a failure means for whom: how long the child keeps away from the parent, in ms; 0: not at all. */
 function avoidMs(parent: Member | 'origin', reason: FailureReason, failures: number): number {
@@ -25,17 +25,23 @@ function isOutOfReach(reason: FailureReason, before: Avoided | undefined): boole
   return reason !== 'corrupt' && (before?.failures ?? 0) >= BUSY_FAILURES;
 }
 
-/** Notes that a transfer failed: the child avoids the parent for a while that doubles each time. */
+/**
+ * Notes that a transfer failed: the child avoids the parent for a while that doubles each time. What fails while it does
+ * was begun before: transfers that fail together are one failure.
+ */
 export function blame(child: Member, parent: Member | 'origin', reason: FailureReason, nowMs: number): void {
   const before = child.avoided.get(parent);
-  const forMs = avoidMs(parent, reason, before?.failures ?? 0);
+  const failures = before?.failures ?? 0;
+  const forMs = avoidMs(parent, reason, failures);
   if (forMs === 0) return;
+  if (parent !== 'origin' && (reason === 'unreachable' || reason === 'stalled')) accuse(child, parent, nowMs);
+  const isSame = before !== undefined && failures > 0 && before.untilMs > nowMs;
+  if (isSame && reason !== 'busy') return;
   child.avoided.set(parent, {
     untilMs: Math.max(before?.untilMs ?? 0, nowMs + forMs),
-    failures: (before?.failures ?? 0) + (reason === 'busy' ? 0 : 1),
+    failures: failures + (reason === 'busy' ? 0 : 1),
     isOutOfReach: isOutOfReach(reason, before),
   });
-  if (parent !== 'origin' && (reason === 'unreachable' || reason === 'stalled')) accuse(child, parent, nowMs);
 }
 
 /** A parent that two children cannot get at is left alone by all for a moment: the next ones need not find out. */
