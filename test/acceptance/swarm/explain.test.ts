@@ -73,7 +73,8 @@ test('a cold swarm: what the origin gave is all there, since nobody had it yet',
 });
 
 test('a parent is killed: the failures are told, and every byte still has its reason', async () => {
-  const scene = await openScene({ hostFlags: SLOW });
+  // What hosts send is the limit, so that each of them is sending at any time.
+  const scene = await openScene({ hostFlags: ['--limit-down', '20MB', '--limit-up', '10MB'] });
   const gets = getOnFour(scene);
   await scene.swarm.holds('peer4', SIZE * 0.4);
   await scene.swarm.kill('peer4');
