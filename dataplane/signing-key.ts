@@ -63,13 +63,22 @@ export function keyIdOf(publicKey: Uint8Array): string {
 export function verifySignature(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.length !== 32 || signature.length !== 64) return false;
   try {
-    const key = createPublicKey({
-      key: Buffer.concat([SPKI_PREFIX, publicKey]),
-      type: 'spki',
-      format: 'der',
-    });
-    return verify(null, message, key, signature);
+    return verify(null, message, keyObjectOf(publicKey), signature);
   } catch {
     return false;
   }
+}
+
+/** Keys as node:crypto wants them: making one costs as much as using it, and they are those of the hosts around. */
+const KEY_OBJECTS = 1_024;
+const keyObjects = new Map<string, KeyObject>();
+
+function keyObjectOf(publicKey: Uint8Array): KeyObject {
+  const name = Buffer.from(publicKey).toString('latin1');
+  const known = keyObjects.get(name);
+  if (known !== undefined) return known;
+  const key = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, publicKey]), type: 'spki', format: 'der' });
+  if (keyObjects.size >= KEY_OBJECTS) keyObjects.clear();
+  keyObjects.set(name, key);
+  return key;
 }

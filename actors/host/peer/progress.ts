@@ -11,7 +11,7 @@ import type { ReceivedCount } from './received.ts';
 import type { PeerStats } from './stats.ts';
 
 const LOOK_MS = 250;
-/** A host that gets pieces of other tasks is busy rather than cut off, and waits so many times as long. */
+/** A host that gets pieces of other tasks, or has no time left itself, is busy rather than cut off: it waits so many times as long. */
 const BUSY_TIMES = 3;
 /** The rate is that of so many looks. */
 const LOOKS = 8;
@@ -50,6 +50,8 @@ export class PeerProgress {
   /** Bytes of pieces that hosts gave. */
   #given = 0;
   #sinceMs = 0;
+  /** How much of that this host had no time, or waited for its disk. */
+  #heldUpMs = 0;
   /** Bytes of the host's other tasks at the last look, and when they grew last. */
   #others = 0;
   #movedMs = Number.NEGATIVE_INFINITY;
@@ -75,8 +77,13 @@ export class PeerProgress {
 
   /** Whoever is to give pieces now has had no time to. */
   restart(): void {
-    this.#sinceMs = this.#options.world.clock.now();
+    this.#begin(this.#options.world.clock.now());
     this.#failing.clear();
+  }
+
+  #begin(atMs: number): void {
+    this.#sinceMs = atMs;
+    this.#heldUpMs = 0;
   }
 
   stop(): void {
@@ -95,13 +102,16 @@ export class PeerProgress {
     this.#samples = [...this.#samples.slice(-LOOKS), { atMs, bytes: stats.cameBytes }];
     const held = content.stored?.have.count ?? 0;
     const isBusy = this.#isBusy(atMs);
-    if (held !== this.#held || (isBusy && this.#waitsForSlot())) this.#sinceMs = atMs;
+    if (held !== this.#held || (isBusy && this.#waitsForSlot())) this.#begin(atMs);
+    else if (stats.isHeldUp(atMs)) this.#heldUpMs += LOOK_MS;
     this.#held = held;
     const { peers } = stats.received();
     if (peers !== this.#given) this.#failing.clear();
     this.#given = peers;
     const forMs = atMs - this.#sinceMs;
-    const waitMs = world.starvedAfterMs * (isBusy && !this.isCutOff ? BUSY_TIMES : 1);
+    const mostMs = BUSY_TIMES * world.starvedAfterMs;
+    const waitMs =
+      isBusy && !this.isCutOff ? mostMs : Math.min(mostMs, world.starvedAfterMs + this.#heldUpMs);
     if (forMs < waitMs || this.#flows(forMs) || chart.state === 'starved') return;
     this.failing = [...this.#failing];
     this.cause = this.isCutOff ? 'unreachable' : 'starved';

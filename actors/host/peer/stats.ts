@@ -118,6 +118,11 @@ export class PeerStats {
     this.#sources.failed(parentName(from), reason);
   }
 
+  /** Whether this host's own process held everything up of late. */
+  isHeldUp(nowMs: number): boolean {
+    return this.#share.load.heldBy(nowMs) !== undefined;
+  }
+
   #turn(): void {
     if (this.hasEnded) return;
     const now = this.#clock.now();

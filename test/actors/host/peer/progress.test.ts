@@ -15,9 +15,10 @@ const MIB = 1024 * 1024;
 const PARENT = { hostId: hostIdFrom(new Uint8Array(16).fill(2)) as HostId, ip: '10.0.0.2', port: 7400 };
 
 /** A download of pieces of 1 MiB of which none came yet, watched. */
-function scene(running = 1) {
+function scene(running = 1, busyShare = 0) {
   const clock = new SimClock();
-  const share = new PeerShare();
+  const busyMs = () => clock.now() * busyShare;
+  const share = new PeerShare(() => ({ busyMs: busyMs(), cpuMs: busyMs() }));
   const { received } = share;
   const stats = new PeerStats(clock, share);
   const pool = new SlotPool(1);
@@ -52,6 +53,20 @@ test('nothing for five seconds is told; a piece begins the count anew', async ()
   expect(report).not.toHaveBeenCalled();
   await clock.run(10_300);
   expect(report).toHaveBeenCalledWith({ type: 'progress.missed' });
+});
+
+test('a host that has no time left itself waits three times as long, and no longer', async () => {
+  const { clock, report } = scene(1, 1);
+  await clock.run(14_700);
+  expect(report).not.toHaveBeenCalled();
+  await clock.run(15_300);
+  expect(report).toHaveBeenCalledWith({ type: 'progress.missed' });
+});
+
+test('a host that has time left does not', async () => {
+  const { clock, report } = scene(1, 0.5);
+  await clock.run(5_300);
+  expect(report).toHaveBeenCalled();
 });
 
 test('bytes below the floor rate are nothing', async () => {
