@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, realpathSync, rmSync, statSync } from 'node:fs';
-import { chmod, open, rename } from 'node:fs/promises';
+import { accessSync, constants, lstatSync, readlinkSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { chmod, chown, open, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ShoalError } from '../core/errors.ts';
 import { type Cached, CheckedCopy, type Filling } from './checked-copy.ts';
 
-/** The file a download goes to: it appears whole, or not at all; what was there before is replaced at that moment. */
+/**
+ * The file a download goes to: it appears whole, or not at all; what was there before is replaced at that moment, by one
+ * that the same people may read.
+ */
 export interface OutputFile {
   readonly path: string;
   /**
@@ -34,7 +37,7 @@ export function openOutput(path: string): OutputFile {
 
   async function finish(): Promise<void> {
     if (special) return;
-    await chmod(temporary, 0o666 & ~process.umask());
+    await giveRights(temporary, target);
     await rename(temporary, target);
   }
   return {
@@ -85,13 +88,31 @@ export function openOutput(path: string): OutputFile {
   };
 }
 
+/** The rights and the owner of what a file is to replace, or those of any new file. */
+async function giveRights(path: string, replaced: string): Promise<void> {
+  const before = statSync(replaced, { throwIfNoEntry: false });
+  if (before === undefined) return chmod(path, 0o666 & ~process.umask());
+  const { uid, gid, mode } = before;
+  const ours = await stat(path);
+  const isKept =
+    (uid === ours.uid && gid === ours.gid) ||
+    (await chown(path, uid, gid).then(
+      () => true,
+      () => false,
+    ));
+  // Another group than before may do no more than everybody.
+  const group = isKept ? mode & 0o070 : (mode & 0o007) << 3;
+  await chmod(path, (mode & 0o707) | group);
+}
+
 async function writeChunks(
   path: string,
   flags: string,
   chunks: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<number> {
-  const file = await open(path, flags);
+  // Who may read the file in whose place it comes is known at the end.
+  const file = await open(path, flags, 0o600);
   let bytes = 0;
   try {
     for await (const chunk of chunks) {
@@ -120,7 +141,7 @@ function checkTarget(path: string): { target: string; special: boolean } {
   const there = statSync(asked, { throwIfNoEntry: false });
   if (there?.isDirectory()) throw new ShoalError('ERR_OUTPUT', `${asked} is a directory`);
   if (there !== undefined && !there.isFile()) return { target: asked, special: true };
-  const target = there === undefined ? asked : realpathSync(asked);
+  const target = behindLinks(asked);
   const dir = dirname(target);
   const parent = statSync(dir, { throwIfNoEntry: false });
   if (parent === undefined) throw new ShoalError('ERR_OUTPUT', `there is no directory ${dir}`);
@@ -131,6 +152,14 @@ function checkTarget(path: string): { target: string; special: boolean } {
     throw new ShoalError('ERR_OUTPUT', `no file can be made in ${dir}`, { cause });
   }
   return { target, special: false };
+}
+
+/** Where a path leads, also where the last of its links leads to nothing yet. */
+function behindLinks(path: string): string {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return path;
+  if (!found.isSymbolicLink()) return realpathSync(path);
+  return behindLinks(resolve(realpathSync(dirname(path)), readlinkSync(path)));
 }
 
 /** @throws ERR_OUTPUT with `details.source`: the content has to come another way */

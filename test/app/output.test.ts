@@ -1,10 +1,13 @@
 import {
   appendFileSync,
   chmodSync,
+  chownSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -121,12 +124,85 @@ test('a device is written to, not replaced', async () => {
   expect(statSync('/dev/null').isCharacterDevice()).toBe(true);
 });
 
-test('a link is followed, and stays a link', async () => {
+test.each([
+  ['to a file', true],
+  ['to nothing yet', false],
+])('a link %s is followed, and stays a link', async (_, isThere) => {
   await using dir = await tempDir();
-  writeFileSync(join(dir.path, 'real'), 'old');
-  symlinkSync('real', join(dir.path, 'link'));
-  await openOutput(join(dir.path, 'link')).writeFrom(chunks('new'), never);
-  expect(readFileSync(join(dir.path, 'real'), 'utf8')).toBe('new');
+  const at = (name: string) => join(dir.path, name);
+  mkdirSync(at('sub'));
+  if (isThere) writeFileSync(at('sub/real'), 'old');
+  symlinkSync('real', at('sub/second'));
+  symlinkSync('sub/second', at('link'));
+  await openOutput(at('link')).writeFrom(chunks('new'), never);
+  expect(readFileSync(at('sub/real'), 'utf8')).toBe('new');
+  for (const link of ['link', 'sub/second']) expect(lstatSync(at(link)).isSymbolicLink(), link).toBe(true);
+  expect(readdirSync(at('sub')).sort()).toEqual(['real', 'second']);
+});
+
+test('links that lead to themselves are refused', async () => {
+  await using dir = await tempDir();
+  symlinkSync('link', join(dir.path, 'link'));
+  expect(() => openOutput(join(dir.path, 'link'))).toThrow(expect.objectContaining({ code: 'ERR_OUTPUT' }));
+});
+
+const ways = {
+  written: (path: string) => openOutput(path).writeFrom(chunks('content'), never),
+  copied: (path: string) => openOutput(path).copyFrom(cached(`${path}.cached`), never),
+  moved: (path: string) => openOutput(path).moveFrom(`${path}.cached`),
+};
+
+test.each(Object.entries(ways))(
+  'what is %s is read by whom the file was read by that it replaces',
+  async (_, put) => {
+    await using dir = await tempDir();
+    const path = join(dir.path, 'out');
+    for (const mode of [0o600, 0o640, 0o444, 0o755]) {
+      writeFileSync(`${path}.cached`, 'content', { mode: 0o600 });
+      rmSync(path, { force: true });
+      writeFileSync(path, 'old');
+      chmodSync(path, mode);
+      await put(path);
+      expect(readFileSync(path, 'utf8')).toBe('content');
+      expect((statSync(path).mode & 0o777).toString(8)).toBe(mode.toString(8));
+    }
+  },
+);
+
+test('an owner stays where that can be; where not, a new group is given no more than everybody', async () => {
+  // Only root gives files away.
+  if (process.getuid?.() !== 0) return;
+  await using dir = await tempDir();
+  const path = join(dir.path, 'out');
+  chmodSync(dir.path, 0o777);
+  for (const [who, left, owner] of [
+    [0, 0o664, 4242],
+    [4444, 0o644, 4444],
+  ] as const) {
+    writeFileSync(path, 'old');
+    chmodSync(path, 0o664);
+    chownSync(path, 4242, 4343);
+    process.setegid?.(who);
+    process.seteuid?.(who);
+    try {
+      await openOutput(path).writeFrom(chunks('new'), never);
+    } finally {
+      process.seteuid?.(0);
+      process.setegid?.(0);
+    }
+    const { mode, uid } = statSync(path);
+    expect([(mode & 0o777).toString(8), uid]).toEqual([left.toString(8), owner]);
+  }
+});
+
+test('nobody else reads what is still coming', async () => {
+  await using dir = await tempDir();
+  async function* looking(): AsyncIterable<Uint8Array> {
+    yield Buffer.from('a');
+    const [name = ''] = readdirSync(dir.path);
+    expect(statSync(join(dir.path, name)).mode & 0o077).toBe(0);
+  }
+  await openOutput(join(dir.path, 'out')).writeFrom(looking(), never);
 });
 
 test('a full disk is said to be full', async () => {
