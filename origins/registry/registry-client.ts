@@ -13,6 +13,8 @@ import type { RegistryAnswer, RegistryClient, RegistryIdentity, RegistryRequest 
 import { type RegistryTarget, registryTargetOf } from './target.ts';
 
 const LONGEST_BODY = 16 * 1024 * 1024;
+/** What a server or a gateway answers that never learned of HEAD; 503 and 504 say that it is busy. */
+const BROKEN: ReadonlySet<number> = new Set([500, 502]);
 
 /** Asks registries, with the token dance of `authorizer` where the client brought no credentials. */
 export function createRegistryClient(reader: OriginReader, authorizer: Authorizer): RegistryClient {
@@ -98,8 +100,8 @@ async function send(
   const sent = { ...rest, ...(authorization !== undefined && { authorization }) };
   const answer = await follow(reader, { url, method, headers: sent }, own, signal);
   const { status } = answer;
-  // 501 says that it will never be otherwise.
-  if (status < 500 || status === 501) return answer;
+  // 501 says that it will never be otherwise; of a HEAD, who asks finds out by a GET.
+  if (status < 500 || status === 501 || (method === 'HEAD' && BROKEN.has(status))) return answer;
   answer.discard();
   throw statusError(status, answer.headers, answer.url);
 }
