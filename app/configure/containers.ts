@@ -1,11 +1,12 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DOCKER_HUB } from '../../core/docker-hub.ts';
+import { ShoalError } from '../../core/errors.ts';
 import { planPut, planTake } from './change.ts';
 import type { Client, ClientPlan, ConfigureOptions } from './clients.ts';
 import { readText } from './files.ts';
 import type { RegistryChoice } from './names.ts';
-import { type KnownRegistries, registriesEdit, registriesOf } from './registries-conf.ts';
+import { isBelowPath, type KnownRegistries, registriesEdit, registriesOf } from './registries-conf.ts';
 import type { TomlTable } from './toml-block.ts';
 
 const DROP_INS = '/etc/containers/registries.conf.d';
@@ -21,6 +22,11 @@ export async function planContainers(client: Client, options: ConfigureOptions):
   const notes: string[] = [];
   const { earlier, later } = await otherRegistries(path);
   const asked = options.registries.length === 0 ? USUAL : options.registries;
+  const address = asked.find(({ name }) => name.startsWith('['));
+  if (address !== undefined) {
+    const why = `behind a mirror ${client} can ask for no IPv6 address: give it a name, as NAME=URL, here and to the daemon`;
+    throw new ShoalError('ERR_CONFIG_INVALID', `--registry ${address.name}: ${why}`);
+  }
   const registries = options.undo ? [] : asked.filter(({ name }) => usable(name, earlier, later, notes));
   const edit = registriesEdit(path, registries, options.proxy, earlier);
   const take = options.undo || registries.length === 0;
@@ -40,6 +46,12 @@ function aboutClient(client: Client, { registries }: ConfigureOptions): string[]
     'a mirror gets no credentials of the registry: log in to the mirror too, as the guide says, for images behind a login',
     'a pull that breaks off in the middle is not taken up at the registry: run it again',
   ];
+  for (const { name, url } of registries) {
+    if (url === undefined || !isBelowPath(url)) continue;
+    notes.push(
+      `${client} itself finds nothing below ${url}: where Shoal does not answer, images of ${name} are not to be had`,
+    );
+  }
   if (registries.length === 0) {
     const names = USUAL.map(({ name }) => name).join(', ');
     notes.unshift(

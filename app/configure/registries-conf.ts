@@ -56,12 +56,18 @@ export function registriesEdit(
   };
 }
 
+/** Whether `/v2/` of a registry lies below a path. */
+export function isBelowPath(url: string): boolean {
+  return new URL(url).pathname !== '/';
+}
+
 function tableOf({ name, url }: RegistryChoice, proxy: ProxyAddress, known: TomlTable = {}): TomlTable {
   const { prefix: _prefix, location: there, mirror, ...settings } = known;
-  const given = url === undefined ? undefined : new URL(url);
+  // Below a path of its host no client of this file finds a registry: its name is all that there is to say.
+  const given = url === undefined || isBelowPath(url) ? undefined : new URL(url);
   const location = given?.host ?? (typeof there === 'string' ? there : name);
   // The daemon knows a registry by its name; where its URL is given, that is what `NAME=URL` tells the daemon too.
-  const [host = '', ...path] = (given === undefined ? location : name).split('/');
+  const [host = '', ...path] = (url === undefined ? location : name).split('/');
   const ours = {
     location: [proxy.host, segmentOfRegistry(host), ...path].join('/'),
     ...(proxy.plain && { insecure: true }),

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { parse } from 'smol-toml';
 import { describe, expect, test } from 'vitest';
+import { parseRegistry } from '../../../app/configure/names.ts';
 import { changesOf, openLab, visible } from './lab.ts';
 
 const MARK = '# >>> shoal: written by `shoal configure`, taken out by `shoal configure … --undo`';
@@ -47,6 +48,43 @@ test('a named registry falls back to where it really is', async () => {
     undefined,
   ]);
   expect(Object.keys(lab.files())).not.toContain(DEFAULT);
+});
+
+test('a registry below a path, and one at an IPv6 address, are where they were said to be', async () => {
+  await using lab = await openLab('containerd');
+  const given = new Map([
+    ['red.example=https://all.example/red/docker/', 'https://all.example/red/docker'],
+    ['blue.example=https://all.example/blue/v2/', 'https://all.example/blue'],
+    ['[fd00::1]:5000=http://[fd00::1]:5000', 'http://[fd00::1]:5000'],
+    ['[fd00::2]', 'https://[fd00::2]'],
+    ['[::1]:5000', undefined],
+  ]);
+  await lab.run({ registries: [...given.keys()], proxy: 'http://[::1]:4001' });
+  for (const [text, server] of given) {
+    const [name = ''] = text.split('=');
+    const { host, ...root } = parse(lab.read(`containerd/certs.d/${name}/hosts.toml`));
+    expect([root['server'], Object.keys(host ?? {})], name).toEqual([server, ['http://[::1]:4001']]);
+  }
+  await lab.run({ undo: true });
+  expect(lab.files()).toEqual({});
+});
+
+test.each([
+  'a=http://a?b',
+  'a=http://u:secret@a',
+  'a=http://u:secret@a/path',
+  'a=ftp://a',
+  '[zz]=http://a',
+  '[::1=http://a',
+])('--registry %s is refused, and no password is told', (text) => {
+  let thrown: unknown;
+  try {
+    parseRegistry(text);
+  } catch (error) {
+    thrown = error;
+  }
+  expect(thrown).toMatchObject({ code: 'ERR_CONFIG_INVALID' });
+  expect(String(thrown)).not.toContain('secret');
 });
 
 test('a run with other registries replaces what the one before wrote', async () => {

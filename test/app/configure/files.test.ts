@@ -199,7 +199,6 @@ test.each([
   'a b',
   'x:123456',
   'quay.io=ftp://x',
-  'quay.io=http://x/p',
 ])('no registry: %j', (name) => {
   expect(() => parseRegistry(name)).toThrow(expect.objectContaining({ code: 'ERR_CONFIG_INVALID' }));
 });

@@ -44,6 +44,31 @@ insecure = true
   expect(lab.files()).toEqual({});
 });
 
+test('a registry below a path is asked for at the mirror alone, and that is said', async () => {
+  await using lab = await openLab('podman');
+  const done = await lab.run({
+    registries: ['red.example=http://all.example/red/docker', 'six.example=http://[fd00::1]:5000'],
+  });
+  expect(registries(lab.read(DROP_IN))).toEqual([
+    {
+      prefix: 'red.example',
+      location: 'red.example',
+      mirror: [{ location: '127.0.0.1:4001/red.example', insecure: true }],
+    },
+    {
+      prefix: 'six.example',
+      location: '[fd00::1]:5000',
+      insecure: true,
+      mirror: [{ location: '127.0.0.1:4001/six.example', insecure: true }],
+    },
+  ]);
+  expect(done.notes.join('\n')).toMatch(/nothing below http:\/\/all\.example\/red\/docker/);
+  await expect(lab.run({ registries: ['[fd00::1]:5000'] })).rejects.toMatchObject({
+    code: 'ERR_CONFIG_INVALID',
+    message: expect.stringContaining('NAME=URL'),
+  });
+});
+
 test('without names it is the usual five, and says that there is no mirror for all', async () => {
   await using lab = await openLab('crio');
   const done = await lab.run();
