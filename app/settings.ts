@@ -223,11 +223,12 @@ export const SETTINGS = {
   ),
   'origin-proxy': setting(
     z.string().max(2_000).optional(),
-    'HTTP proxy that origins and registries are read through, as URL with its credentials; `off`: none, whatever the environment says. What NO_PROXY names is read without.',
+    'Proxy that origins and registries are read through, as URL with its credentials: `http://`, `https://` or `socks5://`; `off`: none, whatever the environment says. What NO_PROXY names is read without.',
     {
       scope: 'host',
       value: 'URL',
-      defaultText: '`HTTP_PROXY` and `HTTPS_PROXY` of the environment, not for this machine itself',
+      defaultText:
+        '`HTTP_PROXY`, `HTTPS_PROXY` and `ALL_PROXY` of the environment, not for this machine itself',
     },
   ),
   'origin-readers': setting(

@@ -31,6 +31,24 @@ export const FILTERED_QUERY = [
   'X-Goog-Signature',
 ] as const;
 
+/** Query parameters that sign a URL beside one that says who signed, as CloudFront and the older forms of S3 and GCS have it. */
+const SIGNED_BESIDE = ['Expires', 'Policy', 'Signature'] as const;
+const SIGNERS: ReadonlySet<string> = new Set(['key-pair-id', 'awsaccesskeyid', 'googleaccessid']);
+const SIGNATURES = /^x-(amz|goog)-(signature|security-token)$/i;
+
+/** Whether a URL is signed, so that whoever has it is let in. */
+export function isSignedUrl({ searchParams }: URL): boolean {
+  return (
+    [...searchParams.keys()].some((name) => SIGNATURES.test(name)) || signerOf(searchParams) !== undefined
+  );
+}
+
+function signerOf(query: URLSearchParams): string | undefined {
+  return query.has('Signature')
+    ? [...query.keys()].find((name) => SIGNERS.has(name.toLowerCase()))
+    : undefined;
+}
+
 /** An absolute http(s) URL without user-info and fragment. @throws ERR_SOURCE_URL_INVALID */
 export function parseSourceUrl(text: string): { url: string; userInfo: string | undefined } {
   let url: URL;
@@ -76,7 +94,9 @@ export function redactUrl(text: string): string {
 /** The URL that names the resource: no user-info, no fragment, no filtered query, the rest as it was written. */
 export function canonicalUrl(text: string, filtered: readonly string[] = FILTERED_QUERY): string {
   const url = new URL(parseSourceUrl(text).url);
-  const drop = new Set(filtered.map((name) => name.toLowerCase()));
+  const signer = signerOf(url.searchParams);
+  const signed = signer === undefined ? [] : [signer, ...SIGNED_BESIDE];
+  const drop = new Set([...filtered, ...signed].map((name) => name.toLowerCase()));
   const parts = url.search.slice(1).split('&');
   const kept = parts.filter((part) => !drop.has(nameOf(part).toLowerCase()));
   // Set again only where something is dropped, so that the rest is never re-encoded.

@@ -9,7 +9,7 @@ import type { AddressPolicy } from './address-policy.ts';
 import type { OriginLimits } from './limits.ts';
 import { addressRefused } from './origin-error.ts';
 import { OriginWays } from './way/origin-ways.ts';
-import { noProxy, type ProxyChoice, type ProxyServer } from './way/proxy-choice.ts';
+import { noProxy, type ProxyChoice, type ProxyServer, proxyAuthorization } from './way/proxy-choice.ts';
 
 /** Finds every address of a name, as `dns.lookup` does. */
 export type ResolveName = (
@@ -90,9 +90,8 @@ export function createOriginConnections(options: ConnectionsOptions): OriginConn
 }
 
 /** What a request that a proxy is sent has in place of its own. */
-function toProxy(url: URL, headers: Readonly<Record<string, string>>, { authorization }: ProxyServer) {
-  const login = authorization && { 'proxy-authorization': authorization };
-  return { path: url.href, headers: { ...headers, host: url.host, ...login } };
+function toProxy(url: URL, headers: Readonly<Record<string, string>>, server: ProxyServer) {
+  return { path: url.href, headers: { ...headers, host: url.host, ...proxyAuthorization(server) } };
 }
 
 /** The error of a connection that took too long. */

@@ -35,7 +35,8 @@ function embeddedIn(groups: readonly number[]): [number, number] | undefined {
   return undefined;
 }
 
-function groupsOf(address: string): number[] {
+/** The eight numbers of an IPv6 address. */
+export function groupsOf(address: string): number[] {
   const hex = address.replace(
     /(\d+)\.(\d+)\.(\d+)\.(\d+)$/,
     (_, a: string, b: string, c: string, d: string) =>

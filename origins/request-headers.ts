@@ -1,3 +1,5 @@
+import { isSignedUrl } from '../core/source.ts';
+
 /** What a caller may not say: it is said here, or speaks of the connection. */
 const OURS = new Set([
   'accept-encoding',
@@ -29,8 +31,6 @@ export type OwnHeaders = {
 /** Headers that say nothing of who asks. */
 const IMPERSONAL = new Set(['accept', 'accept-language', 'user-agent']);
 
-const SIGNED = /^x-(amz|goog)-(signature|security-token)$/i;
-
 /** Whether a header is not the caller's to set: Shoal says it itself, or it speaks of the connection. */
 export function isReserved(name: string): boolean {
   return OURS.has(name.toLowerCase());
@@ -54,5 +54,5 @@ export function impersonalHeaders(headers: Readonly<Record<string, string>>): Re
 /** Whether an answer to this request may be meant for the one who asks alone: by a header, or by a signed URL. */
 export function asksWithCredentials(url: URL, headers: Readonly<Record<string, string>>): boolean {
   if (Object.keys(callerHeaders(headers)).some((name) => !IMPERSONAL.has(name))) return true;
-  return [...url.searchParams.keys()].some((name) => SIGNED.test(name));
+  return isSignedUrl(url);
 }

@@ -51,7 +51,7 @@ export class OriginWays {
     if (server === undefined) return { options: { agent: secure ? this.#tls : this.#plain, lookup } };
     const { plain, tls } = this.#agents(server);
     const options = { agent: secure ? tls : plain, lookup, admit: () => this.#admit(host, port, lookup) };
-    return { options, told: secure ? undefined : server };
+    return { options, told: secure || server.speaks === 'socks5' ? undefined : server };
   }
 
   /** A connection for bytes that are not looked into. @throws ERR_SOURCE_*, or the system's error */

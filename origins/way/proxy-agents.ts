@@ -4,7 +4,8 @@ import { connect, type LookupFunction, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { ShoalError } from '../../core/errors.ts';
-import type { ProxyServer } from './proxy-choice.ts';
+import { type ProxyServer, proxyAuthorization } from './proxy-choice.ts';
+import { askSocks } from './socks.ts';
 
 /** Where a connection through a proxy leads, and who judges that. */
 export interface Passage {
@@ -18,8 +19,8 @@ type Made = (error: Error | null, socket?: Duplex) => void;
 type Given = ClientRequestArgs & { readonly admit?: Passage['admit'] };
 
 /**
- * Connections to a proxy for requests of `http:` URLs, which name them whole; each is kept for one origin alone, which
- * is judged before it is made.
+ * Connections for requests of `http:` URLs: to an HTTP proxy, which they name whole, or through a tunnel of another; each is
+ * kept for one origin alone, which is judged before it is made.
  */
 export class ProxyAgent extends Agent {
   readonly #server: ProxyServer;
@@ -32,7 +33,10 @@ export class ProxyAgent extends Agent {
   }
 
   override createConnection(options: Given, made: Made): undefined {
-    const connected = admitted(options).then(() => openProxy(this.#server, this.#connectMs));
+    const connected =
+      this.#server.speaks === 'socks5'
+        ? openTunnel(this.#server, passageOf(options, 80), this.#connectMs)
+        : admitted(options).then(() => openProxy(this.#server, this.#connectMs));
     connected.then((socket) => made(null, socket), made);
   }
 }
@@ -49,9 +53,7 @@ export class TunnelAgent extends TlsAgent {
   }
 
   override createConnection(options: Given, made: Made): undefined {
-    const { host, port } = options;
-    const passage = { host: host ?? '', port: Number(port ?? 443), admit: () => admitted(options) };
-    openTunnel(this.#server, passage, this.#connectMs)
+    openTunnel(this.#server, passageOf(options, 443), this.#connectMs)
       .then((socket) => {
         const within = { ...options, socket };
         return secured(super.createConnection(within), this.#connectMs);
@@ -60,22 +62,24 @@ export class TunnelAgent extends TlsAgent {
   }
 }
 
+function passageOf(options: Given, usualPort: number): Passage {
+  const { host, port } = options;
+  return { host: host ?? '', port: Number(port ?? usualPort), admit: () => admitted(options) };
+}
+
 type TlsAgentOptions = ConstructorParameters<typeof TlsAgent>[0];
 
 /** A tunnel of a proxy to an origin that may be read. @throws ERR_SOURCE_ADDRESS_REFUSED, ERR_SOURCE_UNAVAILABLE */
-export async function openTunnel(
-  server: ProxyServer,
-  { host, port, admit }: Passage,
-  connectMs: number,
-): Promise<Socket> {
-  await admit();
+export async function openTunnel(server: ProxyServer, passage: Passage, connectMs: number): Promise<Socket> {
+  await passage.admit();
+  const { host, port } = passage;
+  if (server.speaks === 'socks5') return openSocks(server, { host, port }, connectMs);
   const authority = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  const { authorization, secure } = server;
-  const headers = { host: authority, ...(authorization && { 'proxy-authorization': authorization }) };
+  const headers = { host: authority, ...proxyAuthorization(server) };
   const proxy = { host: server.host, port: server.port, agent: false } as const;
   const given = { ...proxy, method: 'CONNECT', path: authority, headers, timeout: connectMs };
   return new Promise((resolve, reject) => {
-    const request = secure ? requestHttps(given) : requestHttp(given);
+    const request = server.speaks === 'https' ? requestHttps(given) : requestHttp(given);
     const refuse = (what: string) => {
       reject(new ShoalError('ERR_SOURCE_UNAVAILABLE', `${nameOf(server)} ${what}`));
       request.destroy();
@@ -94,6 +98,23 @@ export async function openTunnel(
     });
     request.end();
   });
+}
+
+async function openSocks(
+  server: ProxyServer,
+  to: { readonly host: string; readonly port: number },
+  connectMs: number,
+): Promise<Socket> {
+  const socket = await openProxy(server, connectMs);
+  const signal = AbortSignal.timeout(connectMs);
+  try {
+    await askSocks(socket, { ...to, login: server.login }, signal);
+    return socket;
+  } catch (cause) {
+    socket.destroy();
+    const did = signal.aborted ? `opened no way within ${connectMs} ms` : (cause as Error).message;
+    throw new ShoalError('ERR_SOURCE_UNAVAILABLE', `${nameOf(server)} ${did}`, { cause });
+  }
 }
 
 /** A proxy in messages: never its credentials. */
@@ -131,7 +152,8 @@ function admitted({ admit }: Given): Promise<void> {
 }
 
 function openProxy(server: ProxyServer, connectMs: number): Promise<Socket> {
-  const { secure, host, port } = server;
+  const { host, port } = server;
+  const secure = server.speaks === 'https';
   const socket = secure ? connectTls({ host, port, servername: host }) : connect({ host, port });
   return secured(socket, connectMs, secure ? 'secureConnect' : 'connect').catch((cause: unknown) => {
     throw unreachable(server, cause);

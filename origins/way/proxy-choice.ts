@@ -5,12 +5,19 @@ import { plainAddress } from '../ip-address.ts';
 
 /** A proxy that origins are read through. */
 export interface ProxyServer {
-  readonly secure: boolean;
+  readonly speaks: 'http' | 'https' | 'socks5';
   /** Without brackets. */
   readonly host: string;
   readonly port: number;
-  /** Value of Proxy-Authorization; never logged. */
-  readonly authorization: string | undefined;
+  /** Never logged. */
+  readonly login: { readonly user: string; readonly password: string } | undefined;
+}
+
+/** The header in which an HTTP proxy is told the login. */
+export function proxyAuthorization({ login }: ProxyServer): { 'proxy-authorization'?: string } {
+  if (login === undefined) return {};
+  const text = `${login.user}:${login.password}`;
+  return { 'proxy-authorization': `Basic ${Buffer.from(text).toString('base64')}` };
 }
 
 /** Which proxy an origin is read through; undefined: none. */
@@ -30,10 +37,15 @@ export interface ProxySettings {
 /** Reads every origin without a proxy. */
 export const noProxy: ProxyChoice = () => undefined;
 
-/** The settings of the environment, as curl and Go read them: small letters first. */
+/** The settings of the environment, as curl reads them: small letters first, and one for both schemes where none is named. */
 export function proxiesOfEnvironment(env: Readonly<Record<string, string | undefined>>): ProxySettings {
   const read = (name: string) => env[name] || env[name.toUpperCase()] || undefined;
-  return { http: read('http_proxy'), https: read('https_proxy'), except: read('no_proxy') };
+  const both = read('all_proxy');
+  return {
+    http: read('http_proxy') ?? both,
+    https: read('https_proxy') ?? both,
+    except: read('no_proxy'),
+  };
 }
 
 /**
@@ -66,18 +78,30 @@ export function chooseProxy(settings: ProxySettings, ownPort: number): ProxyChoi
 function parseProxy(text: string, name: string): ProxyServer {
   const given = text.includes('://') ? text : `http://${text}`;
   const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.hostname === '') {
-    throw new ShoalError('ERR_CONFIG_INVALID', `${name} is no http:// or https:// URL of a proxy`);
+  const speaks = SPEAK[url?.protocol ?? ''];
+  if (url === undefined || speaks === undefined || url.hostname === '') {
+    const why = /^socks/i.test(given) ? '; of SOCKS, only version 5 is spoken' : '';
+    const what = `${name} is no http://, https:// or socks5:// URL of a proxy${why}`;
+    throw new ShoalError('ERR_CONFIG_INVALID', what);
   }
-  const { username, password, hostname, protocol } = url;
-  const login = username === '' && password === '' ? undefined : `${decoded(username)}:${decoded(password)}`;
+  const { username, password, hostname, port } = url;
+  const login = { user: decoded(username), password: decoded(password) };
   return {
-    secure: protocol === 'https:',
+    speaks,
     host: bare(hostname),
-    port: portOf(url),
-    authorization: login && `Basic ${Buffer.from(login).toString('base64')}`,
+    port: speaks === 'socks5' ? Number(port || SOCKS_PORT) : portOf(url),
+    login: login.user === '' && login.password === '' ? undefined : login,
   };
 }
+
+const SOCKS_PORT = 1080;
+/** `socks5h`, as curl has it, leaves names to the proxy, which is done for both here. */
+const SPEAK: Readonly<Record<string, ProxyServer['speaks']>> = {
+  'http:': 'http',
+  'https:': 'https',
+  'socks5:': 'socks5',
+  'socks5h:': 'socks5',
+};
 
 function decoded(text: string): string {
   try {

@@ -27,8 +27,8 @@ export const DEFAULT_RULES: readonly ForwardRule[] = [
   swarm('/by-hash/(MD5Sum|SHA1|SHA256|SHA512)/[0-9a-f]{32,128}$'),
   // pip: files of an index.
   swarm('/packages/.+\\.(whl|egg|zip|tar\\.(gz|bz2|xz))$'),
-  // Git LFS.
-  swarm('/objects/([0-9a-f]{2}/[0-9a-f]{2}/)?[0-9a-f]{64}$'),
+  // What is named by its SHA-256: Git LFS, and the stores behind hubs of models.
+  swarm('/[0-9a-f]{64}$'),
   // Index files of apt and dnf keep their names while they change: what the archives below would catch.
   { path: '/(Packages|Sources|Contents-[^/]+|Release|repodata/[^/]+)(\\.[a-z0-9]+)?$', use: 'direct' },
   swarm(`\\.(${ENDINGS})$`),

@@ -68,6 +68,11 @@ const HARMLESS = new Set([
   'tracestate',
   'upgrade-insecure-requests',
   'user-agent',
+  // Names of one request, which differ each time.
+  'x-amzn-trace-id',
+  'x-cloud-trace-context',
+  'x-correlation-id',
+  'x-request-id',
   'via',
   'want-content-digest',
   'want-digest',

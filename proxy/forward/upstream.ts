@@ -6,7 +6,7 @@ import type { AddressPolicy } from '../../origins/address-policy.ts';
 import { connectWithin, lookupFor, type ResolveName } from '../../origins/connections.ts';
 import { addressRefused } from '../../origins/origin-error.ts';
 import { OriginWays } from '../../origins/way/origin-ways.ts';
-import { noProxy, type ProxyChoice } from '../../origins/way/proxy-choice.ts';
+import { noProxy, type ProxyChoice, proxyAuthorization } from '../../origins/way/proxy-choice.ts';
 import type { ForwardLimits } from './limits.ts';
 import type { Authority, Target } from './target.ts';
 
@@ -64,7 +64,7 @@ export function createUpstream(given: UpstreamOptions): Upstream {
         port,
         path: told === undefined ? path : `${url.protocol}//${url.host}${path}`,
         method,
-        headers: told?.authorization ? [...headers, 'Proxy-Authorization', told.authorization] : [...headers],
+        headers: [...headers, ...Object.entries(told === undefined ? {} : proxyAuthorization(told)).flat()],
         maxHeaderSize: headerBytes,
         ...options,
         ...(isIP(host) === 0 && { servername: host }),

@@ -5,6 +5,7 @@ import { isResourceId, isTaskId } from '../../core/ids.ts';
 import {
   canonicalUrl,
   FILTERED_QUERY,
+  isSignedUrl,
   parseSourceUrl,
   redactUrl,
   resourceIdOf,
@@ -101,6 +102,19 @@ test('a resource is the same whoever asks, by whatever fragment and signature', 
   expect(canonicalUrl('https://bucket.example/a/b?versionId=3&X%2DAmz%2DDate=1&X-Goog-Date')).toBe(plain);
   expect(canonicalUrl('https://bucket.example/a/b?X-Goog-Signature=1')).toBe('https://bucket.example/a/b');
 });
+
+test.each(['Key-Pair-Id', 'AWSAccessKeyId', 'GoogleAccessId'])(
+  'a URL that is signed by %s is the same whenever it is, and what is not signed is left as it is',
+  (signer) => {
+    const signed = `https://cdn.example/a?v=1&Expires=5&Signature=abc~&${signer}=K&Policy=e30_`;
+    expect(canonicalUrl(signed)).toBe('https://cdn.example/a?v=1');
+    expect(isSignedUrl(new URL(signed))).toBe(true);
+    for (const plain of [`?Expires=5&Policy=a&${signer}=K`, '?Signature=abc&Policy=a']) {
+      expect(canonicalUrl(`https://cdn.example/a${plain}`)).toBe(`https://cdn.example/a${plain}`);
+      expect(isSignedUrl(new URL(`https://cdn.example/a${plain}`))).toBe(false);
+    }
+  },
+);
 
 test('a signature leaves the rest of a query as it was written', () => {
   for (const rest of ['?x', 'a&&b', '%ff=%zz', 'name=a%20b', 'flag', 'a=1&b', 'path=~x*y', 'q=%C3%A4&q=+']) {

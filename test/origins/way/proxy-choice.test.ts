@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ShoalError } from '../../../core/errors.ts';
-import { chooseProxy, proxiesOfEnvironment } from '../../../origins/way/proxy-choice.ts';
+import { chooseProxy, proxiesOfEnvironment, proxyAuthorization } from '../../../origins/way/proxy-choice.ts';
 
 const PROXY = 'http://p.example:3128';
 
@@ -19,9 +19,34 @@ test.each([
 test('small letters come first, a scheme may be left out, and what is empty is nothing', () => {
   const env = { http_proxy: 'a.example:1', HTTP_PROXY: PROXY, https_proxy: '', HTTPS_PROXY: PROXY };
   const choose = chooseProxy(proxiesOfEnvironment(env), 0);
-  expect(choose(new URL('http://x.example/'))).toMatchObject({ secure: false, host: 'a.example', port: 1 });
+  expect(choose(new URL('http://x.example/'))).toMatchObject({ speaks: 'http', host: 'a.example', port: 1 });
   expect(choose(new URL('https://x.example/'))?.host).toBe('p.example');
   expect(chooseProxy(proxiesOfEnvironment({}), 0)(new URL('http://x.example/'))).toBeUndefined();
+});
+
+test('ALL_PROXY stands for each scheme that has none of its own', () => {
+  const env = { ALL_PROXY: 'socks5h://me:secret@s.example', https_proxy: PROXY };
+  const choose = chooseProxy(proxiesOfEnvironment(env), 0);
+  expect(choose(new URL('http://x.example/'))).toEqual({
+    speaks: 'socks5',
+    host: 's.example',
+    port: 1080,
+    login: { user: 'me', password: 'secret' },
+  });
+  expect(choose(new URL('https://x.example/'))?.host).toBe('p.example');
+  expect(choose(new URL('http://127.0.0.1/'))).toBeUndefined();
+});
+
+test.each([
+  ['socks5://s.example:1081', 's.example', 1081],
+  ['socks5h://[fd00::1]', 'fd00::1', 1080],
+])('%s is a proxy at %s, port %i', (all, host, port) => {
+  const server = chooseProxy({ all }, 0)(new URL('https://x.example/'));
+  expect(server).toEqual({ speaks: 'socks5', host, port, login: undefined });
+});
+
+test('of SOCKS, another version than the fifth is refused in words', () => {
+  expect(() => chooseProxy({ http: 'socks4a://p.example' }, 0)).toThrow(/HTTP_PROXY .* version 5/);
 });
 
 test('one for all is that of this machine’s origins too; off is none; the daemon’s own is none', () => {
@@ -61,9 +86,12 @@ test.each([
 
 test('a login is sent as it was meant, and shows in no message', () => {
   const server = chooseProxy({ all: 'http://us%40er:pa%3Ass@p.example' }, 0)(new URL('http://x.example/'));
-  expect(server?.authorization).toBe(`Basic ${Buffer.from('us@er:pa:ss').toString('base64')}`);
+  expect(server && proxyAuthorization(server)).toEqual({
+    'proxy-authorization': `Basic ${Buffer.from('us@er:pa:ss').toString('base64')}`,
+  });
   for (const wrong of [
-    'socks5://user:secret@p.example',
+    'socks4://user:secret@p.example',
+    'ftp://user:secret@p.example',
     'http://user:secret@',
     'user:secret@p.example:99999',
   ]) {

@@ -201,21 +201,35 @@ describe('a request that the rules send through the swarm', () => {
     expect(server.requests.some(({ rawHeaders }) => rawHeaders.join().includes('c2VjcmV0'))).toBe(false);
   });
 
-  test('a signed URL is a credential: one that the origin refuses gets nothing from the cache', async () => {
-    odd = (request, response) => {
-      if (request.url?.includes('X-Amz-Signature=good')) return false;
-      response.writeHead(403).end('signature');
-      return true;
-    };
-    const good = await ask(url('/signed.iso?X-Amz-Signature=good1'));
-    expect([good.status, good.header('x-shoal-from')]).toEqual([200, 'swarm']);
-    expect((await ask(url('/signed.iso?X-Amz-Signature=bad'))).status).toBe(403);
-    expect((await ask(url('/signed.iso'))).status).toBe(403);
-    const before = sent;
-    const again = await ask(url('/signed.iso?X-Amz-Signature=good2'));
-    expect([again.status, again.header('x-shoal-from')]).toEqual([200, 'cache']);
-    expect(again.body.equals(CONTENT)).toBe(true);
-    expect(sent - before).toBeLessThan(CONTENT.length);
+  test.each(['X-Amz-Signature', 'Key-Pair-Id=K&Expires=7&Signature'])(
+    'a URL signed by %s is a credential: one that the origin refuses gets nothing from the cache',
+    async (query) => {
+      odd = (request, response) => {
+        if (request.url?.includes('Signature=good')) return false;
+        response.writeHead(403).end('signature');
+        return true;
+      };
+      const good = await ask(url(`/signed.iso?${query}=good1`));
+      expect([good.status, good.header('x-shoal-from')]).toEqual([200, 'swarm']);
+      expect((await ask(url(`/signed.iso?${query}=bad`))).status).toBe(403);
+      expect((await ask(url('/signed.iso'))).status).toBe(403);
+      const before = sent;
+      const again = await ask(url(`/signed.iso?${query}=good2`));
+      expect([again.status, again.header('x-shoal-from')]).toEqual([200, 'cache']);
+      expect(again.body.equals(CONTENT)).toBe(true);
+      expect(sent - before).toBeLessThan(CONTENT.length);
+    },
+  );
+
+  test('the name that a client gives its request is no credential', async () => {
+    for (const [name, from] of [
+      ['one', 'swarm'],
+      ['two', 'cache'],
+    ]) {
+      const answer = await ask(url('/a.iso'), `X-Amzn-Trace-Id: ${name}\r\nX-Request-Id: ${name}\r\n`);
+      expect(answer.header('x-shoal-from')).toBe(from);
+    }
+    expect(sent).toBeLessThan(1.02 * CONTENT.length);
   });
 
   test('query parameters that a rule filters do not name content', async () => {
