@@ -38,6 +38,7 @@ const NEEDS = {
     openssl: 'openssl',
     git: 'git',
     'git-lfs': 'git-lfs',
+    python3: 'python3',
     pip3: 'python3-pip',
     npm: 'npm',
     'apt-get': 'apt',

@@ -16,7 +16,7 @@ process.on('exit', () => {
 });
 
 /** Node reads that store whole at each start, 30 ms of CPU. Nothing here speaks to a public CA, nor by a proxy of this machine. */
-const NOT_HANDED_ON = /^(?:NODE_EXTRA_CA_CERTS|(?:https?|no)_proxy)$/i;
+const NOT_HANDED_ON = /^(?:NODE_EXTRA_CA_CERTS|(?:https?|no|all)_proxy)$/i;
 
 function environment(more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !NOT_HANDED_ON.test(name));

@@ -16,6 +16,7 @@ export interface PullOptions {
 /** A containerd of its own, driven by `ctr`. */
 export interface Containerd extends AsyncDisposable {
   readonly dir: string;
+  readonly socket: string;
   /** What stands before a `ctr` subcommand. */
   readonly ctr: readonly string[];
   /** The hosts directory. */
@@ -30,23 +31,45 @@ export interface Containerd extends AsyncDisposable {
   clear(): Promise<void>;
 }
 
+/** Which containerd is started, and what it does. */
+export interface ContainerdKind {
+  /** The folder of a containerd 2 and its ctr; Debian's own unless given. It fetches layers by parts of 1 MiB, eight at once. */
+  readonly second?: string;
+  /** Whether it serves the kubelet too. */
+  readonly withCri?: boolean;
+}
+
+const CRI = ['io.containerd.grpc.v1.cri', 'io.containerd.cri.v1.images', 'io.containerd.cri.v1.runtime'];
+const BY_PARTS = { concurrent_layer_fetch_buffer: 1024 * 1024, max_concurrent_downloads: 8 };
+
 /** Starts a containerd below `dir`; `inside` runs it and `ctr` elsewhere (another namespace). */
-export async function startContainerd(dir: string, inside: readonly string[] = []): Promise<Containerd> {
+export async function startContainerd(
+  dir: string,
+  inside: readonly string[] = [],
+  { second, withCri = false }: ContainerdKind = {},
+): Promise<Containerd> {
   const certs = join(dir, 'certs.d');
   mkdirSync(certs, { recursive: true });
   const socket = join(dir, 'containerd.sock');
   const lines = [
-    'version = 2',
+    `version = ${second === undefined ? 2 : 3}`,
     `root = "${join(dir, 'root')}"`,
     `state = "${join(dir, 'state')}"`,
-    'disabled_plugins = ["io.containerd.grpc.v1.cri"]',
+    `disabled_plugins = ${JSON.stringify(withCri ? [] : CRI)}`,
     `[grpc]\naddress = "${socket}"`,
   ];
+  if (withCri) lines.push(`[plugins."${CRI[0]}".registry]\nconfig_path = "${certs}"`);
+  if (second !== undefined) {
+    const settings = Object.entries(BY_PARTS).map(([name, value]) => `${name} = ${value}`);
+    lines.push('[plugins."io.containerd.transfer.v1.local"]', `config_path = "${certs}"`, ...settings);
+  }
   writeFileSync(join(dir, 'config.toml'), `${lines.join('\n')}\n`);
-  const program = findCommand('containerd') ?? 'containerd';
+  const programOf = (name: string) =>
+    second === undefined ? (findCommand(name) ?? name) : join(second, name);
+  const program = programOf('containerd');
   const log = join(dir, 'containerd.log');
   const child = startChild([...inside, program, '-c', join(dir, 'config.toml')], log);
-  const ctr = [...inside, findCommand('ctr') ?? 'ctr', '-a', socket];
+  const ctr = [...inside, programOf('ctr'), '-a', socket];
   await until('containerd to answer', async () => {
     if (!child.running) throw new Error(`containerd ended, see ${log}`);
     const ran = await startCommand([...ctr, 'version'], 5_000).done;
@@ -65,6 +88,7 @@ export async function startContainerd(dir: string, inside: readonly string[] = [
 
   return {
     dir,
+    socket,
     ctr,
     certs,
     mirror(registry, url, upstream) {

@@ -1,20 +1,25 @@
-/** Copies that left an origin for each client: the first time, and each time after. */
+/** Copies that left an origin: a row a client, a column a time. */
 export class Copies {
-  readonly #rows = new Map<string, number[]>();
+  readonly #columns: readonly string[];
+  readonly #rows = new Map<string, Map<string, string>>();
 
-  note(client: string, copies: number): void {
-    this.#rows.set(client, [...(this.#rows.get(client) ?? []), copies]);
+  constructor(columns: readonly string[]) {
+    this.#columns = columns;
   }
 
-  /** As a table, a line a client. */
+  note(client: string, column: string, copies: number | string): void {
+    const row = this.#rows.get(client) ?? new Map<string, string>();
+    row.set(column, typeof copies === 'number' ? copies.toFixed(3) : copies);
+    this.#rows.set(client, row);
+  }
+
+  /** As a table. */
   toString(): string {
-    const rows = [...this.#rows].map(([client, times]) => [
+    const rows = [...this.#rows].map(([client, row]) => [
       client,
-      ...times.map((copies) => copies.toFixed(3)),
+      ...this.#columns.map((column) => row.get(column) ?? ''),
     ]);
-    const most = Math.max(...rows.map((row) => row.length));
-    const names = ['first', 'second', 'other host'].slice(0, most - 1);
-    const lines = [['client', ...names], ['---', ...names.map(() => '---:')], ...rows];
+    const lines = [['client', ...this.#columns], ['---', ...this.#columns.map(() => '---:')], ...rows];
     return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
   }
 }

@@ -1,84 +1,119 @@
-import { homedir } from 'node:os';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { findCommand } from '../../scripts/ensure-system.mjs';
-import { type Ran, run, startCommand } from './child.ts';
+import { type Ran, startCommand } from './child.ts';
+import { goClient, goInstalled } from './go.ts';
 import type { Login } from './registry-tokens.ts';
 
 /** Clients that Debian does not have, each by the module that `go install` makes it of. */
 const MODULES = {
   crane: 'github.com/google/go-containerregistry/cmd/crane@v0.22.1',
-  oras: 'oras.land/oras/cmd/oras@v1.3.6',
   regctl: 'github.com/regclient/regclient/cmd/regctl@v0.11.7',
+  oras: 'oras.land/oras/cmd/oras@v1.3.6',
+  helm: 'helm.sh/helm/v3/cmd/helm@v3.22.0',
 } as const;
 export type GoClientName = keyof typeof MODULES;
 export const GO_CLIENTS = Object.keys(MODULES) as GoClientName[];
 
-const GO_FOLDERS = ['/usr/local/go/bin', '/usr/lib/go/bin'];
-/** How long it may take to build them all, ms. */
-export const GO_INSTALL_MS = 900_000;
+const CRICTL = 'sigs.k8s.io/cri-tools/cmd/crictl@v1.37.0';
+const CONTAINERD_2 = 'github.com/containerd/containerd/v2/cmd';
+const CONTAINERD_2_VERSION = 'v2.4.2';
 
-/** A client that reads by the path of a mirror, and keeps one login for its host. */
-export interface GoClient {
-  login(host: string, login: Login): Promise<Ran>;
-  /** Reads the whole of `HOST/REGISTRY/NAME:TAG` to nowhere that lasts. */
-  pull(reference: string): Promise<Ran>;
-}
+/** The path of crictl; undefined where it cannot be had. */
+export const crictlProgram = () => goClient('crictl', CRICTL);
 
-/** The program, built where it is missing; undefined where there is no Go to build it with. */
-async function programOf(name: GoClientName): Promise<string | undefined> {
-  const bin = join(homedir(), 'go/bin');
-  const found = findCommand(name, [bin]);
-  if (found !== undefined) return found;
-  const go = findCommand('go', GO_FOLDERS);
-  if (go === undefined) return undefined;
-  const set = [`GOBIN=${bin}`, 'GOFLAGS=-buildvcs=false', 'CGO_ENABLED=0'];
-  await run(['env', ...set, go, 'install', MODULES[name]], GO_INSTALL_MS);
-  return join(bin, name);
-}
+/** The folder of a containerd 2 and its ctr; undefined where they cannot be had. */
+export const containerd2 = () =>
+  goInstalled(
+    `containerd-${CONTAINERD_2_VERSION}`,
+    ['containerd', 'ctr'].map((name) => `${CONTAINERD_2}/${name}@${CONTAINERD_2_VERSION}`),
+  );
+
+/** The path of a client; undefined where it cannot be had. */
+export const goClientProgram = (name: GoClientName) => goClient(name, MODULES[name]);
 
 /** Builds all that are missing, where there is Go. */
 export async function installGoClients(): Promise<void> {
-  for (const name of GO_CLIENTS) await programOf(name);
+  for (const name of GO_CLIENTS) await goClientProgram(name);
+  await crictlProgram();
+  await containerd2();
 }
 
-/** Sets a client up with a configuration of its own below `dir`; undefined where it is not here and cannot be built. */
-export async function setUpGoClient(name: GoClientName, dir: string): Promise<GoClient | undefined> {
-  const program = await programOf(name);
-  if (program === undefined) return undefined;
-  const start = (...args: string[]) =>
-    startCommand(['env', `DOCKER_CONFIG=${dir}`, `REGCTL_CONFIG=${dir}/regctl.json`, program, ...args]).done;
-  let pulls = 0;
-  const next = () => join(dir, `pulled-${++pulls}`);
+/** A client that reads by the path of a mirror, and keeps one login for its host. */
+export interface GoClient {
+  /** Reads the whole of `HOST/REGISTRY/NAME:TAG`, as who it has logged in as at the host. */
+  pull(reference: string, login: Login | undefined): Promise<Ran>;
+  clear(): void;
+}
+
+/** What a client does with a configuration and a target of its own. */
+interface Ways {
+  login(host: string, login: Login): Promise<Ran>;
+  pull(reference: string): Promise<Ran>;
+}
+
+/** Sets a client up below `dir`. */
+export function setUpGoClient(name: GoClientName, program: string, dir: string): GoClient {
+  const clear = () => {
+    rmSync(dir, { recursive: true, force: true });
+    mkdirSync(dir, { recursive: true });
+  };
+  return {
+    clear,
+    async pull(reference, login) {
+      clear();
+      const ways = waysOf(name, program, dir);
+      if (login !== undefined) {
+        const ran = await ways.login(reference.split('/')[0] ?? '', login);
+        if (ran.code !== 0) throw new Error(`${name} could not log in: ${ran.stdout}${ran.stderr}`);
+      }
+      return ways.pull(reference);
+    },
+  };
+}
+
+function waysOf(name: GoClientName, program: string, dir: string): Ways {
+  const set = [`DOCKER_CONFIG=${dir}`, `REGCTL_CONFIG=${dir}/regctl.json`, `HOME=${dir}`];
+  const start = (...args: string[]) => startCommand(['env', ...set, program, ...args]).done;
+  const as = ({ user, password }: Login) => ['-u', user, '-p', password];
+  const target = join(dir, 'pulled');
   switch (name) {
     case 'crane':
       return {
-        login: (host, { user, password }) => start('auth', 'login', host, '-u', user, '-p', password),
-        pull: (reference) => start('pull', '--insecure', reference, next()),
+        login: (host, login) => start('auth', 'login', host, ...as(login)),
+        pull: (reference) => start('pull', '--insecure', reference, target),
       };
     case 'oras': {
       const config = join(dir, 'oras.json');
       return {
-        login: (host, { user, password }) =>
-          start('login', '--plain-http', '--registry-config', config, '-u', user, '-p', password, host),
+        login: (host, login) =>
+          start('login', '--plain-http', '--registry-config', config, ...as(login), host),
         pull: (reference) =>
           start(
             ...['copy', '--from-plain-http', '--from-registry-config', config, reference],
-            ...['--to-oci-layout', `${next()}:got`],
+            ...['--to-oci-layout', `${target}:got`],
           ),
       };
     }
     case 'regctl': {
       const plain = (host: string) => start('registry', 'set', '--tls', 'disabled', host);
       return {
-        async login(host, { user, password }) {
+        async login(host, login) {
           await plain(host);
-          return start('registry', 'login', host, '-u', user, '-p', password);
+          return start('registry', 'login', host, ...as(login));
         },
         async pull(reference) {
           await plain(reference.split('/')[0] ?? '');
-          return start('image', 'copy', reference, `ocidir://${next()}`);
+          return start('image', 'copy', reference, `ocidir://${target}`);
         },
       };
     }
+    case 'helm':
+      return {
+        login: (host, login) => start('registry', 'login', '--plain-http', host, ...as(login)),
+        pull(reference) {
+          const [, repository = '', version = ''] = /^(.*):([^:/]+)$/.exec(reference) ?? [];
+          return start('pull', `oci://${repository}`, '--version', version, '--plain-http', '-d', dir);
+        },
+      };
   }
 }

@@ -1,7 +1,18 @@
 import { join } from 'node:path';
+import { segmentOfRegistry } from '../../../core/registry-names.ts';
 import type { Ran } from '../../support/child.ts';
 import { startContainerd } from '../../support/containerd.ts';
+import { crictlOf } from '../../support/crictl.ts';
 import { startDocker } from '../../support/docker.ts';
+import { sayMissing } from '../../support/go.ts';
+import {
+  containerd2,
+  crictlProgram,
+  GO_CLIENTS,
+  type GoClientName,
+  goClientProgram,
+  setUpGoClient,
+} from '../../support/go-clients.ts';
 import { setUpPodman } from '../../support/podman.ts';
 import type { Registry } from '../../support/registry.ts';
 import type { Login } from '../../support/registry-tokens.ts';
@@ -9,10 +20,10 @@ import { setUpSkopeo } from '../../support/skopeo.ts';
 
 /** The clients that pull images, each Debian's own. */
 export const CLIENTS = ['containerd', 'podman', 'skopeo', 'docker'] as const;
-/** Those, and one that reads as podman does. */
-export type ClientName = (typeof CLIENTS)[number] | 'buildah';
+/** Those, one that reads as podman does, and what is built with Go. */
+export type ClientName = (typeof CLIENTS)[number] | 'buildah' | 'containerd 2' | 'crictl' | GoClientName;
 
-/** How a pull ended; the digest is the client's own word on what it has now. */
+/** How a pull ended; the digest is the client's own word on what it has now, where it has one. */
 export type Pulled = Ran & { readonly digest: string | undefined };
 
 /** A client that pulls through the mirror of one host, with storage of its own. */
@@ -23,23 +34,51 @@ export interface Client extends AsyncDisposable {
   clear(): Promise<void> | void;
 }
 
-/** Sets a client up below `dir` for a registry; `mirrorPort` undefined lets it pull straight from there. */
+/** Whether a client is here, or was built now; where not, that is said. */
+export async function isHere(name: ClientName): Promise<boolean> {
+  const found = await programOf(name);
+  if (found === undefined) sayMissing(name);
+  return found !== undefined;
+}
+
+async function programOf(name: ClientName): Promise<string | undefined> {
+  if (name === 'containerd 2') return containerd2();
+  if (name === 'crictl') return crictlProgram();
+  return isGoClient(name) ? goClientProgram(name) : name;
+}
+
+const isGoClient = (name: ClientName): name is GoClientName => GO_CLIENTS.some((one) => one === name);
+
+/** Sets a client that is here up below `dir` for a registry; `mirrorPort` undefined lets it pull straight from there. */
 export async function openClient(
   name: ClientName,
   dir: string,
   registry: Registry,
   mirrorPort: number | undefined,
 ): Promise<Client> {
-  const at = join(dir, name);
+  const program = (await programOf(name)) ?? name;
+  const at = join(dir, name.replaceAll(' ', ''));
   const mirror = mirrorPort === undefined ? undefined : `127.0.0.1:${mirrorPort}`;
   switch (name) {
-    case 'containerd': {
-      const containerd = await startContainerd(at);
+    case 'containerd':
+    case 'containerd 2': {
+      const containerd = await startContainerd(at, [], name === 'containerd' ? {} : { second: program });
       containerd.mirror(registry.name, mirror && `http://${mirror}`, registry.url);
       return {
         name,
         pull: (image, login) => containerd.pull({ registry: registry.name, image, ...loginOf(login) }),
         clear: () => containerd.clear(),
+        [Symbol.asyncDispose]: () => containerd[Symbol.asyncDispose](),
+      };
+    }
+    case 'crictl': {
+      const containerd = await startContainerd(at, [], { withCri: true });
+      containerd.mirror(registry.name, mirror && `http://${mirror}`, registry.url);
+      const crictl = crictlOf(program, containerd);
+      return {
+        name,
+        pull: (image, login) => crictl.pull({ registry: registry.name, image, ...loginOf(login) }),
+        clear: () => crictl.clear(),
         [Symbol.asyncDispose]: () => containerd[Symbol.asyncDispose](),
       };
     }
@@ -74,6 +113,20 @@ export async function openClient(
         pull: (image, login) => docker.pull({ registry: hub, image, ...loginOf(login) }),
         clear: () => docker.clear(),
         [Symbol.asyncDispose]: () => docker[Symbol.asyncDispose](),
+      };
+    }
+    default: {
+      const client = setUpGoClient(name, program, at);
+      // These are told no mirror: its path says which registry is meant.
+      const place = mirror === undefined ? registry.name : `${mirror}/${segmentOfRegistry(registry.name)}`;
+      return {
+        name,
+        pull: async (image, login) => ({
+          ...(await client.pull(`${place}/${image}`, login)),
+          digest: undefined,
+        }),
+        clear: () => client.clear(),
+        [Symbol.asyncDispose]: async () => client.clear(),
       };
     }
   }

@@ -1,7 +1,10 @@
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
+import { MIB } from '../../support/files.ts';
+import { GO_INSTALL_MS } from '../../support/go.ts';
+import { containerd2 } from '../../support/go-clients.ts';
 import { TAG } from '../../support/image.ts';
 import type { Client } from './clients.ts';
-import { CLIENTS, type ClientName } from './clients.ts';
+import { CLIENTS, type ClientName, isHere } from './clients.ts';
 import { APP, expectPulled, HOSTS, OTHER, openScene, pullAll, type Scene } from './scene.ts';
 
 async function clientsOf(scene: Scene, names: readonly ClientName[]): Promise<Map<string, Client>> {
@@ -28,11 +31,20 @@ async function pullTwice(scene: Scene, names: readonly ClientName[]): Promise<vo
   expect(scene.registry.front.blobBytes(), 'body bytes of blobs after the first pull').toBe(0);
 }
 
-for (const name of CLIENTS) {
+beforeAll(containerd2, GO_INSTALL_MS);
+
+for (const name of [...CLIENTS, 'containerd 2'] as const) {
   test(`${name} on four hosts at once takes one copy, then none, under another repository name neither`, async () => {
-    await pullTwice(await openScene(), [name]);
+    if (await isHere(name)) await pullTwice(await openScene(), [name]);
   });
 }
+
+test('containerd 2, whose parts overtake a slow registry, takes one copy', async () => {
+  if (!(await isHere('containerd 2'))) return;
+  const scene = await openScene({ bytesPerSec: 40 * MIB });
+  expectPulled(scene, await pullAll(await clientsOf(scene, ['containerd 2'])));
+  expect(scene.copies()).toBeLessThanOrEqual(1.02);
+});
 
 test('four different clients at once share one copy', async () => {
   await pullTwice(await openScene(), CLIENTS);

@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
+import { CHART_VERSION, type Chart, makeChart } from '../../support/chart.ts';
 import { MIB } from '../../support/files.ts';
-import { buildImage, type Image, pushImage } from '../../support/image.ts';
+import { buildImage, type Image, pushImage, TAG } from '../../support/image.ts';
 import { flagsFor, type MirrorHost, startMirror } from '../../support/mirror-host.ts';
-import { ALICE, ANYBODY, type Registry, startRegistry } from '../../support/registry.ts';
+import { ALICE, ANYBODY, type Registry, type RegistryAuth, startRegistry } from '../../support/registry.ts';
 import { basicLogin, type Login } from '../../support/registry-tokens.ts';
 import { type Client, type ClientName, openClient } from './clients.ts';
 import { APP, PUBLIC } from './scene.ts';
@@ -19,22 +20,34 @@ export const WRONG: Login = { user: ALICE.user, password: 'of nobody' };
 export interface Two {
   readonly dir: string;
   readonly image: Image;
+  readonly chart: Chart;
   readonly named: Registry;
   readonly byDefault: Registry;
   readonly mirror: MirrorHost;
   client(name: ClientName): Promise<Client>;
 }
 
-/** Opens them for the running test: one of this kind that clients name, and one behind tokens that is the default. */
-export async function openTwo(auth: 'basic' | 'token'): Promise<Two> {
+/** What a client pulls of a repository, as it names that, and how many bytes its blobs have. */
+export function wantedBy({ image, chart }: Two, name: ClientName, repository: string) {
+  return name === 'helm'
+    ? { reference: `${repository}:${CHART_VERSION}`, bytes: chart.bytes, digest: undefined }
+    : { reference: `${repository}:${TAG}`, bytes: image.bytes, digest: image.manifest.digest };
+}
+
+/** Opens them for the running test: one that clients name, and one that is the default. */
+export async function openTwo(auth: RegistryAuth, defaultAuth: RegistryAuth = 'token'): Promise<Two> {
   const dir = mkdtempSync(join(tmpdir(), 'shoal-logins-'));
   const image = await buildImage([2 * MIB, 1 * MIB]);
   const named = await startRegistry({ auth, users: [ALICE] });
-  const byDefault = await startRegistry({ auth: 'token', users: [THERE] });
+  const byDefault = await startRegistry({ auth: defaultAuth, users: [THERE] });
+  const chart = await makeChart(join(dir, 'chart'), basename(APP));
   for (const registry of [named, byDefault]) {
     registry.grant(ALICE.user, APP);
     registry.grant(ANYBODY, PUBLIC);
-    await registry.loading((url) => pushImage(url, image, [APP, PUBLIC]));
+    await registry.loading(async (url) => {
+      await pushImage(url, image, [APP, PUBLIC]);
+      await chart.push(url, [APP, PUBLIC]);
+    });
   }
   const of = [named, byDefault].map((registry) => flagsFor(registry));
   const mirror = await startMirror({
@@ -55,11 +68,12 @@ export async function openTwo(auth: 'basic' | 'token'): Promise<Two> {
   return {
     dir,
     image,
+    chart,
     named,
     byDefault,
     mirror,
     async client(name) {
-      const client = await openClient(name, join(dir, `${name}-${clients.length}`), named, mirror.port);
+      const client = await openClient(name, join(dir, String(clients.length)), named, mirror.port);
       clients.push(client);
       return client;
     },

@@ -190,18 +190,12 @@ function applied(before: string, diff: string): string {
   return after + from.slice(at).join('');
 }
 
-test.each([
-  '*.example.com',
-  'a/b',
-  '',
-  '..',
-  'http://x',
-  'a b',
-  'x:123456',
-  'quay.io=ftp://x',
-])('no registry: %j', (name) => {
-  expect(() => parseRegistry(name)).toThrow(expect.objectContaining({ code: 'ERR_CONFIG_INVALID' }));
-});
+test.each(['*.example.com', 'a/b', '', '..', 'http://x', 'a b', 'x:123456', 'quay.io=ftp://x'])(
+  'no registry: %j',
+  (name) => {
+    expect(() => parseRegistry(name)).toThrow(expect.objectContaining({ code: 'ERR_CONFIG_INVALID' }));
+  },
+);
 
 test.each(['', '127.0.0.1:4001', 'ftp://x', 'http://x/p', 'http://u:p@x', 'http://x?q', 'http://x#f'])(
   'no proxy: %j',
