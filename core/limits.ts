@@ -111,7 +111,7 @@ export const LIMITS = {
   /** A task or peer actor ends this long after its last transfer. */
   idleActorMs: 60_000,
   /** A download goes on this long after a client was given a range of it. */
-  lingerMs: 500,
+  lingerMs: 3_000,
   tokenMs: 3_600_000,
   clockLeewayMs: 60_000,
   daemonGoneMs: 3_000,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Ran, startCommand } from './child.ts';
 import { goClient, goInstalled } from './go.ts';
 import type { Login } from './registry-tokens.ts';
+import { digestIn } from './skopeo.ts';
 
 /** Clients that Debian does not have, each by the module that `go install` makes it of. */
 const MODULES = {
@@ -40,19 +41,21 @@ export async function installGoClients(): Promise<void> {
 
 /** A client that reads by the path of a mirror, and keeps one login for its host. */
 export interface GoClient {
-  /** Reads the whole of `HOST/REGISTRY/NAME:TAG`, as who it has logged in as at the host. */
-  pull(reference: string, login: Login | undefined): Promise<Ran>;
+  /** Reads the whole of `HOST/REGISTRY/NAME:TAG`, as who it has logged in as at the host; the digest is that of an image. */
+  pull(reference: string, login: Login | undefined): Promise<Ran & { readonly digest: string | undefined }>;
   clear(): void;
 }
 
 /** What a client does with a configuration and a target of its own. */
 interface Ways {
   login(host: string, login: Login): Promise<Ran>;
-  pull(reference: string): Promise<Ran>;
+  /** Into a folder, or into an OCI layout. */
+  pull(reference: string, target: string): Promise<Ran>;
 }
 
 /** Sets a client up below `dir`. */
 export function setUpGoClient(name: GoClientName, program: string, dir: string): GoClient {
+  const target = join(dir, 'pulled');
   const clear = () => {
     rmSync(dir, { recursive: true, force: true });
     mkdirSync(dir, { recursive: true });
@@ -66,7 +69,8 @@ export function setUpGoClient(name: GoClientName, program: string, dir: string):
         const ran = await ways.login(reference.split('/')[0] ?? '', login);
         if (ran.code !== 0) throw new Error(`${name} could not log in: ${ran.stdout}${ran.stderr}`);
       }
-      return ways.pull(reference);
+      const ran = await ways.pull(reference, target);
+      return { ...ran, digest: ran.code === 0 && name !== 'helm' ? digestIn(target) : undefined };
     },
   };
 }
@@ -75,19 +79,18 @@ function waysOf(name: GoClientName, program: string, dir: string): Ways {
   const set = [`DOCKER_CONFIG=${dir}`, `REGCTL_CONFIG=${dir}/regctl.json`, `HOME=${dir}`];
   const start = (...args: string[]) => startCommand(['env', ...set, program, ...args]).done;
   const as = ({ user, password }: Login) => ['-u', user, '-p', password];
-  const target = join(dir, 'pulled');
   switch (name) {
     case 'crane':
       return {
         login: (host, login) => start('auth', 'login', host, ...as(login)),
-        pull: (reference) => start('pull', '--insecure', reference, target),
+        pull: (reference, target) => start('pull', '--insecure', '--format=oci', reference, target),
       };
     case 'oras': {
       const config = join(dir, 'oras.json');
       return {
         login: (host, login) =>
           start('login', '--plain-http', '--registry-config', config, ...as(login), host),
-        pull: (reference) =>
+        pull: (reference, target) =>
           start(
             ...['copy', '--from-plain-http', '--from-registry-config', config, reference],
             ...['--to-oci-layout', `${target}:got`],
@@ -101,7 +104,7 @@ function waysOf(name: GoClientName, program: string, dir: string): Ways {
           await plain(host);
           return start('registry', 'login', host, ...as(login));
         },
-        async pull(reference) {
+        async pull(reference, target) {
           await plain(reference.split('/')[0] ?? '');
           return start('image', 'copy', reference, `ocidir://${target}`);
         },
@@ -110,9 +113,10 @@ function waysOf(name: GoClientName, program: string, dir: string): Ways {
     case 'helm':
       return {
         login: (host, login) => start('registry', 'login', '--plain-http', host, ...as(login)),
-        pull(reference) {
+        pull(reference, target) {
+          mkdirSync(target);
           const [, repository = '', version = ''] = /^(.*):([^:/]+)$/.exec(reference) ?? [];
-          return start('pull', `oci://${repository}`, '--version', version, '--plain-http', '-d', dir);
+          return start('pull', `oci://${repository}`, '--version', version, '--plain-http', '-d', target);
         },
       };
   }

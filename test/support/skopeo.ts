@@ -81,7 +81,8 @@ export function setUpSkopeo(dir: string, inside: readonly string[] = []): Skopeo
   };
 }
 
-function digestIn(layout: string): string | undefined {
+/** The digest of the one image of an OCI layout. */
+export function digestIn(layout: string): string | undefined {
   const index = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8')) as {
     manifests: { digest: string }[];
   };

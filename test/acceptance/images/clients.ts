@@ -121,10 +121,7 @@ export async function openClient(
       const place = mirror === undefined ? registry.name : `${mirror}/${segmentOfRegistry(registry.name)}`;
       return {
         name,
-        pull: async (image, login) => ({
-          ...(await client.pull(`${place}/${image}`, login)),
-          digest: undefined,
-        }),
+        pull: (image, login) => client.pull(`${place}/${image}`, login),
         clear: () => client.clear(),
         [Symbol.asyncDispose]: async () => client.clear(),
       };

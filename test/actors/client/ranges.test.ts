@@ -148,6 +148,27 @@ test('with its last reader a download is given up, and goes on from there for th
   expect(next.results[0]?.bytes.local).toBeGreaterThan(0);
 });
 
+test('of who reads one range after the other, and rests in between, nothing is read twice; at last it is given up', async () => {
+  const sim = await swarm(1, { linkBytesPerSec: MIB });
+  const content = sim.publish(URL_A, 30 * MIB);
+  const request = { resource: URL_A, digest: digestOf(content) };
+  for (let start = 0; start < 6 * MIB; start += MIB) {
+    const range = { start, end: start + MIB };
+    const reading = await read(sim, host(sim, 0), { ...request, range }).end();
+    expect(reading.bytes().equals(content.bytes.slice(start, range.end))).toBe(true);
+    await sim.run(2_000);
+  }
+  await sim.run(5_000);
+  const bytes = sim.origin.bodyBytes;
+  expect(bytes).toBeLessThan(content.bytes.length);
+  await sim.run(10_000);
+  expect(sim.origin.bodyBytes).toBe(bytes);
+  const whole = await read(sim, host(sim, 0), request).end();
+  expect(whole.bytes().equals(content.bytes)).toBe(true);
+  // Being given up costs what was in flight, once.
+  expect(sim.origin.bodyBytes / content.bytes.length).toBeLessThanOrEqual(1.02);
+});
+
 test('the last bytes of a whole are held back until the whole has proven right', async () => {
   const sim = await swarm(1);
   const content = sim.publish(URL_A, MIB);
