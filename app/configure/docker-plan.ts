@@ -56,7 +56,7 @@ export async function planDocker(
 function notesFor(how: 'daemon' | 'systemd' | undefined): string[] {
   const notes = [
     "a mirror of Docker is one of Docker Hub alone, and Docker does not say whose image it wants: the daemon's default registry must be docker.io",
-    'a mirror gets no credentials: private images of Docker Hub come from Docker Hub itself',
+    'what docker login keeps for Docker Hub is shown to the mirror too, which shows it to its default registry alone',
   ];
   if (how === undefined) notes.push('images of other registries do not go through Shoal without --proxies');
   else {

@@ -52,7 +52,7 @@ test('four different clients at once share one copy', async () => {
 
 for (const auth of ['basic', 'token'] as const) {
   test(`four different clients at once, of a repository behind ${auth} authentication, share one copy`, async () => {
-    // Docker takes no credentials to a mirror of Docker Hub.
+    // To Docker this registry is Docker Hub, and its login another: see logins.test.ts.
     await pullTwice(await openScene({ auth }), ['containerd', 'podman', 'skopeo']);
   });
 }
