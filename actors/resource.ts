@@ -76,7 +76,7 @@ export class Resource {
   #asked(key: string, nowMs: number): Ask {
     let asked = this.#asks.get(key);
     if (asked === undefined) {
-      this.#forgetOld(nowMs);
+      this.forgetOld(nowMs);
       asked = { flight: this.#chart.context.flights + 1, seenMs: nowMs, error: undefined };
       this.#asks.set(key, asked);
     }
@@ -104,7 +104,8 @@ export class Resource {
     return resolved(outcome);
   }
 
-  #forgetOld(nowMs: number): void {
+  /** Forgets who asked and asks no more. */
+  forgetOld(nowMs: number): void {
     for (const [key, ask] of this.#asks) if (nowMs - ask.seenMs > ASK_KEPT_MS) this.#asks.delete(key);
   }
 

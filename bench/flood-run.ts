@@ -9,6 +9,7 @@ import { startSwarm } from '../test/support/swarm.ts';
 
 /** What a flood did to a swarm. */
 export interface FloodReport {
+  readonly kinds: readonly string[];
   readonly seconds: number;
   readonly bytes: number;
   /** Most memory that the scheduler had resident, before and with the flood. */
@@ -29,13 +30,21 @@ export interface FloodReport {
 /** Before the flood, and after it. */
 const QUIET_RUNS = 4;
 
-/** One host floods a scheduler and another host; two hosts download meanwhile. @throws Error where a download is not right */
-export async function measureFlood(seconds: number, bytes: number): Promise<FloodReport> {
+/**
+ * One host floods a scheduler and another host; two hosts download meanwhile.
+ * @param kinds in which ways it floods
+ * @throws Error where a download is not right
+ */
+export async function measureFlood(
+  seconds: number,
+  bytes: number,
+  kinds: readonly string[],
+): Promise<FloodReport> {
   const dir = mkdtempSync(join(tmpdir(), 'shoal-flood-'));
   try {
     await using origin = await startOriginServer({});
-    const flags = ['--allow-origin', `127.0.0.1:${origin.port}`];
-    await using swarm = await startSwarm({ peers: 2, seed: false, hostFlags: flags });
+    const hostFlags = ['--allow-origin', `127.0.0.1:${origin.port}`];
+    await using swarm = await startSwarm({ peers: 2, seed: false, hostFlags });
     let files = 0;
     /** A file that nobody has, to one host and from there to the other. */
     const download = async (): Promise<number> => {
@@ -65,17 +74,17 @@ export async function measureFlood(seconds: number, bytes: number): Promise<Floo
     for (let run = 0; run < QUIET_RUNS; run += 1) quietSeconds.push(await download());
     const quiet = usageOf(pid);
     const linesBefore = logLines();
-    const { dataPort, proxy = '' } = await swarm.status('peer1');
+    const { dataPort, hostId, proxy = '' } = await swarm.status('peer1');
+    const flags = {
+      nats: swarm.natsUrl,
+      seconds: String(seconds),
+      kinds: kinds.join(','),
+      ports: `${dataPort},${proxy.split(':')[1]}`,
+      other: hostId,
+    };
     const flooding = startCommand([
       ...['nice', process.execPath, '--import', 'tsx', join(ROOT, 'bench/flood-host.ts')],
-      ...[
-        '--nats',
-        swarm.natsUrl,
-        '--seconds',
-        String(seconds),
-        '--ports',
-        `${dataPort},${proxy.split(':')[1]}`,
-      ],
+      ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]),
     ]);
     let over = false;
     const ended = flooding.done.finally(() => {
@@ -91,6 +100,7 @@ export async function measureFlood(seconds: number, bytes: number): Promise<Floo
     // The last of them ended without the flood.
     const during = floodedSeconds.length > 1 ? floodedSeconds.slice(0, -1) : floodedSeconds;
     return {
+      kinds,
       seconds,
       bytes,
       quietPeakBytes: quiet.peakBytes,

@@ -7,7 +7,7 @@ export const SOURCES_TOLD = 16;
 const KINDS = 16;
 
 /** Counts by reason; nobody has more reasons than there are. */
-const counts = z
+export const reasonCounts = z
   .record(z.string().max(32), uint)
   .refine((value) => Object.keys(value).length <= KINDS, 'too many reasons');
 
@@ -23,7 +23,7 @@ export const deliverySourceSchema = z.object({
   bytes: uint.describe('bytes of the pieces that it gave'),
   unusedBytes: uint.describe('bytes that came from it and were not kept'),
   tookMs: z.number().min(0).describe('time in which at least one transfer from it ran'),
-  failed: counts.describe('transfers that failed, by reason'),
+  failed: reasonCounts.describe('transfers that failed, by reason'),
 });
 /** What one source did for a download. */
 export type DeliverySource = z.infer<typeof deliverySourceSchema>;
@@ -37,7 +37,7 @@ export const deliverySchema = z.object({
   bytes: bytesBySourceSchema,
   /** Of these bytes, those of pieces that were taken back. */
   droppedBytes: uint.default(0),
-  originReasons: counts.default({}),
+  originReasons: reasonCounts.default({}),
   durationMs: z.number().min(0),
   time: timeSpentSchema.optional(),
   /** The most that the host was seen to receive; 0 while unknown. */

@@ -107,6 +107,8 @@ export const LIMITS = {
   /** Messages that a scheduler takes of one host, a second and in a burst; each KiB counts as one. */
   hostMessagesPerSec: 1_000,
   hostMessagesBurst: 8_192,
+  /** A page of a list costs a scheduler more than its question weighs: it counts as so many bytes. */
+  queryBytes: 16 * KIB,
   parentsInReply: 8,
   /** A task or peer actor ends this long after its last transfer. */
   idleActorMs: 60_000,

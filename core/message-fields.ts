@@ -8,6 +8,9 @@ import { isGeometry } from './piece.ts';
  * subject, never a field. Lists are bounded, so that nothing beyond a page is ever accepted.
  */
 
+/** All details of one error together: who is told of it keeps it. */
+const MOST_DETAIL_CHARS = 8_192;
+
 export const uint = z.int().min(0);
 export const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'not bytes');
 export const hostId = z.custom<HostId>(
@@ -36,12 +39,22 @@ export const address = z.object({ hostId, ip, port });
 export const source = z.object({ url, credentials: z.boolean() });
 /** Where content is read: a registry host, or the name of a URL. */
 export const place = z.string().min(1).max(512);
-/** A ShoalError on the wire. */
+/** What the details of an error may be: nothing that takes more room when it is read than on the wire. */
+const flat = z.record(
+  z.string(),
+  z.union([z.string(), z.number(), z.boolean(), z.record(z.string(), z.string())]),
+);
+/** A ShoalError on the wire; details that are too much are left out. */
 export const wireError = z.object({
   code: z.string().max(64),
   message: z.string().max(2000),
   retryable: z.boolean(),
-  details: z.record(z.string(), z.unknown()).optional(),
+  details: z
+    .record(z.string(), z.unknown())
+    .refine((details) => flat.safeParse(details).success)
+    .refine((details) => JSON.stringify(details).length <= MOST_DETAIL_CHARS)
+    .optional()
+    .catch(undefined),
 });
 
 /** Bytes of a piece. */

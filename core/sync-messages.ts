@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { deliverySchema } from './delivery.ts';
+import { deliverySchema, reasonCounts } from './delivery.ts';
 import type { HostId } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import {
@@ -102,7 +102,7 @@ const syncRequestFields = z.object({
   /** Bytes received so far by source, for `explain`. */
   received: z.object({ origin: uint, peers: uint, local: uint }),
   /** Bytes read from the origin, by reason. */
-  originReasons: z.record(z.string().max(32), uint).optional(),
+  originReasons: reasonCounts.optional(),
   /** How the content came here, once that is over. */
   delivery: deliverySchema.optional(),
 });

@@ -19,14 +19,16 @@ type Entry =
 
 /**
  * Remembers, per connection, who proved to be at its other end; one request at a time. Where there are too many, the one
- * that has been idle longest makes room; where all are at work, the new one is closed.
+ * that has been idle longest makes room, of those first whose other end has proven nothing; where all are at work, the new
+ * one is closed.
  */
 export class Connections {
   readonly #admit: Admit;
   readonly #most: number;
   readonly #known = new Map<Socket, Connection>();
-  /** The longest idle first. */
+  /** Members’ connections without a request, and those of whoever has proven nothing yet: the longest idle first. */
   readonly #idle = new Set<Socket>();
+  readonly #strangers = new Set<Socket>();
   /** Connections that HTTP is not spoken on yet, by where they come from: TLS makes a socket of its own inside. */
   readonly #unsaid = new Map<string, Socket>();
 
@@ -58,7 +60,7 @@ export class Connections {
 
   #add(socket: Socket): void {
     this.#known.set(socket, { hostId: undefined, busy: false, openedAt: performance.now() });
-    this.#idle.add(socket);
+    this.#strangers.add(socket);
     const name = nameOf(socket);
     socket.once('close', () => {
       this.#closed(socket);
@@ -68,7 +70,7 @@ export class Connections {
 
   /** Closes the connection that has been idle longest; returns whether there was one. */
   closeIdlest(): boolean {
-    const [socket] = this.#idle;
+    const [socket] = this.#strangers.size > 0 ? this.#strangers : this.#idle;
     if (socket === undefined) return false;
     this.#closed(socket);
     socket.destroy();
@@ -82,6 +84,7 @@ export class Connections {
   #closed(socket: Socket): void {
     this.#known.delete(socket);
     this.#idle.delete(socket);
+    this.#strangers.delete(socket);
   }
 
   /** To be followed by `leave` when the answer is out, unless the request overlaps another. */
@@ -90,6 +93,7 @@ export class Connections {
     if (connection === undefined || connection.busy) return { kind: 'overlapping' };
     connection.busy = true;
     this.#idle.delete(socket);
+    this.#strangers.delete(socket);
     if (connection.hostId === undefined) {
       const admission =
         socket instanceof TLSSocket
@@ -109,7 +113,7 @@ export class Connections {
     const connection = this.#known.get(socket);
     if (connection === undefined) return;
     connection.busy = false;
-    this.#idle.add(socket);
+    (connection.hostId === undefined ? this.#strangers : this.#idle).add(socket);
   }
 }
 

@@ -178,6 +178,11 @@ export class Ledger {
     return member !== undefined && this.#state.isComplete(member);
   }
 
+  /** Whether the host takes part. */
+  knows(host: HostId): boolean {
+    return this.#state.members.get(host) !== undefined;
+  }
+
   hosts(): IterableIterator<HostId> {
     return this.#state.members.ids();
   }

@@ -4,7 +4,6 @@ import { Resource } from '../resource.ts';
 
 interface Entry {
   readonly resource: Resource;
-  readonly openedBy: HostId;
   readonly askedBy: Set<HostId>;
 }
 
@@ -27,7 +26,7 @@ export class ResourceTable {
     this.#entries.delete(resourceId);
     const [oldest] = this.#entries.size >= LIMITS.resources ? this.#entries.keys() : [];
     if (oldest !== undefined) this.#delete(oldest);
-    const entry = known ?? { resource: new Resource(), openedBy: hostId, askedBy: new Set() };
+    const entry = known ?? { resource: new Resource(), askedBy: new Set() };
     this.#entries.set(resourceId, entry);
     this.#ask(resourceId, entry, hostId);
     return entry.resource;
@@ -41,7 +40,7 @@ export class ResourceTable {
     if (asked.size <= LIMITS.resourcesPerHost) return;
     const [oldest] = asked;
     if (oldest === undefined) return;
-    if (this.#entries.get(oldest)?.openedBy === hostId) this.#delete(oldest);
+    if (this.#entries.get(oldest)?.askedBy.size === 1) this.#delete(oldest);
     else this.#leave(oldest, hostId);
   }
 
@@ -56,13 +55,16 @@ export class ResourceTable {
     this.#entries.delete(resourceId);
   }
 
-  /** A host is gone: what only it asked for, and nobody answered, goes with it. */
+  /**
+   * A host is gone: what only it asked for, and nobody answered, goes with it. What was answered counts as its own for as
+   * long as nobody else asks: a host that comes and goes leaves no more behind than one that stays.
+   */
   lose(hostId: HostId): void {
     for (const resourceId of [...(this.#asked.get(hostId) ?? [])]) {
-      this.#leave(resourceId, hostId);
       const entry = this.#entries.get(resourceId);
       entry?.resource.lose(hostId);
-      if (entry?.askedBy.size === 0 && !entry.resource.isAnswered) this.#delete(resourceId);
+      if (entry?.askedBy.size !== 1) this.#leave(resourceId, hostId);
+      else if (!entry.resource.isAnswered) this.#delete(resourceId);
     }
   }
 
@@ -73,9 +75,10 @@ export class ResourceTable {
     }
   }
 
-  /** Forgets those that nobody has asked for in a long time. */
+  /** Forgets those that nobody has asked for in a long time, and who asked for the others. */
   forgetIdle(nowMs: number): void {
     for (const [resourceId, { resource }] of this.#entries) {
+      resource.forgetOld(nowMs);
       if (resource.isIdle(nowMs)) this.#delete(resourceId);
     }
   }

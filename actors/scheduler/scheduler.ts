@@ -36,7 +36,7 @@ export class SchedulerActor {
   readonly #served: ServedPartitions;
   readonly #tasks: TaskTable;
   readonly #query: SchedulerQuery;
-  readonly #work: HostQuota;
+  readonly #heard: HostQuota;
   readonly #resources = new ResourceTable();
   readonly #sinceMs: number;
   #subscriptions: Subscription[] = [];
@@ -46,10 +46,9 @@ export class SchedulerActor {
   constructor(world: GroupWorld) {
     this.#world = world;
     this.#sinceMs = world.clock.wall();
-    this.#work = new HostQuota((hostId) => this.#dropped(hostId));
+    this.#heard = new HostQuota((hostId) => this.#dropped(hostId));
     this.#tasks = new TaskTable({
       world,
-      work: this.#work,
       onEpoch: (partition, epoch) => this.#group.refused(partition, epoch),
     });
     this.#served = new ServedPartitions({
@@ -71,7 +70,9 @@ export class SchedulerActor {
         queue: QUEUE,
         admit,
       }),
-      bus.serve(SUBJECTS.query, {}, (query, { noun }) => this.#query.answer(noun, query)),
+      bus.serve(SUBJECTS.query, {}, (query, { noun }) => this.#query.answer(noun, query), {
+        admit: ({ sender }, bytes) => this.#admits(sender, bytes + LIMITS.queryBytes),
+      }),
       bus.serve(SUBJECTS.remove, {}, (_, { taskId }) => this.#query.remove(parseTaskId(taskId))),
       bus.subscribe(SUBJECTS.alive, {}, (alive, { hostId }) => this.#alive(asHost(hostId), alive), { admit }),
     ];
@@ -116,7 +117,7 @@ export class SchedulerActor {
 
   /** Whether a host may send a message of that size now; what is no host is told so by whoever reads it. */
   #admits(hostId: string, bytes: number): boolean {
-    if (!isHostId(hostId) || this.#work.admit(hostId, bytes, this.#world.clock.now())) return true;
+    if (!isHostId(hostId) || this.#heard.admit(hostId, bytes, this.#world.clock.now())) return true;
     this.#world.log.warn({ hostId }, 'a host sends more than one host may; some of it is refused');
     return false;
   }
@@ -127,7 +128,7 @@ export class SchedulerActor {
     const { hosts, clock } = this.#world;
     const nowMs = clock.now();
     const heardMs = hosts.get(hostId)?.heardMs ?? Number.NEGATIVE_INFINITY;
-    return this.#work.admit(hostId, bytes, nowMs) || nowMs - heardMs >= LIMITS.aliveMs / 2;
+    return this.#heard.admit(hostId, bytes, nowMs) || nowMs - heardMs >= LIMITS.aliveMs / 2;
   }
 
   /** There are more hosts than there can be: whoever makes them up is not to cost more than that. */
@@ -183,7 +184,7 @@ export class SchedulerActor {
     const { hosts, slots } = this.#world;
     hosts.remove(hostId);
     this.#forget(hostId);
-    this.#work.forget(hostId);
+    this.#heard.forget(hostId);
     slots.forget(hostId);
   }
 
@@ -268,7 +269,7 @@ export class SchedulerActor {
       this.#lost(hostId);
     }
     // Who never said that it is there.
-    for (const hostId of this.#work.silent(now, LIMITS.hostGoneMs)) this.#lost(hostId);
+    for (const hostId of this.#heard.silent(now, LIMITS.hostGoneMs)) this.#lost(hostId);
     this.#tasks.tick(now);
     this.#ticks += 1;
     if (this.#ticks % 120 === 0) this.#resources.forgetIdle(now);

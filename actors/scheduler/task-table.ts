@@ -2,9 +2,9 @@ import { ShoalError, toShoalError } from '../../core/errors.ts';
 import { type HostId, partitionOf, type TaskId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { LogCreated } from '../../core/log-messages.ts';
-import type { HostQuota } from './host-quota.ts';
 import { TaskActor } from './task/task.ts';
 import { TaskLog } from './task-log.ts';
+import { TaskQuota } from './task-quota.ts';
 import type { GroupWorld, SchedulerWorld } from './world.ts';
 
 interface TaskEntry {
@@ -21,7 +21,6 @@ interface Tenure {
 
 interface TaskTableOptions {
   readonly world: GroupWorld;
-  readonly work: HostQuota;
   /** The log tells of an owner of the partition. */
   readonly onEpoch: (partition: number, epoch: number) => void;
 }
@@ -35,11 +34,10 @@ export class TaskTable {
   readonly #created = new Map<TaskId, LogCreated>();
   /** What holders alone told of tasks, for as long as one holds them. */
   readonly #heard = new Map<TaskId, LogCreated>();
-  readonly #work: HostQuota;
+  readonly #work = new TaskQuota();
 
   constructor(options: TaskTableOptions) {
     this.#options = options;
-    this.#work = options.work;
     this.#log = new TaskLog(options.world);
   }
 
@@ -135,16 +133,18 @@ export class TaskTable {
     const tenure = this.#tenures.get(partitionOf(taskId));
     if (tenure === undefined)
       throw new ShoalError('ERR_BUS_UNAVAILABLE', 'another scheduler owns the partition');
+    if (this.get(taskId)?.ended === true) this.#end(taskId);
     const entry = this.#entries.get(taskId);
-    const actorKnown = entry && !entry.actor.ended ? entry.actor : undefined;
-    if (actorKnown === undefined && this.#entries.size >= LIMITS.tasksAtWork) {
+    const known = entry?.actor.pieces ?? 0;
+    // How content is cut is said once.
+    const claim = { pieces: entry?.actor.isCut === true ? known : pieces, known, wants };
+    this.#work.take(hostId, taskId, claim, (other) => this.#endResting(other));
+    if (entry !== undefined) return entry;
+    const end = (other: TaskId) => this.#end(other);
+    if (this.#entries.size >= LIMITS.tasksAtWork && !this.#work.makeRoom(hostId, taskId, end)) {
+      this.#work.ended(taskId);
       throw new ShoalError('ERR_SCHED_BUSY', 'this scheduler has as many tasks under way as it takes');
     }
-    const known = actorKnown?.pieces ?? 0;
-    // How content is cut is said once.
-    const claim = { pieces: actorKnown?.isCut === true ? known : pieces, known, wants };
-    this.#work.take(hostId, taskId, claim, (other) => this.#endResting(other));
-    if (entry !== undefined && actorKnown !== undefined) return entry;
     const actor = new TaskActor(tenure.world, this.#log, taskId);
     const isReady = tenure.reading === undefined && this.created(taskId) === undefined;
     const begun = { actor, ready: isReady ? undefined : this.#recover(actor, tenure) };
@@ -193,9 +193,9 @@ export class TaskTable {
     const { bus, holdings } = this.#options.world;
     const actor = this.get(taskId);
     actor?.lose(hostId);
-    this.#work.leave(hostId, taskId);
     // While NATS is gone all hosts seem to be.
     if (actor?.isDeserted === true && bus.state === 'connected') this.#end(taskId);
+    else this.#work.leave(hostId, taskId);
     if (!holdings.has(taskId)) this.#heard.delete(taskId);
   }
 

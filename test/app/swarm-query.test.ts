@@ -1,5 +1,4 @@
 import { afterEach, expect, test } from 'vitest';
-import { HostQuota } from '../../actors/scheduler/host-quota.ts';
 import { SchedulerQuery } from '../../actors/scheduler/query.ts';
 import { TaskTable } from '../../actors/scheduler/task-table.ts';
 import type { SchedulerWorld } from '../../actors/scheduler/world.ts';
@@ -19,7 +18,7 @@ afterEach(async () => {
   for (const each of open.splice(0).reverse()) await each.stop();
 });
 
-const TASKS = 5_000;
+const TASKS = 20_000;
 const HOSTS = 3_000;
 const taskAt = (index: number) => `url-${index.toString(16).padStart(64, '0')}` as TaskId;
 const ids = <Id>(count: number, idAt: (index: number) => Id) =>
@@ -38,8 +37,7 @@ function scheduler(bus: Bus, number: number, hosts: readonly number[], tasks: re
 
 /** Answers for what is known, whoever owns it. */
 function serve(world: SchedulerWorld, bus: Bus): void {
-  const work = new HostQuota(() => {});
-  const query = new SchedulerQuery(world, new TaskTable({ world, work, onEpoch: () => {} }), () => ({}));
+  const query = new SchedulerQuery(world, new TaskTable({ world, onEpoch: () => {} }), () => ({}));
   const serving = bus.serve(SUBJECTS.query, {}, (asked, { noun }) => query.answer(noun, asked));
   open.push({ stop: () => serving.close() });
 }
@@ -48,20 +46,20 @@ const from = (first: number, end: number) => ids(end - first, (index) => first +
 
 /** Two schedulers that know other halves, and a bit of the same; of task 0 one knows 3,000 holders. */
 async function expectAll(busOf: (name: string) => Promise<Bus>): Promise<void> {
-  scheduler(await busOf('scheduler-1'), 1, from(0, 2_000), from(0, 3_000));
-  scheduler(await busOf('scheduler-2'), 2, from(1_000, HOSTS), from(2_000, TASKS));
+  scheduler(await busOf('scheduler-1'), 1, from(0, 2_000), from(0, 12_000));
+  scheduler(await busOf('scheduler-2'), 2, from(1_000, HOSTS), from(11_000, TASKS));
   const swarm = swarmQueries(await busOf('cli'));
   await expect.poll(() => swarm.tasks().catch(() => [])).toHaveLength(TASKS);
   const rows = await swarm.tasks();
   expect(rows.map(({ taskId }) => taskId)).toEqual(ids(TASKS, taskAt));
-  expect([rows[1_999]?.holders, rows[2_000]?.holders]).toEqual([1, 2]);
+  expect([rows[10_999]?.holders, rows[11_000]?.holders]).toEqual([1, 2]);
   expect((await swarm.tasks(1_234)).map(({ taskId }) => taskId)).toEqual(ids(1_234, taskAt));
   const hosts = await swarm.hosts();
   expect(hosts.map((row) => row.hostId)).toEqual(ids(HOSTS, hostId));
   expect(await swarm.hosts(7)).toHaveLength(7);
 }
 
-test('all of 5,000 tasks and 3,000 hosts are listed, page by page, from two schedulers', async () => {
+test('all of 20,000 tasks and 3,000 hosts are listed, page by page, from two schedulers', async () => {
   const hub = createMemoryHub({ clock: realClock, random: seeded(1) });
   await expectAll(async (name) => hub.bus(name));
 });

@@ -307,6 +307,12 @@ describe('bounds', () => {
       ['failures'],
       many(257, { first: 0, count: 1, parent: hostId, reason: 'busy' }),
     ],
+    [
+      '17 reasons',
+      'syncRequest',
+      ['originReasons'],
+      Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`r${index}`, 1])),
+    ],
     ['a piece length of 0', 'syncRequest', ['pieceLength'], 0],
     ['a piece length beyond 64 MiB', 'syncRequest', ['pieceLength'], 64 * 1024 * 1024 + 1],
     ['a piece length of 3', 'syncRequest', ['pieceLength'], 3],
@@ -359,6 +365,23 @@ describe('bounds', () => {
   ])('%s are one too many', (_, kind, place, value) => {
     const [schema, valid] = VALID[kind] ?? [];
     expect(schema?.safeParse(replaced(valid, place, value)).success).toBe(false);
+  });
+
+  test.each<[string, Record<string, unknown>, boolean]>([
+    ['words and numbers', { status: 404, origin: 'http://a', headers: { 'retry-after': '3' } }, true],
+    ['a list', { list: [{}, {}, {}] }, false],
+    ['a map in a map', { headers: { deep: { deeper: 'x' } } }, false],
+    ['8 KiB', { text: 'x'.repeat(8_192) }, false],
+    ['8 KiB in many words', Object.fromEntries(many(2_000, 0).map((_, index) => [`k${index}`, 1])), false],
+  ])('an error is taken with its details where they are few and flat: %s', (_, details, isKept) => {
+    for (const [schema, valid, place] of [
+      [syncRequestSchema, VALID['syncRequest']?.[1], ['failures', 0, 'error', 'details']],
+      [leaseSetSchema, VALID['leaseSet']?.[1], ['error', 'details']],
+    ] as const) {
+      const taken = schema.parse(replaced(valid, place, details));
+      const found = place.reduce<unknown>((at, name) => (at as Record<string, unknown>)[name], taken);
+      expect(found).toEqual(isKept ? details : undefined);
+    }
   });
 
   test('the largest length that its pieces allow is taken', () => {

@@ -405,3 +405,28 @@ test.each([true, false])(
     for (const socket of idle) socket.destroy();
   },
 );
+
+test('connections of nobody make room before that of a member, however many come', async () => {
+  const task = fakeTask(1000);
+  await using parent = await startParent([task], { maxConnections: 4 });
+  const to = { host: '127.0.0.1', port: parent.server.port };
+  const member = connect(to);
+  let got = '';
+  member.setEncoding('latin1').on('data', (chunk: string) => {
+    got += chunk;
+  });
+  const path = `/v1/task/${task.taskId}`;
+  member.write(request(path, { Authorization: authorized(parent), Range: 'bytes=0-9' }));
+  await vi.waitFor(() => expect(got).toContain('206'));
+  for (let round = 0; round < 5; round += 1) {
+    const strangers = Array.from({ length: 12 }, () => connect(to));
+    const open = new Set(strangers);
+    for (const socket of strangers) socket.on('error', () => {}).on('close', () => open.delete(socket));
+    await vi.waitFor(() => expect(open.size).toBe(3));
+    for (const socket of strangers) socket.destroy();
+  }
+  got = '';
+  member.write(request(path, { Range: 'bytes=0-9' }));
+  await vi.waitFor(() => expect(got).toContain('206'));
+  member.destroy();
+});

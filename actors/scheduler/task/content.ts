@@ -7,6 +7,7 @@ import type { Source } from '../../../core/source.ts';
 import { isOpenPlace, placeFor } from '../../../origins/place.ts';
 
 const MOST_SOURCES = 16;
+const MOST_BANNED = 64;
 /** Content that contradicted its digest so often is not read again, whoever seems to be at fault. */
 const MOST_DOUBTS = 4;
 /** All their URLs together: each set of leases carries them, and each row of a list. */
@@ -175,10 +176,16 @@ export class TaskContent {
   dropSource(): Source | undefined {
     const at = this.#sources.findIndex((source) => this.#isAt(source, this.#home));
     const [source] = this.#sources.splice(Math.max(0, at), 1);
-    if (source) this.#banned.set(source.url, source);
+    if (source) this.#ban(source);
     this.#acquit();
     this.forget();
     return source;
+  }
+
+  #ban(source: Source): void {
+    this.#banned.set(source.url, source);
+    const [oldest] = this.#banned.size > MOST_BANNED ? this.#banned.keys() : [];
+    if (oldest !== undefined) this.#banned.delete(oldest);
   }
 
   /** Another download begins: nothing that a source gave before is held against it. */

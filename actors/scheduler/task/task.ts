@@ -216,6 +216,7 @@ export class TaskActor {
     const synced = joined.sync({ ...holdings, failures: failed, running, queued, seenNumber, nowMs });
     for (const failure of failures) {
       if (failure.parent === 'origin') this.#originFailed(hostId, peer, failure);
+      if (failure.parent === 'origin' || !this.#claim.ledger.knows(failure.parent)) continue;
       const accused = this.#suspects.accuse(failure, this.pieces);
       if (accused !== undefined) this.#leases.tell(accused);
     }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ResourceTable } from '../../../actors/scheduler/resource-table.ts';
-import type { ResourceId } from '../../../core/ids.ts';
+import type { ResourceId, TaskId } from '../../../core/ids.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import { hostId } from '../../scheduling/world.ts';
 
@@ -22,6 +22,29 @@ test('all together are no more than can be kept', () => {
       table.open(at(host * LIMITS.resourcesPerHost + index), hostId(host));
   }
   expect(table.size).toBe(LIMITS.resources);
+});
+
+test('a host that comes and goes leaves no more URLs behind than one that stays', () => {
+  const table = new ResourceTable();
+  const probed = { length: 5, etag: '"1"', ranges: true, audience: 'public' as const };
+  const taskId = `url-${'ab'.repeat(32)}` as TaskId;
+  const request = { incarnation: 1, url: 'http://o.example/a', credentials: false, mayReadOrigin: true };
+  let index = 0;
+  for (let life = 0; life < 3; life += 1) {
+    for (let each = 0; each < LIMITS.resourcesPerHost; each += 1) {
+      index += 1;
+      const outcome = { kind: 'found' as const, taskId, probed, readingBytes: 0 };
+      const resource = table.open(at(index), hostId(1));
+      resource.resolve(hostId(1), { ...request, ask: index, maxStaleMs: 0, outcome }, 0, 0);
+    }
+    table.lose(hostId(1));
+  }
+  expect(table.size).toBe(LIMITS.resourcesPerHost);
+  // What is known serves the next who asks, and is not its first finder's any more.
+  const kept = table.open(at(index), hostId(2));
+  expect(kept.isAnswered).toBe(true);
+  for (let each = 0; each < LIMITS.resourcesPerHost; each += 1) table.open(at(100_000 + each), hostId(1));
+  expect(table.open(at(index), hostId(2))).toBe(kept);
 });
 
 test('what only a lost host asked for goes with it, and what another waits for stays', () => {
