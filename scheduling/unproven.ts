@@ -3,12 +3,33 @@ import type { HostId } from '../core/ids.ts';
 /** Who says the same of a piece beyond so many is not remembered. */
 const MOST_HOSTS = 8;
 
-/** The hash of a piece as hosts say it that were not leased the piece. */
+/** Who says the hash of a piece, and the number of that claim. */
+interface Claim {
+  readonly host: HostId;
+  readonly number: number;
+}
+
+/** The hash of a piece as hosts say it that were not leased the piece: little, for a host may say it of all there can be. */
 interface Supposed {
   readonly hash: Uint8Array;
-  /** Who says so, and the number of that claim. */
-  readonly hosts: Map<HostId, number>;
+  /** The one who said it first, and the others. */
+  readonly first: Claim;
+  others: Claim[] | undefined;
   isUsed: boolean;
+}
+
+function* claimsOf({ first, others = [] }: Supposed): Generator<Claim> {
+  yield first;
+  yield* others;
+}
+
+function claimOf(supposed: Supposed | undefined, host: HostId): Claim | undefined {
+  if (supposed?.first.host === host) return supposed.first;
+  return supposed?.others?.find((claim) => claim.host === host);
+}
+
+function hostsOf(supposed: Supposed): HostId[] {
+  return [...claimsOf(supposed)].map(({ host }) => host);
 }
 
 /** The pieces whose unproven hash fell: those where it was told to others, and the rest. */
@@ -40,11 +61,12 @@ export class UnprovenClaims {
     if (this.#isClosed) return 'closed';
     const known = this.#pieces.get(piece);
     if (known !== undefined && Buffer.compare(known.hash, hash) !== 0) return 'contradicted';
-    const supposed = known ?? { hash, hosts: new Map<HostId, number>(), isUsed: false };
-    if (known === undefined) this.#pieces.set(piece, supposed);
-    if (supposed.hosts.has(host) || supposed.hosts.size >= MOST_HOSTS) return 'taken';
+    if (claimOf(known, host) !== undefined || (known?.others?.length ?? 0) >= MOST_HOSTS - 1) return 'taken';
     this.#end += 1;
-    supposed.hosts.set(host, this.#end);
+    const claim = { host, number: this.#end };
+    if (known === undefined)
+      this.#pieces.set(piece, { hash, first: claim, others: undefined, isUsed: false });
+    else known.others = [...(known.others ?? []), claim];
     return 'taken';
   }
 
@@ -52,7 +74,7 @@ export class UnprovenClaims {
   settle(piece: number, hash: Uint8Array): HostId[] {
     const supposed = this.#pieces.get(piece);
     if (supposed === undefined) return [];
-    if (Buffer.compare(supposed.hash, hash) !== 0) return [...supposed.hosts.keys()];
+    if (Buffer.compare(supposed.hash, hash) !== 0) return hostsOf(supposed);
     this.#pieces.delete(piece);
     return [];
   }
@@ -78,13 +100,14 @@ export class UnprovenClaims {
 
   /** Whether the host is one of those that say the hash of the piece. */
   isFrom(host: HostId, piece: number): boolean {
-    return this.#pieces.get(piece)?.hosts.has(host) ?? false;
+    return claimOf(this.#pieces.get(piece), host) !== undefined;
   }
 
   /** The pieces whose hash a host says, alone or with others. */
   of(host: HostId): number[] {
     const pieces: number[] = [];
-    for (const [piece, { hosts }] of this.#pieces) if (hosts.has(host)) pieces.push(piece);
+    for (const [piece, supposed] of this.#pieces)
+      if (claimOf(supposed, host) !== undefined) pieces.push(piece);
     return pieces;
   }
 
@@ -111,10 +134,10 @@ export class UnprovenClaims {
   /** Takes out what a host said up to the claim of that number. */
   take(host: HostId, end: number): { piece: number; hash: Uint8Array; hosts: HostId[] }[] {
     const taken: { piece: number; hash: Uint8Array; hosts: HostId[] }[] = [];
-    for (const [piece, { hash, hosts }] of this.#pieces) {
-      if ((hosts.get(host) ?? Number.POSITIVE_INFINITY) > end) continue;
+    for (const [piece, supposed] of this.#pieces) {
+      if ((claimOf(supposed, host)?.number ?? Number.POSITIVE_INFINITY) > end) continue;
       this.#pieces.delete(piece);
-      taken.push({ piece, hash, hosts: [...hosts.keys()] });
+      taken.push({ piece, hash: supposed.hash, hosts: hostsOf(supposed) });
     }
     return taken;
   }

@@ -23,6 +23,8 @@ interface TaskTableOptions {
   readonly world: GroupWorld;
   /** The log tells of an owner of the partition. */
   readonly onEpoch: (partition: number, epoch: number) => void;
+  /** Tasks with an actor at once; LIMITS.tasksAtWork unless given. */
+  readonly most?: number;
 }
 
 /** The tasks of the partitions that a scheduler owns: those with an actor, and those that the log or a holder told of. */
@@ -141,7 +143,8 @@ export class TaskTable {
     this.#work.take(hostId, taskId, claim, (other) => this.#endResting(other));
     if (entry !== undefined) return entry;
     const end = (other: TaskId) => this.#end(other);
-    if (this.#entries.size >= LIMITS.tasksAtWork && !this.#work.makeRoom(hostId, taskId, end)) {
+    const { most = LIMITS.tasksAtWork } = this.#options;
+    if (this.#entries.size >= most && !this.#work.makeRoom(hostId, taskId, end)) {
       this.#work.ended(taskId);
       throw new ShoalError('ERR_SCHED_BUSY', 'this scheduler has as many tasks under way as it takes');
     }

@@ -10,6 +10,7 @@ import type { TaskReads } from '../../../scheduling/origin-reads.ts';
 import type { SchedulerWorld } from '../world.ts';
 import type { TaskContent } from './content.ts';
 import { Proofs } from './proofs.ts';
+import { Unvouched } from './unvouched.ts';
 
 /**
  * All that rests on the word of one source: the hashes of its pieces, and who holds them. It falls as a whole where
@@ -27,7 +28,7 @@ export class TaskClaim {
   readonly #world: SchedulerWorld;
   readonly #content: TaskContent;
   /** Who holds pieces whose hash nobody has vouched for: they are not given to others yet. */
-  readonly #unvouched = new Map<number, Set<HostId>>();
+  readonly #unvouched = new Unvouched();
   /** Hosts that this scheduler had ask the origin: they read its first bytes. */
   readonly #askers = new Set<HostId>();
 
@@ -43,7 +44,7 @@ export class TaskClaim {
       content,
       claims: () => this.claims,
       ledger: () => this.ledger,
-      holds: (hostId, piece) => this.#unvouched.get(piece)?.has(hostId) ?? false,
+      holds: (hostId, piece) => this.#unvouched.holds(hostId, piece),
       onUsable: (pieces) => this.#usable(pieces),
       onDue: () => this.onFree(),
     });
@@ -72,11 +73,7 @@ export class TaskClaim {
   lose(hostId: HostId): void {
     this.ledger.leave(hostId);
     this.#askers.delete(hostId);
-    for (const [piece, holders] of this.#unvouched) {
-      if (!holders.delete(hostId) || holders.size > 0) continue;
-      this.#unvouched.delete(piece);
-      this.ledger.withhold(piece, false);
-    }
+    for (const piece of this.#unvouched.lose(hostId)) this.ledger.withhold(piece, false);
   }
 
   /** The task is over: nobody holds a lease or a slot of it, and nobody is told of one that came free. */
@@ -95,9 +92,7 @@ export class TaskClaim {
   /** All that a host holds, others can be given it or not; undefined while the length is unknown, or for a stranger. */
   heldBits(hostId: HostId): Bitfield | undefined {
     const bits = this.ledger.bits(hostId);
-    for (const [piece, holders] of bits ? this.#unvouched : []) {
-      if (piece < this.ledger.pieces && holders.has(hostId)) bits?.add(piece);
-    }
+    for (const piece of bits ? this.#unvouched.of(hostId) : []) bits?.add(piece);
     return bits;
   }
 
@@ -126,9 +121,7 @@ export class TaskClaim {
       if (unproven.has(piece) && this.proofs.mayUse(piece)) this.claims.use(piece);
       if (this.claims.hashOf(piece) !== undefined) vouched.push(piece);
       else if (piece < LIMITS.piecesPerTask) {
-        const holders = this.#unvouched.get(piece);
-        if (holders) holders.add(hostId);
-        else this.#unvouched.set(piece, new Set([hostId]));
+        this.#unvouched.add(hostId, piece);
         if (unproven.has(piece)) this.ledger.withhold(piece, true);
       }
     }
@@ -170,8 +163,7 @@ export class TaskClaim {
 
   #vouched(piece: number): void {
     this.ledger.withhold(piece, false);
-    for (const hostId of this.#unvouched.get(piece) ?? []) this.ledger.add(hostId, [piece]);
-    this.#unvouched.delete(piece);
+    for (const hostId of this.#unvouched.take(piece)) this.ledger.add(hostId, [piece]);
   }
 
   /** A host told a hash that it was not to read. */

@@ -30,7 +30,7 @@ test('a host that comes and goes leaves no more URLs behind than one that stays'
   const taskId = `url-${'ab'.repeat(32)}` as TaskId;
   const request = { incarnation: 1, url: 'http://o.example/a', credentials: false, mayReadOrigin: true };
   let index = 0;
-  for (let life = 0; life < 3; life += 1) {
+  for (let life = 0; life < 2; life += 1) {
     for (let each = 0; each < LIMITS.resourcesPerHost; each += 1) {
       index += 1;
       const outcome = { kind: 'found' as const, taskId, probed, readingBytes: 0 };
