@@ -66,7 +66,8 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
   const members: MemberRules = {
     swarm: config.swarm,
     keys: () => identity.keys(),
-    clock: { wall: () => host.swarmWall() },
+    clock: { wall: () => host.walls()[0] },
+    walls: () => host.walls(),
     isolated: () => host.actor.state !== 'announced',
     onUnknownKey: lookUp,
   };

@@ -116,12 +116,14 @@ export class SimHost {
     const clock = new ProcessClock(world, this.skewMs);
     const bus = hub.bus(hostId, { logger: log, process: clock });
     const node = new SimNode(this.name, this.#options.bytesPerSec, clock);
-    const wall = () => this.#life?.host.swarmWall() ?? clock.wall();
+    const walls = (): readonly [number, ...number[]] => this.#life?.host.walls() ?? [clock.wall()];
+    const wall = () => walls()[0];
     const admit = createAdmission({
       selfHostId: hostId,
       swarm: SWARM,
       keys: () => papers.keys,
       clock: { wall },
+      walls,
       isolated: () => this.state !== 'announced',
       onUnknownKey: (id) => {
         const publicKey = kept.keys.get(id);

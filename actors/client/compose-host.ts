@@ -35,8 +35,8 @@ export interface ComposedHost {
   readonly downloads: Downloads;
   /** What keeps it from the best of its swarm now, in words. */
   readonly troubles: () => Troubles;
-  /** The time that hosts of the swarm prove themselves by, ms since 1970: the scheduler's, where the own clock is far off. */
-  readonly swarmWall: () => number;
+  /** The times that hosts of the swarm may prove themselves by, ms since 1970: the one that this host goes by first. */
+  readonly walls: () => readonly [number, ...number[]];
   /** Joins the swarm, where there is one. */
   start(): void;
   /** Ends what runs, and leaves. */
@@ -72,7 +72,7 @@ export function composeHost(parts: HostParts): ComposedHost {
     admission,
     downloads,
     troubles: () => (world.alone ? {} : troublesOf(membership, peers)),
-    swarmWall: () => world.clock.wall() - (membership.clockAheadMs ?? 0),
+    walls: () => membership.walls,
     start() {
       if (world.alone) return;
       actor.start();

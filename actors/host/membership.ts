@@ -12,6 +12,8 @@ export interface RefusedEpoch {
   readonly against: number;
 }
 
+/** So long after a scheduler showed another time than the one before, hosts may still go by that one. */
+const CLOCK_KEPT_MS = 60_000;
 /** A refusal that was not repeated is told for this long. */
 const TOLD_MS = 600_000;
 
@@ -26,6 +28,7 @@ export class Membership {
   readonly #refused = new Map<number, RefusedEpoch & { readonly atMs: number }>();
   #told: RefusedEpoch | undefined;
   #clockAheadMs = 0;
+  #clockBefore = { aheadMs: 0, untilMs: 0 };
   #book = new Map<HostId, HostAddress>();
 
   /** @param onRefused called when an epoch is refused, once while it is the same */
@@ -79,8 +82,23 @@ export class Membership {
   /** What the clock of a scheduler showed a moment ago; returns whether the own one begins to differ too much. */
   compareClock(schedulerWallMs: number): boolean {
     const before = this.clockAheadMs;
-    this.#clockAheadMs = this.#clock.wall() - schedulerWallMs;
+    const aheadMs = this.#clock.wall() - schedulerWallMs;
+    if (Math.abs(aheadMs - this.#clockAheadMs) > LIMITS.clockLeewayMs / 2) {
+      this.#clockBefore = { aheadMs: before ?? 0, untilMs: this.#clock.now() + CLOCK_KEPT_MS };
+    }
+    this.#clockAheadMs = aheadMs;
     return before === undefined && this.clockAheadMs !== undefined;
+  }
+
+  /**
+   * What other members may take for the time, wall-clock ms: what the scheduler says, first; and for a while what the one
+   * before said, for they do not all hear of it at once.
+   */
+  get walls(): readonly [number, ...number[]] {
+    const wall = this.#clock.wall();
+    const { aheadMs, untilMs } = this.#clockBefore;
+    const before = this.#clock.now() < untilMs ? [wall - aheadMs] : [];
+    return [wall - (this.clockAheadMs ?? 0), ...before];
   }
 
   /** How far the own clock is ahead of the scheduler's, ms, where hosts could refuse each other for it. */

@@ -4,7 +4,7 @@ import { createAdmission } from '../../dataplane/admission.ts';
 import { formatAuthorization } from '../../dataplane/authorization.ts';
 import { mintToken } from '../../dataplane/membership-token.ts';
 import { importSigningKey, keyIdOf, newSigningKey, verifySignature } from '../../dataplane/signing-key.ts';
-import { admissionOf, newMember, randomHostId, realWall, SWARM, scheduler } from './fixture.ts';
+import { admissionOf, membersOf, newMember, randomHostId, realWall, SWARM, scheduler } from './fixture.ts';
 
 const HOUR = 3_600_000;
 const parent = randomHostId();
@@ -173,4 +173,18 @@ test('no bytes make the check of a signature throw', () => {
       return verifySignature(key, new Uint8Array(3), mark) === false;
     }),
   );
+});
+
+test('while members change to another time, a proof of either is taken, each once', () => {
+  const ahead = Date.now() + HOUR;
+  let walls: readonly [number, ...number[]] = [Date.now()];
+  const admit = createAdmission({ ...membersOf(), selfHostId: parent, walls: () => walls });
+  const member = newMember();
+  const judged = (timeMs: number) => admit.byProof(headerOf(member, parent, timeMs));
+  expect(judged(ahead).kind).toBe('denied');
+  walls = [Date.now(), ahead];
+  for (const timeMs of walls) {
+    expect(judged(timeMs).kind).toBe('admitted');
+    expect(judged(timeMs)).toEqual({ kind: 'denied', why: 'proof seen before' });
+  }
 });

@@ -72,3 +72,18 @@ test('a refusal that was not repeated for ten minutes is not told any more', () 
   nowMs += 1;
   expect(membership.refused).toBeUndefined();
 });
+
+test('when a scheduler shows another time than the one before, both are taken for the time, for a minute', () => {
+  let nowMs = 0;
+  const wallMs = 1_000_000_000_000;
+  const membership = new Membership({ now: () => nowMs, wall: () => wallMs + nowMs });
+  expect(membership.walls).toEqual([wallMs]);
+  membership.compareClock(wallMs + 3_600_000);
+  expect(membership.walls).toEqual([wallMs + 3_600_000, wallMs]);
+  nowMs = 1_000;
+  membership.compareClock(wallMs + 3_601_000);
+  membership.compareClock(wallMs + 1_000);
+  expect(membership.walls).toEqual([wallMs + 1_000, wallMs + 3_601_000]);
+  nowMs = 61_001;
+  expect(membership.walls).toEqual([wallMs + 61_001]);
+});
