@@ -9,6 +9,13 @@ export interface Fault {
   readonly name: string;
   /** Copies that may leave the origin at most; absent: nobody can hold hosts to one where they cannot reach each other. */
   readonly copies?: number;
+  /**
+   * Hosts tell each other what they read: without a digest others believe the little that they were to read, and read anew
+   * what was under way as the scheduler fell silent.
+   */
+  readonly mute?: true;
+  /** The same, and every host proves every other by a piece of it. */
+  readonly doubts?: true;
   /** Another scheduler takes over: it has one piece of each host read again, to prove what that host read before. */
   readonly renews?: true;
   /** What is wrong before anything starts. */
@@ -81,6 +88,7 @@ export const FAULTS: readonly Fault[] = [
     during(stage) {
       const host = stage.parent();
       const trickle = (trickles: boolean) => () => {
+        if (trickles) stage.withholds(host);
         if (host.server) host.server.trickles = trickles;
       };
       stage.spell(trickle(true), trickle(false));
@@ -101,6 +109,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'the scheduler is lost',
     copies: LIVING,
+    mute: true,
     during: (stage) => stage.sim.at(stage.momentMs(), () => stage.sim.scheduler.crash()),
   },
   {
@@ -117,6 +126,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'the scheduler is frozen',
     copies: LIVING,
+    mute: true,
     during(stage) {
       const { scheduler } = stage.sim;
       stage.spell(
@@ -170,6 +180,8 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'a scheduler leases nothing',
     copies: LIVING,
+    mute: true,
+    doubts: true,
     renews: true,
     during(stage) {
       const { sim } = stage;
@@ -189,6 +201,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'NATS is cut',
     copies: LIVING,
+    mute: true,
     during(stage) {
       stage.spell(
         () => stage.sim.cutNats(true),

@@ -134,12 +134,16 @@ export function isWasteful({ copies, copiesAllowed }: Pick<Verdict, 'copies' | '
 /** Copies that a history may take at most: a host that came first may be lost with most of what was read. */
 function copiesAllowed(
   faults: readonly Fault[],
-  { sim, lostBytes }: Stage,
+  { sim, lostBytes, request: { digest } }: Stage,
   length: number,
 ): number | undefined {
   const most = Math.max(...faults.map(({ copies }) => copies ?? Number.POSITIVE_INFINITY));
   if (!Number.isFinite(most)) return undefined;
+  const hosts = sim.hosts.length;
   const renewals = faults.filter(({ renews }) => renews).length;
-  const anew = renewals * sim.hosts.length * LIMITS.pieceMinBytes;
+  const isPlain = digest === undefined;
+  const untold = isPlain ? faults.filter(({ mute }) => mute).length * 2 * LIMITS.originLeasesPerTask : 0;
+  const proofs = isPlain && faults.some(({ doubts }) => doubts) ? hosts * (hosts - 1) : 0;
+  const anew = (renewals * hosts + untold + proofs) * LIMITS.pieceMinBytes;
   return Math.max(most, LIVING + lostBytes / length) + anew / length;
 }

@@ -41,10 +41,10 @@ export class Stage {
   lostBytes = 0;
   /** When the last host of those that come back does so, ms. */
   #backMs = 0;
-  readonly #request: StageParts['request'];
+  readonly request: StageParts['request'];
 
   constructor({ sim, random, holders, wanting, plainMs, request }: StageParts) {
-    this.#request = request;
+    this.request = request;
     this.sim = sim;
     this.random = random;
     this.holders = holders;
@@ -85,7 +85,7 @@ export class Stage {
 
   /** A client of the host asks. */
   ask(host: SimHost): void {
-    this.asked.push({ get: host.get(this.#request), sinceMs: this.sim.clock.now() });
+    this.asked.push({ get: host.get(this.request), sinceMs: this.sim.clock.now() });
   }
 
   /** The gets that the promise holds for, now. */
@@ -101,14 +101,19 @@ export class Stage {
     return this.sim.clock.now() >= this.#backMs && this.owed.every(({ get }) => get.state !== 'running');
   }
 
+  /** From now on nobody gets what the host has: what it has alone, or is about to, is to be read anew. */
+  withholds(host: SimHost): void {
+    const others = this.sim.hosts.filter((other) => other !== host && !this.spoilt.has(other));
+    void heldAlone(host, others).then((bytes) => {
+      this.lostBytes += bytes + ON_THE_WAY;
+    });
+  }
+
   /** One to three hosts are lost for a while, or for good; from when they are back on, the promise holds for them too. */
   lose(gone: (host: SimHost) => void, back: (host: SimHost) => void): void {
     for (const host of this.#victims()) {
       const begin = () => {
-        const others = this.sim.hosts.filter((other) => other !== host && !this.spoilt.has(other));
-        void heldAlone(host, others).then((bytes) => {
-          this.lostBytes += bytes + ON_THE_WAY;
-        });
+        this.withholds(host);
         gone(host);
       };
       const end = () => {
