@@ -1,4 +1,5 @@
 import { PARTITIONS } from '../../../core/ids.ts';
+import { LIMITS } from '../../../core/limits.ts';
 import type { SimHost } from '../../../sim/host.ts';
 import { SUBJECTS } from '../../../transport/subjects.ts';
 import { EmptyScheduler } from './empty-scheduler.ts';
@@ -89,6 +90,8 @@ export const FAULTS: readonly Fault[] = [
       const host = stage.parent();
       const trickle = (trickles: boolean) => () => {
         if (trickles) stage.withholds(host);
+        // It goes on reading for others until they find out.
+        if (trickles) stage.sim.at(LIMITS.idleMs, () => stage.withholds(host));
         if (host.server) host.server.trickles = trickles;
       };
       stage.spell(trickle(true), trickle(false));

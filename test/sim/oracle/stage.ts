@@ -38,7 +38,7 @@ export class Stage {
   /** What clients asked for, and since when the promise holds, ms. */
   readonly asked: Asked[] = [];
   /** What hosts that were lost had, or were about to have, and nobody else, bytes. */
-  lostBytes = 0;
+  readonly #lost = new Map<SimHost, number>();
   /** When the last host of those that come back does so, ms. */
   #backMs = 0;
   readonly request: StageParts['request'];
@@ -105,8 +105,12 @@ export class Stage {
   withholds(host: SimHost): void {
     const others = this.sim.hosts.filter((other) => other !== host && !this.spoilt.has(other));
     void heldAlone(host, others).then((bytes) => {
-      this.lostBytes += bytes + ON_THE_WAY;
+      this.#lost.set(host, Math.max(this.#lost.get(host) ?? 0, bytes + ON_THE_WAY));
     });
+  }
+
+  get lostBytes(): number {
+    return [...this.#lost.values()].reduce((sum, bytes) => sum + bytes, 0);
   }
 
   /** One to three hosts are lost for a while, or for good; from when they are back on, the promise holds for them too. */
