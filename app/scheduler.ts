@@ -18,6 +18,7 @@ import { createEmit } from './events.ts';
 import type { RootLogger } from './logging.ts';
 import { openSchedulerMetrics } from './metrics.ts';
 import { openNatsBus } from './nats-bus.ts';
+import { ownUse } from './own-use.ts';
 import { realClock, realRandom } from './real-world.ts';
 import { followSchedulerKeys, publishSchedulerKey, readSchedulerKeys } from './scheduler-keys.ts';
 import { VERSION } from './version.ts';
@@ -70,6 +71,7 @@ async function compose(
       version: VERSION,
       originReaders: config.originReaders,
       metrics,
+      ownUse,
       mintToken: (hostId, publicKey, expMs) => mintToken(key, { hostId, publicKey, swarm, expMs }),
       schedulerKeys: () => keys.all(),
     });

@@ -136,7 +136,7 @@ export const KINDS: Readonly<Record<string, Send>> = {
     const partition = String(number % 64);
     bus.publish(
       SUBJECTS.holds,
-      { hostId, partition },
+      { hostId, to: partition },
       { incarnation: 1, page: 0, pages: 1, tasks, gone: [] },
     );
     return undefined;

@@ -79,7 +79,7 @@ export const ERRORS = {
   ERR_SCHED_BUSY: system(
     503,
     75,
-    'Try again later: this host has as much under way at the scheduler as one host may.',
+    'Try again later: the scheduler has as much to do as it can, or as it does for one host.',
   ),
   ERR_TASK_ID_INVALID: user(
     400,

@@ -8,6 +8,7 @@ import {
   pieceLength,
   port,
   role,
+  schedulerId,
   schedulerKey,
   TOO_MANY_PIECES,
   taskId,
@@ -38,6 +39,8 @@ export type Alive = z.infer<typeof aliveSchema>;
 export const announceRequestSchema = aliveSchema.extend({
   /** Raw Ed25519 public key, 32 bytes. */
   publicKey: bytes.refine((key) => key.length === 32, 'an Ed25519 key has 32 bytes'),
+  /** How long the host waits for the answer; what is read later is not answered. */
+  patienceMs: uint.optional(),
 });
 export type AnnounceRequest = z.infer<typeof announceRequestSchema>;
 
@@ -48,6 +51,8 @@ export const announceReplySchema = z.object({
   schedulerKeys: z.array(schedulerKey).max(256),
   addressBook: z.array(address).max(LIMITS.addressBookHosts),
   aliveEveryMs: uint,
+  /** Within which time the host answers a census: the more hosts there are, the longer. */
+  censusWithinMs: uint.optional(),
 });
 export type AnnounceReply = z.infer<typeof announceReplySchema>;
 
@@ -79,6 +84,8 @@ export const censusSchema = z.object({
   epoch: uint,
   partitions: z.array(uint).max(64),
   schedulerKeys: z.array(schedulerKey).max(256),
+  /** Who asks: it is told what is held there in one go; absent: each partition apart. */
+  schedulerId: schedulerId.optional(),
 });
 export type Census = z.infer<typeof censusSchema>;
 

@@ -60,7 +60,11 @@ export const LIMITS = {
   syncQuietMs: 1_000,
   /** Between two rounds of pushes to the idle children of a task. */
   pushEveryMs: 20,
+  /** For an answer a host waits this long, or two intervals between syncs; twice as long after each that did not come. */
   syncTimeoutMs: 1_000,
+  syncTimeoutMostMs: 4_000,
+  /** Most time between two syncs that a scheduler with too much to do asks for. */
+  syncMostIntervalMs: 5_000,
   adriftAfterMs: 3_000,
   /** An epoch so far ahead of a host's own clock is refused. */
   epochAheadMs: 86_400_000,

@@ -103,6 +103,8 @@ const syncRequestFields = z.object({
   received: z.object({ origin: uint, peers: uint, local: uint }),
   /** Bytes read from the origin, by reason. */
   originReasons: reasonCounts.optional(),
+  /** How long the host waits for the answer; what is read later is not answered. */
+  patienceMs: uint.optional(),
   /** How the content came here, once that is over. */
   delivery: deliverySchema.optional(),
 });

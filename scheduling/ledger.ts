@@ -95,9 +95,9 @@ export class Ledger {
   }
 
   /** Takes back plans not begun in time; returns the children whose sets changed. */
-  expire(nowMs: number): HostId[] {
+  expire(nowMs: number, graceMs = 0): HostId[] {
     this.#state.nowMs = nowMs;
-    return [...this.#state.flights.expire(nowMs)].map(({ id }) => id);
+    return [...this.#state.flights.expire(nowMs - graceMs)].map(({ id }) => id);
   }
 
   /** Hosts that have no lease and could perhaps be given one now, those first that were not looked at for longest. */

@@ -37,6 +37,14 @@ export interface LogSubject<T extends Tokens, M> extends SubjectBase<M> {
 /** Whether a message of that many bytes is looked at; else it costs nothing more, and a request is answered ERR_SCHED_BUSY. */
 export type AdmitMessage<T extends Tokens> = (tokens: T, bytes: number) => boolean;
 
+/** How a subject is answered. */
+export interface ServeOptions<T extends Tokens, M> {
+  readonly queue?: string;
+  readonly admit?: AdmitMessage<T>;
+  /** Whether nobody waits for the answer any more: nothing is done, and nothing answered. */
+  readonly isLate?: (message: M) => boolean;
+}
+
 /** Ends a subscription. */
 export interface Subscription {
   close(): void;
@@ -107,7 +115,7 @@ export interface Bus {
     subject: RequestSubject<T, M, R>,
     match: Partial<T>,
     handler: (message: M, tokens: T) => R | Promise<R>,
-    options?: { readonly queue?: string; readonly admit?: AdmitMessage<T> },
+    options?: ServeOptions<T, M>,
   ): Subscription;
   /** Returns false, and drops the message, while disconnected. @throws ERR_BUS_MESSAGE_TOO_LARGE */
   publish<T extends Tokens, M>(subject: PublishSubject<T, M>, tokens: T, message: M): boolean;
@@ -130,6 +138,9 @@ export interface Bus {
     match: Partial<T>,
   ): Promise<{ readonly tokens: T; readonly message: M }[]>;
   directory(bucket: 'directory' | 'ownership'): Directory;
+
+  /** Resolves when all that came for this bus before has been handed on. @throws ERR_BUS_UNAVAILABLE */
+  echo(): Promise<void>;
 
   /** Stops taking messages, finishes what runs, closes. */
   close(): Promise<void>;

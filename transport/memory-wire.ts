@@ -118,6 +118,10 @@ export class MemoryWire implements Wire {
     return new MemoryDirectory(this, this.#hub, this.#hub.store.bucket(bucket));
   }
 
+  echo(): Promise<void> {
+    return this.stored(() => undefined);
+  }
+
   /** Runs an operation at the store, a round trip away. @throws ERR_BUS_UNAVAILABLE */
   stored<R>(run: () => R): Promise<R> {
     return this.#operation<R>(undefined, (settle) =>

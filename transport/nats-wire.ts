@@ -110,6 +110,11 @@ export class NatsWire implements Wire {
     return new NatsDirectory(parts, bucket);
   }
 
+  /** The server answers a PING behind all that it has sent before. */
+  echo(): Promise<void> {
+    return this.#client.use((connection) => connection.flush());
+  }
+
   async close(): Promise<void> {
     for (const watching of this.#watches) watching.close();
     await this.#client.close();

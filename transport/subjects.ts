@@ -72,8 +72,9 @@ export const SUBJECTS = {
     announceReplySchema,
   ),
   alive: publish<OfHost, z.infer<typeof aliveSchema>>('host.{hostId}.alive', aliveSchema),
-  holds: publish<OfHost & { partition: string }, z.infer<typeof holdsSchema>>(
-    'host.{hostId}.holds.{partition}',
+  /** `to` is a partition, whoever owns it, or the scheduler that asked. */
+  holds: publish<OfHost & { to: string }, z.infer<typeof holdsSchema>>(
+    'host.{hostId}.holds.{to}',
     holdsSchema,
   ),
   leases: publish<OfHost, z.infer<typeof leasesPushSchema>>('host.{hostId}.leases', leasesPushSchema),

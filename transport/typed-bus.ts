@@ -14,6 +14,7 @@ import type {
   LogSubject,
   PublishSubject,
   RequestSubject,
+  ServeOptions,
   Subscription,
   Tokens,
 } from './bus.ts';
@@ -105,7 +106,7 @@ export class TypedBus implements Bus {
     subject: RequestSubject<T, M, R>,
     match: Partial<T>,
     handler: (message: M, tokens: T) => R | Promise<R>,
-    options: { readonly queue?: string; readonly admit?: AdmitMessage<T> } = {},
+    options: ServeOptions<T, M> = {},
   ): Subscription {
     const address = this.#address<T>(subject.template);
     return this.#listen(address.pattern(match), options.queue, (arrived) => {
@@ -132,6 +133,10 @@ export class TypedBus implements Bus {
       if (!decoded.ok) {
         this.#refuse(subject.template, decoded.reason);
         this.#fail(arrived, new ShoalError('ERR_BUS_MESSAGE_INVALID', `invalid request: ${decoded.reason}`));
+        return;
+      }
+      if (options.isLate?.(decoded.message) === true) {
+        this.#counters.slow += 1;
         return;
       }
       this.#answer(arrived, () => handler(decoded.message, tokens));
@@ -201,6 +206,10 @@ export class TypedBus implements Bus {
 
   directory(bucket: 'directory' | 'ownership'): Directory {
     return this.#wire.directory(bucket);
+  }
+
+  echo(): Promise<void> {
+    return this.#wire.echo();
   }
 
   async close(): Promise<void> {

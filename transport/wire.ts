@@ -44,5 +44,7 @@ export interface Wire {
   /** The last message of each matching subject, oldest first. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_TIMEOUT, ERR_BUS_DENIED */
   readLast(stream: string, pattern: string): Promise<WireRecord[]>;
   directory(bucket: string): Directory;
+  /** Resolves when all that came for this wire before has been handed on. @throws ERR_BUS_UNAVAILABLE */
+  echo(): Promise<void>;
   close(): Promise<void>;
 }

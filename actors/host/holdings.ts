@@ -1,5 +1,5 @@
 import type { Holds } from '../../core/host-messages.ts';
-import { partitionOf, type TaskId } from '../../core/ids.ts';
+import { partitionOf, type SchedulerId, type TaskId } from '../../core/ids.ts';
 import type { Store } from '../../storage/store.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import type { HostWorld } from './world.ts';
@@ -8,21 +8,27 @@ import type { HostWorld } from './world.ts';
 const ROWS_PER_PAGE = 1_000;
 const PAGE_BYTES = 128 * 1024;
 
+/** Who is told what is held in a partition: the scheduler that asked, or whoever owns it. */
+export type HoldsTo = SchedulerId | undefined;
+
 /** Tells the owners of these partitions every task this host holds there, in pages. */
-export async function sendHoldings(world: HostWorld, partitions: ReadonlySet<number>): Promise<void> {
-  const byPartition = new Map<number, TaskId[]>();
+export async function sendHoldings(
+  world: HostWorld,
+  partitions: ReadonlyMap<number, HoldsTo>,
+): Promise<void> {
+  const byAddress = new Map<string, TaskId[]>();
   for (const { taskId, storedBytes } of world.store.rows()) {
-    if (storedBytes === 0) continue;
     const partition = partitionOf(taskId);
-    if (!partitions.has(partition)) continue;
-    const tasks = byPartition.get(partition);
+    if (storedBytes === 0 || !partitions.has(partition)) continue;
+    const to = partitions.get(partition) ?? String(partition);
+    const tasks = byAddress.get(to);
     if (tasks) tasks.push(taskId);
-    else byPartition.set(partition, [taskId]);
+    else byAddress.set(to, [taskId]);
   }
-  for (const [partition, tasks] of byPartition) await sendPartition(world, partition, tasks);
+  for (const [to, tasks] of byAddress) await sendTo(world, to, tasks);
 }
 
-async function sendPartition(world: HostWorld, partition: number, taskIds: readonly TaskId[]): Promise<void> {
+async function sendTo(world: HostWorld, to: string, taskIds: readonly TaskId[]): Promise<void> {
   const pages: Holds['tasks'][] = [];
   let page: Holds['tasks'] = [];
   let bytes = 0;
@@ -39,7 +45,7 @@ async function sendPartition(world: HostWorld, partition: number, taskIds: reado
   }
   if (page.length > 0) pages.push(page);
   pages.forEach((tasks, index) => {
-    publish(world, partition, { page: index, pages: pages.length, tasks, gone: [] });
+    publish(world, to, { page: index, pages: pages.length, tasks, gone: [] });
   });
 }
 
@@ -54,13 +60,13 @@ async function holding(store: Store, taskId: TaskId): Promise<Holds['tasks'][num
 
 /** Tells the task's scheduler that this host holds nothing of it any more. */
 export function sendGone(world: HostWorld, taskId: TaskId): void {
-  publish(world, partitionOf(taskId), { page: 0, pages: 1, tasks: [], gone: [taskId] });
+  publish(world, String(partitionOf(taskId)), { page: 0, pages: 1, tasks: [], gone: [taskId] });
 }
 
 function publish(
   { bus, hostId, incarnation }: HostWorld,
-  partition: number,
+  to: string,
   page: Omit<Holds, 'incarnation'>,
 ): void {
-  bus.publish(SUBJECTS.holds, { hostId, partition: String(partition) }, { incarnation, ...page });
+  bus.publish(SUBJECTS.holds, { hostId, to }, { incarnation, ...page });
 }

@@ -64,14 +64,14 @@ export class HostActor {
     });
   }
 
-  #census({ epoch, partitions, schedulerKeys }: Census): void {
+  #census({ epoch, partitions, schedulerKeys, schedulerId }: Census): void {
     const { membership, trust, peers } = this.#options;
     const taken = new Set(partitions.filter((partition) => epoch > membership.epoch(partition)));
     const fresh = partitions.filter((partition) => membership.acceptEpoch(partition, epoch));
     if (membership.refusedIn(partitions[0] ?? 0)?.why !== 'ahead') trust.learnKeys(schedulerKeys);
     peers.schedulerChanged(taken);
     if (fresh.length === 0) return;
-    this.#work.owe(fresh);
+    this.#work.owe(fresh, schedulerId);
     this.#actor.send({ type: 'census.received' });
   }
 

@@ -1,11 +1,12 @@
+import { backoffMs } from '../../core/backoff.ts';
 import { toShoalError } from '../../core/errors.ts';
 import type { HostAddress } from '../../core/host.ts';
 import type { Alive, AnnounceReply } from '../../core/host-messages.ts';
-import { PARTITIONS } from '../../core/ids.ts';
+import { PARTITIONS, type SchedulerId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { HostEffects, HostRhythm } from '../../machines/host/host.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
-import { sendHoldings } from './holdings.ts';
+import { type HoldsTo, sendHoldings } from './holdings.ts';
 import type { Membership } from './membership.ts';
 import type { Peers } from './peers.ts';
 import { clockText } from './troubles.ts';
@@ -26,15 +27,21 @@ export interface HostOptions {
 
 /** A host that knows few others asks again after this time; a swarm of so few can bear it. */
 const BOOK_GROWS_MS = 2_000;
-/** Holdings are sent within this time after a census. */
+/** A census is answered within this time, or within what the scheduler said. */
 const JITTER_MS = 200;
+/** Between announcements that nobody answers, to begin with and at most. */
+const RETRY_MS = 500;
+const RETRY_MOST_MS = 5_000;
 
 /** What the chart of a host does. */
 export class HostWork implements HostEffects {
   readonly #options: HostOptions;
   #isolatedMs = 0;
-  /** Whose owners are to hear what is held there. */
-  #untold = new Set<number>();
+  /** Partitions whose owners are to hear what is held there, and who is told it. */
+  #untold = new Map<number, HoldsTo>();
+  /** Announcements in a row that were not answered. */
+  #unanswered = 0;
+  #censusWithinMs = JITTER_MS;
 
   constructor(options: HostOptions) {
     this.#options = options;
@@ -43,9 +50,12 @@ export class HostWork implements HostEffects {
   async announce(): Promise<HostRhythm> {
     const { world, trust, membership, onBook } = this.#options;
     const { hostId } = world;
-    const message = { ...this.#alive(), publicKey: trust.publicKey };
-    const options = { timeoutMs: LIMITS.syncTimeoutMs };
+    const patienceMs = Math.min(LIMITS.syncTimeoutMostMs, LIMITS.syncTimeoutMs * 2 ** this.#unanswered);
+    const message = { ...this.#alive(), publicKey: trust.publicKey, patienceMs };
+    const options = { timeoutMs: patienceMs };
     const reply = await world.bus.request(SUBJECTS.announce, { hostId }, message, options);
+    this.#unanswered = 0;
+    this.#censusWithinMs = Math.max(JITTER_MS, reply.censusWithinMs ?? 0);
     trust.accept(reply);
     membership.know(reply.addressBook);
     // It gave the token its whole life a moment ago.
@@ -76,13 +86,18 @@ export class HostWork implements HostEffects {
     return { ...describe(), incarnation: world.incarnation, cachedBytes: bytes, cachedTasks: tasks };
   }
 
+  retryMs(): number {
+    return backoffMs(this.#options.world.random, this.#unanswered, RETRY_MS, RETRY_MOST_MS);
+  }
+
   tellUnanswered(error: unknown): void {
+    this.#unanswered += 1;
     this.#options.world.log.debug({ code: toShoalError(error).code }, 'announce not answered');
   }
 
-  /** The owners of these partitions know nothing of what is held. */
-  owe(partitions: Iterable<number>): void {
-    for (const partition of partitions) this.#untold.add(partition);
+  /** The owners of these partitions know nothing of what is held; `to` is the one of all of them, where it asked. */
+  owe(partitions: Iterable<number>, to?: SchedulerId): void {
+    for (const partition of partitions) this.#untold.set(partition, to);
   }
 
   tellJoined(): void {
@@ -107,12 +122,12 @@ export class HostWork implements HostEffects {
   }
 
   jitterMs(): number {
-    return this.#options.world.random.next() * JITTER_MS;
+    return this.#options.world.random.next() * this.#censusWithinMs;
   }
 
   sendHoldings(): void {
     const partitions = this.#untold;
-    this.#untold = new Set();
+    this.#untold = new Map();
     this.#sayAlive();
     void sendHoldings(this.#options.world, partitions);
   }

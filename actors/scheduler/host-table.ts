@@ -2,6 +2,7 @@ import type { HostAddress, HostRole } from '../../core/host.ts';
 import type { Alive } from '../../core/host-messages.ts';
 import type { HostId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
+import { HostRing } from './host-ring.ts';
 
 /** What a scheduler knows of a host. */
 export interface KnownHost {
@@ -11,16 +12,51 @@ export interface KnownHost {
   readonly heardMs: number;
 }
 
+interface Row {
+  readonly hostId: HostId;
+  alive: Alive;
+  heardMs: number;
+  /** How much time had been excused then, ms. */
+  excusedMs: number;
+}
+
 /** All hosts of the swarm, as their `alive` messages tell. */
 export class HostTable {
-  readonly #rows = new Map<HostId, KnownHost>();
+  readonly #rows = new Map<HostId, Row>();
+  readonly #rings: Readonly<Record<HostRole, HostRing>> = { seed: new HostRing(), normal: new HostRing() };
+  /** Time in which no host could be heard, ms. */
+  #excusedMs = 0;
 
   /** Returns whether the host is new here, or came back as a new incarnation. */
   hear(hostId: HostId, alive: Alive, nowMs: number): 'known' | 'new' | 'reborn' {
-    const before = this.#rows.get(hostId);
-    this.#rows.set(hostId, { hostId, alive, heardMs: nowMs });
-    if (before === undefined) return 'new';
-    return before.alive.incarnation === alive.incarnation ? 'known' : 'reborn';
+    const row = this.#rows.get(hostId);
+    if (row?.alive.role !== alive.role) {
+      if (row !== undefined) this.#rings[row.alive.role].delete(hostId);
+      this.#rings[alive.role].add(hostId);
+    }
+    if (row === undefined) {
+      this.#rows.set(hostId, { hostId, alive, heardMs: nowMs, excusedMs: this.#excusedMs });
+      return 'new';
+    }
+    const isSame = row.alive.incarnation === alive.incarnation;
+    row.alive = alive;
+    row.heardMs = nowMs;
+    row.excusedMs = this.#excusedMs;
+    return isSame ? 'known' : 'reborn';
+  }
+
+  /** A word of the host came, whatever it says; returns whether the host is known. */
+  touch(hostId: HostId, nowMs: number): boolean {
+    const row = this.#rows.get(hostId);
+    if (row === undefined) return false;
+    row.heardMs = nowMs;
+    row.excusedMs = this.#excusedMs;
+    return true;
+  }
+
+  /** For so long no host could be heard: it proves nothing that none was. */
+  excuse(ms: number): void {
+    this.#excusedMs += ms;
   }
 
   get(hostId: HostId): KnownHost | undefined {
@@ -38,17 +74,31 @@ export class HostTable {
 
   /** Removes and returns the hosts not heard of for too long. */
   sweep(nowMs: number): KnownHost[] {
-    const gone = [...this.#rows.values()].filter((row) => nowMs - row.heardMs > LIMITS.hostGoneMs);
-    for (const { hostId } of gone) this.#rows.delete(hostId);
+    const gone: KnownHost[] = [];
+    for (const row of this.#rows.values()) {
+      const silentMs = nowMs - row.heardMs - (this.#excusedMs - row.excusedMs);
+      if (silentMs > LIMITS.hostGoneMs) gone.push(row);
+    }
+    for (const { hostId } of gone) this.remove(hostId);
     return gone;
   }
 
   remove(hostId: HostId): void {
+    const row = this.#rows.get(hostId);
+    if (row === undefined) return;
     this.#rows.delete(hostId);
+    this.#rings[row.alive.role].delete(hostId);
   }
 
   rows(): Iterable<KnownHost> {
     return this.#rows.values();
+  }
+
+  *seeds(): Generator<KnownHost> {
+    for (const hostId of this.#rings.seed) {
+      const row = this.#rows.get(hostId);
+      if (row !== undefined) yield row;
+    }
   }
 
   ids(): Iterable<HostId> {
@@ -59,14 +109,10 @@ export class HostTable {
     return this.#rows.size;
   }
 
-  /** Seeds first, then the ones heard of last; the caller itself left out. */
+  /** Seeds first; of each kind the next in turn, so that hosts know different ones. The caller itself is left out. */
   addressBook(except: HostId): HostAddress[] {
-    return [...this.#rows.values()]
-      .filter((row) => row.hostId !== except)
-      .sort(
-        (a, b) => Number(b.alive.role === 'seed') - Number(a.alive.role === 'seed') || b.heardMs - a.heardMs,
-      )
-      .slice(0, LIMITS.addressBookHosts)
-      .map(({ hostId, alive }) => ({ hostId, ip: alive.ip, port: alive.port }));
+    const seeds = this.#rings.seed.take(LIMITS.addressBookHosts, except);
+    const others = this.#rings.normal.take(LIMITS.addressBookHosts - seeds.length, except);
+    return [...seeds, ...others].flatMap((hostId) => this.address(hostId) ?? []);
   }
 }

@@ -15,16 +15,23 @@ import type { ResolveReply, ResolveRequest } from '../../core/resolve-messages.t
 import type { SyncReply, SyncRequest } from '../../core/sync-messages.ts';
 import type { Subscription } from '../../transport/bus.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
+import { Attention } from './attention.ts';
+import { Backlog } from './backlog.ts';
 import { claimedPieces, probedPieces } from './claimed-pieces.ts';
 import { SchedulerGroup } from './group/group.ts';
 import { HostQuota } from './host-quota.ts';
 import { SchedulerQuery } from './query.ts';
 import { ResourceTable } from './resource-table.ts';
 import { ServedPartitions } from './served-partitions.ts';
+import { SyncLoad } from './sync-load.ts';
 import { TaskTable } from './task-table.ts';
 import type { GroupWorld } from './world.ts';
 
 const TICK_MS = 500;
+/** How often it is asked how old what is unread is. */
+const ECHO_MS = 100;
+/** Within so many ms for each host a census is answered. */
+const CENSUS_PER_HOST_MS = 0.25;
 const QUEUE = 'scheduler';
 /** Why a task is not opened for the answer of an origin. */
 const UNOPENED: ReadonlySet<string> = new Set(['ERR_SCHED_BUSY', 'ERR_BUS_UNAVAILABLE']);
@@ -39,13 +46,20 @@ export class SchedulerActor {
   readonly #heard: HostQuota;
   readonly #resources = new ResourceTable();
   readonly #sinceMs: number;
+  readonly #backlog: Backlog;
+  readonly #load: SyncLoad;
+  readonly #attention: Attention;
   #subscriptions: Subscription[] = [];
   #cancelTick: Cancel | undefined;
+  #cancelEcho: Cancel | undefined;
   #ticks = 0;
 
   constructor(world: GroupWorld) {
     this.#world = world;
     this.#sinceMs = world.clock.wall();
+    this.#backlog = new Backlog(world);
+    this.#load = new SyncLoad({ clock: world.clock, backlog: this.#backlog, use: world.ownUse });
+    this.#attention = new Attention(world, this.#backlog, TICK_MS);
     this.#heard = new HostQuota((hostId) => this.#dropped(hostId));
     this.#tasks = new TaskTable({
       world,
@@ -57,26 +71,38 @@ export class SchedulerActor {
       resources: this.#resources,
       serve: (partition) => this.#serve(String(partition)),
       epochOf: (partition) => this.#group.epochOf(partition),
+      intervalMs: (peers) => this.#load.intervalMs(peers),
     });
     this.#group = new SchedulerGroup({ ...world, tenures: this.#served, describe: () => this.#describe() });
     this.#query = new SchedulerQuery(world, this.#tasks, () => this.#view());
   }
 
   start(): void {
-    const { bus } = this.#world;
-    const admit = ({ hostId }: { hostId: string }, bytes: number) => this.#admitsAlive(hostId, bytes);
+    const { bus, schedulerId } = this.#world;
+    const admit = ({ hostId }: { hostId: string }, bytes: number) => this.#admits(hostId, bytes);
+    const admitAlive = ({ hostId }: { hostId: string }, bytes: number) => this.#admitsAlive(hostId, bytes);
     this.#subscriptions = [
       bus.serve(SUBJECTS.announce, {}, (request, { hostId }) => this.#announce(asHost(hostId), request), {
         queue: QUEUE,
         admit,
+        isLate: ({ patienceMs }) => this.#load.isLate(patienceMs),
       }),
+      bus.subscribe(
+        SUBJECTS.holds,
+        { to: schedulerId },
+        (holds, { hostId }) => this.#holds(asHost(hostId), holds),
+        { admit },
+      ),
       bus.serve(SUBJECTS.query, {}, (query, { noun }) => this.#query.answer(noun, query), {
         admit: ({ sender }, bytes) => this.#admits(sender, bytes + LIMITS.queryBytes),
       }),
       bus.serve(SUBJECTS.remove, {}, (_, { taskId }) => this.#query.remove(parseTaskId(taskId))),
-      bus.subscribe(SUBJECTS.alive, {}, (alive, { hostId }) => this.#alive(asHost(hostId), alive), { admit }),
+      bus.subscribe(SUBJECTS.alive, {}, (alive, { hostId }) => this.#alive(asHost(hostId), alive), {
+        admit: admitAlive,
+      }),
     ];
     this.#group.start();
+    this.#listen();
     this.#tick();
   }
 
@@ -86,11 +112,19 @@ export class SchedulerActor {
     const admit = ({ hostId }: { hostId: string }, bytes: number) => this.#admits(hostId, bytes);
     const match = { partition };
     return [
-      bus.serve(SUBJECTS.sync, match, (request, tokens) => this.#sync(tokens, request), { admit }),
-      bus.serve(SUBJECTS.resolve, match, (request, tokens) => this.#resolve(tokens, request), { admit }),
-      bus.subscribe(SUBJECTS.holds, match, (holds, { hostId }) => this.#holds(asHost(hostId), holds), {
+      bus.serve(SUBJECTS.sync, match, (request, tokens) => this.#sync(tokens, request), {
         admit,
+        isLate: ({ patienceMs }) => this.#load.isLate(patienceMs),
       }),
+      bus.serve(SUBJECTS.resolve, match, (request, tokens) => this.#resolve(tokens, request), { admit }),
+      bus.subscribe(
+        SUBJECTS.holds,
+        { to: partition },
+        (holds, { hostId }) => this.#holds(asHost(hostId), holds),
+        {
+          admit,
+        },
+      ),
     ];
   }
 
@@ -128,7 +162,10 @@ export class SchedulerActor {
     const { hosts, clock } = this.#world;
     const nowMs = clock.now();
     const heardMs = hosts.get(hostId)?.heardMs ?? Number.NEGATIVE_INFINITY;
-    return this.#heard.admit(hostId, bytes, nowMs) || nowMs - heardMs >= LIMITS.aliveMs / 2;
+    const isAdmitted = this.#heard.admit(hostId, bytes, nowMs) || nowMs - heardMs >= LIMITS.aliveMs / 2;
+    // That it came says the most of it.
+    if (isAdmitted && this.#load.sheds('presence') && hosts.touch(hostId, nowMs)) return false;
+    return isAdmitted;
   }
 
   /** There are more hosts than there can be: whoever makes them up is not to cost more than that. */
@@ -151,6 +188,7 @@ export class SchedulerActor {
       addressBook: hosts.addressBook(hostId),
       // However many there are, one message may get lost without the host being taken for gone.
       aliveEveryMs: Math.min(Math.max(LIMITS.aliveMs, hosts.size), Math.floor((LIMITS.hostGoneMs - 500) / 2)),
+      censusWithinMs: Math.ceil(CENSUS_PER_HOST_MS * hosts.size),
     };
   }
 
@@ -169,8 +207,10 @@ export class SchedulerActor {
   #holds(hostId: HostId, holds: Holds): void {
     const known = this.#world.hosts.get(hostId);
     if (known !== undefined && known.alive.incarnation !== holds.incarnation) return;
-    const taken = this.#world.holdings.take(hostId, holds);
-    const refused = holds.tasks.length - taken.length;
+    // The owner of the others asks for them too.
+    const tasks = holds.tasks.filter(({ taskId }) => this.#tasks.owns(taskId));
+    const taken = this.#world.holdings.take(hostId, { ...holds, tasks });
+    const refused = tasks.length - taken.length;
     if (refused > 0) this.#world.log.warn({ hostId, refused }, 'a host holds more tasks than are counted');
     for (const row of taken) {
       this.#tasks.get(row.taskId)?.hold(hostId, row.have ?? 'complete');
@@ -211,6 +251,7 @@ export class SchedulerActor {
     }
     this.#checkOwned(partition);
     if (request.fencedBy !== undefined) this.#group.refused(partition, request.fencedBy);
+    this.#shed(partition, request);
     if (this.#tasks.get(taskId)?.revivedBy(hostId, request) === true) this.#tasks.remove(taskId);
     const task = this.#tasks.open(taskId, hostId, claimedPieces(request), request.wants);
     const answer = () => {
@@ -218,9 +259,20 @@ export class SchedulerActor {
       const startedMs = this.#world.clock.now();
       const reply = task.actor.sync(hostId, request);
       this.#world.metrics.synced(this.#world.clock.now() - startedMs);
+      this.#load.synced();
       return reply;
     };
     return task.ready === undefined ? answer() : task.ready.then(answer);
+  }
+
+  /**
+   * Who says everything is part of a recovery, or begins; who starves for a piece comes next.
+   * @throws ERR_SCHED_BUSY where there is too much to do for this now
+   */
+  #shed(partition: number, { base, urgent }: SyncRequest): void {
+    if (base === 0 || !this.#load.sheds(urgent === undefined ? 'progress' : 'starving')) return;
+    const details = { waitMs: this.#load.intervalMs(0), epoch: this.#group.epochOf(partition) };
+    throw new ShoalError('ERR_SCHED_BUSY', 'this scheduler has more to do than it can', { details });
   }
 
   #resolve(
@@ -260,17 +312,25 @@ export class SchedulerActor {
 
   // --- time ---
 
+  #listen(): void {
+    this.#backlog.ask();
+    this.#cancelEcho = this.#world.clock.after(ECHO_MS, () => this.#listen());
+  }
+
   #tick(): void {
     const { clock, hosts, metrics, bus, emit, log } = this.#world;
     const now = clock.now();
+    const missedMs = this.#attention.missedMs();
+    hosts.excuse(missedMs);
     for (const { hostId } of hosts.sweep(now)) {
       log.info({ hostId }, 'host lost');
       if (this.#group.speaksFor(hostId)) emit('host.lost', hostId, { hostId });
       this.#lost(hostId);
     }
     // Who never said that it is there.
-    for (const hostId of this.#heard.silent(now, LIMITS.hostGoneMs)) this.#lost(hostId);
-    this.#tasks.tick(now);
+    const silent = missedMs > 0 ? [] : this.#heard.silent(now, LIMITS.hostGoneMs);
+    for (const hostId of silent) if (hosts.get(hostId) === undefined) this.#lost(hostId);
+    this.#load.look(this.#tasks.tick(now));
     this.#ticks += 1;
     if (this.#ticks % 120 === 0) this.#resources.forgetIdle(now);
     metrics.known(this.#tasks.size, hosts.size);
@@ -297,6 +357,7 @@ export class SchedulerActor {
   /** Stops answering. */
   stop(): void {
     this.#cancelTick?.();
+    this.#cancelEcho?.();
     this.#group.stop();
     this.#served.stop();
     for (const subscription of this.#subscriptions) subscription.close();

@@ -13,6 +13,7 @@ interface ServedPartitionsOptions {
   /** Takes what hosts say to the owner of a partition. */
   readonly serve: (partition: number) => readonly Subscription[];
   readonly epochOf: (partition: number) => number | undefined;
+  readonly intervalMs: SchedulerWorld['intervalMs'];
 }
 
 interface Served {
@@ -30,12 +31,12 @@ export class ServedPartitions implements Tenures {
   }
 
   begin(begun: readonly BegunTenure[]): void {
-    const { world, tasks, serve, epochOf } = this.#options;
+    const { world, tasks, serve, epochOf, intervalMs } = this.#options;
     const recoveredAtMs = world.clock.now() + LIMITS.censusMs;
     const worlds = new Map<number, SchedulerWorld>();
     for (const { partition, epoch } of begun) {
       const mayGrant = () => epochOf(partition) === epoch;
-      worlds.set(partition, { ...world, epoch, recoveredAtMs, mayGrant });
+      worlds.set(partition, { ...world, epoch, recoveredAtMs, mayGrant, intervalMs });
     }
     tasks.begin(worlds);
     for (const [partition, tenure] of worlds) {
@@ -48,13 +49,13 @@ export class ServedPartitions implements Tenures {
 
   /** Asks every host what it holds of these partitions. */
   #sayCensus(tenures: readonly BegunTenure[]): void {
-    const { bus, schedulerKeys } = this.#options.world;
+    const { bus, schedulerId, schedulerKeys } = this.#options.world;
     const byEpoch = new Map<number, number[]>();
     for (const { partition, epoch } of tenures) {
       byEpoch.set(epoch, [...(byEpoch.get(epoch) ?? []), partition]);
     }
     for (const [epoch, partitions] of byEpoch) {
-      bus.publish(SUBJECTS.census, {}, { epoch, partitions, schedulerKeys: schedulerKeys() });
+      bus.publish(SUBJECTS.census, {}, { epoch, partitions, schedulerKeys: schedulerKeys(), schedulerId });
     }
   }
 

@@ -202,10 +202,19 @@ export class TaskTable {
     if (!holdings.has(taskId)) this.#heard.delete(taskId);
   }
 
-  tick(nowMs: number): void {
+  /** Whether what is said of the task is for this scheduler. */
+  owns(taskId: TaskId): boolean {
+    return this.#tenures.has(partitionOf(taskId));
+  }
+
+  /** Returns how many peers want pieces. */
+  tick(nowMs: number): number {
+    let wanting = 0;
     for (const [taskId, { actor }] of this.#entries) {
       actor.tick(nowMs);
       if (actor.ended) this.#end(taskId);
+      else wanting += actor.wanting;
     }
+    return wanting;
   }
 }

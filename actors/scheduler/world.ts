@@ -1,5 +1,6 @@
 import type { HostId, SchedulerId } from '../../core/ids.ts';
 import type { SchedulerMetrics } from '../../core/metrics.ts';
+import type { OwnUse } from '../../core/own-load.ts';
 import type { OriginReads } from '../../scheduling/origin-reads.ts';
 import type { SlotTable } from '../../scheduling/slots.ts';
 import type { World } from '../world.ts';
@@ -23,6 +24,8 @@ export interface GroupWorld extends World {
   readonly reads: OriginReads;
   readonly holdings: TaskHoldings;
   readonly mintToken: (hostId: HostId, publicKey: Uint8Array, expiresAtMs: number) => string;
+  /** What the process of this scheduler uses; absent where nobody knows. */
+  readonly ownUse?: () => OwnUse;
   readonly schedulerKeys: () => { id: string; publicKey: Uint8Array }[];
 }
 
@@ -34,4 +37,6 @@ export interface SchedulerWorld extends GroupWorld {
   recoveredAtMs: number;
   /** Whether the partition is still owned, so that leases may be given. */
   readonly mayGrant: () => boolean;
+  /** Time between two syncs of a host in a task of so many, ms. */
+  readonly intervalMs: (peers: number) => number;
 }

@@ -31,6 +31,8 @@ export interface HostEffects {
   beat(): void;
   /** A moment at random, so that a swarm does not answer at once, ms. */
   jitterMs(): number;
+  /** Until the next announcement where the last was not answered, ms: longer each time. */
+  retryMs(): number;
   /** Tells the schedulers every task this host holds. */
   sendHoldings(): void;
   noteIsolation(): void;
@@ -51,6 +53,10 @@ export const hostMachine = setup({
   },
   actions: {
     announce: raise({ type: 'announce.due' }),
+    announceInAMoment: raise(
+      { type: 'announce.due' },
+      { delay: ({ context }) => context.effects.jitterMs() },
+    ),
     tellHoldings: raise({ type: 'holdings.due' }),
     accepted: raise({ type: 'announce.accepted' }),
     keepRhythm: assign((_, { output }: { readonly output: HostRhythm }) => output),
@@ -64,8 +70,7 @@ export const hostMachine = setup({
     drain: ({ context }) => context.effects.drain(),
   },
   delays: {
-    /** After an announcement that nobody answered. */
-    retryMs: 500,
+    retryMs: ({ context }) => context.effects.retryMs(),
     announceMs: ({ context }) => context.announceMs,
     aliveMs: ({ context }) => context.aliveMs,
     jitterMs: ({ context }) => context.effects.jitterMs(),
@@ -84,19 +89,21 @@ export const hostMachine = setup({
             connecting: {
               on: {
                 'bus.connected': { actions: 'announce' },
+                'census.received': { actions: 'announceInAMoment' },
                 'announce.accepted': { target: 'announced', actions: ['tellJoined', 'tellHoldings'] },
               },
             },
             announced: {
               on: {
                 'bus.disconnected': 'isolated',
-                'census.received': { actions: ['announce', 'tellHoldings'] },
+                'census.received': { actions: ['announceInAMoment', 'tellHoldings'] },
               },
             },
             isolated: {
               entry: 'noteIsolation',
               on: {
                 'bus.connected': { actions: 'announce' },
+                'census.received': { actions: 'announceInAMoment' },
                 'announce.accepted': {
                   target: 'announced',
                   actions: ['tellJoined', 'noteReturn', 'tellHoldings'],

@@ -448,6 +448,15 @@ test('a plan not begun within two seconds is taken back, a running one is not', 
   expect(slots.upUsed(a)).toBe(1);
 });
 
+test('a plan is given more time where its child tells seldom what it has begun', () => {
+  const { ledger } = ledgerWith();
+  for (const host of [a, b]) join(ledger, host);
+  ledger.add(a, all(20));
+  grant(ledger, b, 2);
+  expect(ledger.expire(LIMITS.leaseBeginMs + 1_000 - 1, 1_000)).toEqual([]);
+  expect(ledger.expire(LIMITS.leaseBeginMs + 1_000, 1_000)).toEqual([b]);
+});
+
 test('the next lease of the origin waits as long as the one before it brings pieces', () => {
   const { ledger } = ledgerWith();
   join(ledger, a, true);

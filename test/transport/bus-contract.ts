@@ -88,6 +88,41 @@ export function busContract(name: string, makeWorld: () => Promise<BusWorld>): v
       );
     });
 
+    test('does not answer what nobody waits for any more, and counts it', async () => {
+      const served: string[] = [];
+      const serving = server.serve(
+        ask,
+        {},
+        (message) => {
+          served.push(message.text);
+          return message;
+        },
+        { isLate: (message) => message.text === 'late' },
+      );
+      await world.settle(server);
+      const before = server.counters.slow;
+      expect(await codeOf(client.request(ask, tokens, { text: 'late' }, { timeoutMs: 100 }))).toBe(
+        'ERR_BUS_TIMEOUT',
+      );
+      expect(await client.request(ask, tokens, { text: 'in time' }, within)).toEqual({ text: 'in time' });
+      expect(served).toEqual(['in time']);
+      expect(server.counters.slow).toBe(before + 1);
+      serving.close();
+    });
+
+    test('echoes behind all that came for it before', async () => {
+      const came: string[] = [];
+      const listening = server.subscribe(tell, {}, (message) => void came.push(message.text));
+      await world.settle(server);
+      for (let number = 0; number < 100; number += 1) server.publish(tell, { hostId: 'h1' }, { text: 'x' });
+      await server.echo();
+      expect(came).toHaveLength(100);
+      listening.close();
+      await world.cut();
+      expect(await codeOf(server.echo())).toBe('ERR_BUS_UNAVAILABLE');
+      await world.restore();
+    });
+
     test('carries bytes and undefined fields, and drops fields it does not know', async () => {
       const blob = z.object({ bytes: z.instanceof(Uint8Array), note: z.string().optional() });
       const subject = { ...ask, message: blob, reply: blob } as RequestSubject<

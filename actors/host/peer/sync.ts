@@ -9,12 +9,10 @@ import type { PeerChart } from './chart.ts';
 import type { PeerContent } from './content.ts';
 import type { LeaseSets } from './lease-sets.ts';
 import type { PeerNeeds } from './needs.ts';
+import { Patience } from './patience.ts';
 import type { PeerStory } from './story.ts';
 import type { SyncPace, SyncWhen } from './sync-pace.ts';
 import type { SyncFacts, SyncState } from './sync-state.ts';
-
-/** Between syncs that are not answered, at least. */
-const UNANSWERED_MS = 250;
 
 interface PeerSyncOptions {
   readonly world: HostWorld;
@@ -39,10 +37,7 @@ export class PeerSync {
   #soon = false;
   #now = false;
   #lastMs = Number.NEGATIVE_INFINITY;
-  #intervalMs: number = LIMITS.syncMinIntervalMs;
-  #answeredMs: number;
-  /** Undefined once a scheduler has answered. */
-  #firstPatienceMs: number | undefined;
+  readonly #patience: Patience;
 
   constructor(options: PeerSyncOptions) {
     const { world, content } = options;
@@ -50,21 +45,17 @@ export class PeerSync {
     const { clock, random, alone, hostId } = world;
     this.#options = options;
     this.#tokens = { partition: String(partitionOf(taskId)), taskId, hostId };
-    this.#answeredMs = clock.now();
-    this.#firstPatienceMs = alone
-      ? 0
-      : LIMITS.firstSyncMinMs + random.next() * (LIMITS.firstSyncMaxMs - LIMITS.firstSyncMinMs);
+    this.#patience = new Patience(clock, random, alone);
   }
 
   /** Whether no scheduler has answered yet. */
   get isFirst(): boolean {
-    return this.#firstPatienceMs !== undefined;
+    return this.#patience.isFirst;
   }
 
   /** Whether a scheduler has answered of late. */
   get isHeard(): boolean {
-    const { alone, clock } = this.#options.world;
-    return !alone && clock.now() - this.#answeredMs <= LIMITS.adriftAfterMs;
+    return !this.#options.world.alone && this.#patience.isHeard;
   }
 
   /** Has a sync sent at that time at the latest. */
@@ -84,10 +75,11 @@ export class PeerSync {
 
   #gapMs(when: SyncWhen): number {
     const { pace } = this.#options;
-    const gapMs = this.#soon ? pace.gapMs(this.#intervalMs) / 2 : pace.gapMs(this.#intervalMs);
-    if (when === 'news') return Math.min(gapMs, this.#intervalMs);
+    const { intervalMs } = this.#patience;
+    const gapMs = this.#soon ? pace.gapMs(intervalMs) / 2 : pace.gapMs(intervalMs);
+    if (when === 'news') return Math.min(gapMs, intervalMs);
     if (this.#soon || when === 'later') return gapMs;
-    const restMs = pace.restMs(this.#intervalMs);
+    const restMs = pace.restMs(intervalMs);
     return when === 'quiet' ? Math.max(restMs, LIMITS.syncQuietMs) : restMs;
   }
 
@@ -98,14 +90,15 @@ export class PeerSync {
     this.#now = false;
     this.#dueMs = Number.POSITIVE_INFINITY;
     this.#lastMs = world.clock.now();
-    const told = needs.facts(pace.gapMs(this.#intervalMs));
+    const patienceMs = this.#patience.timeoutMs;
+    const told = needs.facts(pace.gapMs(this.#patience.intervalMs));
     pace.works(this, told.wants);
-    const request = sync.request(told);
+    const request = { ...sync.request(told), patienceMs };
     try {
       const abandoned = new Promise<never>((_, reject) => {
         this.#abandon = reject;
       });
-      const options = { timeoutMs: LIMITS.syncTimeoutMs };
+      const options = { timeoutMs: patienceMs };
       const asked = world.bus.request(SUBJECTS.sync, this.#tokens, request, options);
       const reply = await Promise.race([asked, abandoned]);
       // Whoever is not believed has said nothing.
@@ -122,16 +115,15 @@ export class PeerSync {
 
   /** @throws ERR_STORE_FULL, ERR_STORE_IO */
   async #answered(reply: SyncReply): Promise<void> {
-    const { world, sync, sets, chart } = this.#options;
-    this.#answeredMs = world.clock.now();
-    this.#firstPatienceMs = undefined;
+    const { sync, sets, chart } = this.#options;
     if (reply.status === 'full') {
+      this.#patience.answered();
       sync.startOver();
       // Until it is heard, the scheduler has what is here read from the origin.
       this.#lastMs = Number.NEGATIVE_INFINITY;
       return;
     }
-    this.#intervalMs = reply.intervalMs;
+    this.#patience.answered(reply.intervalMs);
     sync.acknowledged(reply.seq, reply.epoch);
     chart.report({ type: 'sync.answered' });
     await sets.take(reply);
@@ -140,6 +132,7 @@ export class PeerSync {
   /** Another scheduler took over: the one that was asked will hardly answer, and the new one is to know soon. */
   renew(): void {
     this.#soon = true;
+    this.#patience.renewed();
     // Who waits for a push would not be heard by the new one for a second; who syncs no more has nothing to say to it.
     if (this.#dueMs !== Number.POSITIVE_INFINITY) this.schedule('soon');
     this.#abandon(new ShoalError('ERR_CANCELLED', 'another scheduler owns the task now'));
@@ -148,6 +141,7 @@ export class PeerSync {
   #unanswered(error: ShoalError): void {
     const { story, chart } = this.#options;
     if (error.code === 'ERR_CANCELLED' || chart.ended) return;
+    if (this.#isAskedToWait(error)) return;
     story.unanswered(error);
     if (error.code === 'ERR_STORE_FULL' || error.code === 'ERR_STORE_IO') {
       return chart.report({ type: 'task.failed', error });
@@ -155,12 +149,19 @@ export class PeerSync {
     this.#waited();
   }
 
+  /** A scheduler with too much to do is there, and what it leased goes on. */
+  #isAskedToWait({ code, details }: ShoalError): boolean {
+    const { waitMs, epoch } = details;
+    if (code !== 'ERR_SCHED_BUSY' || typeof waitMs !== 'number' || typeof epoch !== 'number') return false;
+    if (!this.#options.sets.accepts(epoch)) return false;
+    this.#patience.told(waitMs);
+    return true;
+  }
+
   /** A sync was in vain: after too many of them nobody is waited for. */
   #waited(): void {
-    const { world, chart } = this.#options;
-    this.#intervalMs = Math.max(this.#intervalMs, UNANSWERED_MS);
-    const patienceMs = this.#firstPatienceMs ?? LIMITS.adriftAfterMs;
-    if (world.clock.now() - this.#answeredMs >= patienceMs) chart.report({ type: 'sync.silent' });
+    this.#patience.lost();
+    if (this.#patience.isOver) this.#options.chart.report({ type: 'sync.silent' });
   }
 
   stop(): void {

@@ -154,8 +154,8 @@ export class TaskLeases {
   recruitSeeds(): void {
     const { world, content, claim, peers } = this.#options;
     if (!content.isOpen) return;
-    for (const { hostId, alive } of world.hosts.rows()) {
-      if (alive.role !== 'seed' || peers.has(hostId) || claim.ledger.complete(hostId)) continue;
+    for (const { hostId, alive } of world.hosts.seeds()) {
+      if (peers.has(hostId) || claim.ledger.complete(hostId)) continue;
       this.#call(hostId, alive.incarnation);
     }
   }

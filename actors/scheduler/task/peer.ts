@@ -4,6 +4,8 @@ import type { SyncRequest } from '../../../core/sync-messages.ts';
 
 /** A peer that wants pieces and does not sync for this long has its leases taken back. */
 const SILENT_MS = 5_000;
+/** The same where it was asked to sync that seldom. */
+const SILENT_INTERVALS = 3;
 
 /** What a scheduler remembers of one host's syncs in one task. */
 export class TaskPeer {
@@ -29,6 +31,8 @@ export class TaskPeer {
   claimNumber = 0;
   /** It was told whom to ask when adrift. */
   knowsParents = false;
+  /** When it was asked to sync again, ms. */
+  intervalMs = 0;
   /** How far it has been told the log of hashes. */
   hashCursor = 0;
   /** Largest seq applied, and the one that said everything last. */
@@ -74,7 +78,7 @@ export class TaskPeer {
 
   /** Wants pieces, and says nothing. */
   isSilent(nowMs: number): boolean {
-    return this.wants && nowMs - this.#lastSyncMs > SILENT_MS;
+    return this.wants && nowMs - this.#lastSyncMs > Math.max(SILENT_MS, SILENT_INTERVALS * this.intervalMs);
   }
 
   /** Since when nothing can be got for it, ms; undefined where something can, or it wants nothing. */

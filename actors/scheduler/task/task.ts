@@ -1,7 +1,6 @@
 import { ShoalError, type WireError } from '../../../core/errors.ts';
 import { unpackHashes } from '../../../core/hash-page.ts';
 import { digestOfTask, type HostId, type TaskId } from '../../../core/ids.ts';
-import { LIMITS } from '../../../core/limits.ts';
 import type { LogCreated } from '../../../core/log-messages.ts';
 import { pieceLengthFor } from '../../../core/piece.ts';
 import type { Probed } from '../../../core/probed.ts';
@@ -11,6 +10,7 @@ import type { Joined, Synced } from '../../../scheduling/ledger.ts';
 import { TaskHoldings } from '../holdings.ts';
 import type { TaskLog } from '../task-log.ts';
 import type { SchedulerWorld } from '../world.ts';
+import { abstain } from './abstain.ts';
 import { TaskChart } from './chart.ts';
 import { TaskClaim } from './claim.ts';
 import { TaskContent } from './content.ts';
@@ -27,6 +27,8 @@ type Mismatch = NonNullable<SyncRequest['mismatch']>;
 
 /** A download is over when nobody has wanted pieces for this long: who compares the whole wants none either. */
 const OVER_MS = 5_000;
+/** Who syncs that often is heard in time of all that it begins. */
+const OFTEN_MS = 500;
 
 /** One task in the scheduler that owns its partition: takes syncs, gives leases. */
 export class TaskActor {
@@ -41,6 +43,8 @@ export class TaskActor {
   readonly #leases: TaskLeases;
   readonly #records: TaskRecords;
   #restsSinceMs = 0;
+  /** Peers that wanted pieces at the last look. */
+  #wanting = 0;
 
   constructor(world: SchedulerWorld, log: TaskLog, taskId: TaskId) {
     this.#world = world;
@@ -74,6 +78,11 @@ export class TaskActor {
   /** Whether it is known how the content is cut. */
   get isCut(): boolean {
     return this.#content.pieces !== undefined;
+  }
+
+  /** How many hosts want pieces, as of half a second ago at most. */
+  get wanting(): number {
+    return this.#wanting;
   }
 
   /** Pieces that account is kept of. */
@@ -186,7 +195,8 @@ export class TaskActor {
     }
     const set = this.#leases.setFor(hostId, peer, request.hashCursor, request.seen.epoch);
     peer.knowsError ||= set.error !== undefined;
-    const intervalMs = Math.max(LIMITS.syncMinIntervalMs, Math.ceil(LIMITS.syncPerHostMs * this.#peers.size));
+    const intervalMs = this.#world.intervalMs(this.#peers.size);
+    peer.intervalMs = intervalMs;
     return { status: 'ok', seq: request.seq, intervalMs, ...set };
   }
 
@@ -327,21 +337,23 @@ export class TaskActor {
   tick(nowMs: number): void {
     if (this.ended) return;
     const { ledger } = this.#claim;
-    for (const hostId of ledger.expire(nowMs)) {
+    // Who is asked to sync less often tells later that it has begun.
+    const graceMs = Math.max(0, this.#world.intervalMs(this.#peers.size) - OFTEN_MS);
+    for (const hostId of ledger.expire(nowMs, graceMs)) {
       const peer = this.#peers.get(hostId);
       if (peer?.wants) this.#leases.push(hostId, peer);
     }
     if (this.state === 'idle') return this.#forgive(nowMs);
-    let working = false;
+    this.#wanting = 0;
     for (const [hostId, peer] of this.#peers) {
       if (peer.isSilent(nowMs)) {
         peer.wants = false;
         ledger.release(hostId, peer.setNumber, nowMs);
       }
-      working ||= peer.wants;
+      if (peer.wants) this.#wanting += 1;
     }
     this.#claim.proofs.settle(this.#peers, nowMs);
-    if (working) return;
+    if (this.#wanting > 0) return;
     this.#restsSinceMs = nowMs;
     this.#chart.send({ type: 'work.ended' });
   }
@@ -381,17 +393,4 @@ export class TaskActor {
   get originReasons(): Record<string, number> {
     return originReasons(this.#peers);
   }
-}
-
-/** A sync without what it says of the content. */
-function abstain(request: SyncRequest): SyncRequest {
-  const nothing = { base: 0, have: undefined, added: [], hashes: undefined, probed: undefined, failures: [] };
-  return {
-    ...request,
-    ...nothing,
-    pieceLength: undefined,
-    audience: undefined,
-    mismatch: undefined,
-    mayReadOrigin: false,
-  };
 }

@@ -5,7 +5,14 @@ import { Membership } from '../../../actors/host/membership.ts';
 import { Peers } from '../../../actors/host/peers.ts';
 import type { HostWorld } from '../../../actors/host/world.ts';
 import type { Holds } from '../../../core/host-messages.ts';
-import { hostIdFrom, PARTITIONS, type TaskId } from '../../../core/ids.ts';
+import {
+  hostIdFrom,
+  PARTITIONS,
+  partitionOf,
+  type SchedulerId,
+  schedulerIdFrom,
+  type TaskId,
+} from '../../../core/ids.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import { silentHostMetrics } from '../../../core/metrics.ts';
 import type { LeaseSet } from '../../../core/sync-messages.ts';
@@ -22,6 +29,7 @@ const OTHER = { hostId: hostIdFrom(new Uint8Array(16).fill(2)), ip: '10.0.0.2', 
 const BYTES = Buffer.alloc(8, 7);
 const TASK = `sha256-${createHash('sha256').update(BYTES).digest('hex')}` as TaskId;
 const RETRY_MS = 500;
+const RETRY_MOST_MS = 5_000;
 const DUE_MS = 2_000;
 const JITTER_MS = 200;
 
@@ -32,7 +40,8 @@ async function hostScene(options: { connected?: boolean; role?: HostWorld['role'
   const hub = createMemoryHub({ clock, random: random.fork('hub'), latencyMs: () => 1 });
   const scheduler = hub.bus('scheduler');
   const heard = { announced: [] as number[], alive: [] as number[], holds: [] as Holds[] };
-  const answers = { answering: true, aliveEveryMs: 1_000, tokenMs: 600_000 };
+  const answers = { answering: true, aliveEveryMs: 1_000, tokenMs: 600_000, censusWithinMs: JITTER_MS };
+  const told: string[] = [];
   scheduler.serve(SUBJECTS.announce, {}, () => {
     heard.announced.push(clock.now());
     if (!answers.answering) return new Promise(() => {});
@@ -43,10 +52,14 @@ async function hostScene(options: { connected?: boolean; role?: HostWorld['role'
       addressBook: [OTHER],
       epoch: 1,
       aliveEveryMs: answers.aliveEveryMs,
+      censusWithinMs: answers.censusWithinMs,
     };
   });
   scheduler.subscribe(SUBJECTS.alive, {}, () => void heard.alive.push(clock.now()));
-  scheduler.subscribe(SUBJECTS.holds, {}, (holds) => void heard.holds.push(holds));
+  scheduler.subscribe(SUBJECTS.holds, {}, (holds, { to }) => {
+    heard.holds.push(holds);
+    told.push(to);
+  });
   const store = createMemoryStore({ clock });
   const stored = await store.create({
     taskId: TASK,
@@ -91,9 +104,9 @@ async function hostScene(options: { connected?: boolean; role?: HostWorld['role'
   });
   actor.start();
   const run = (ms: number) => clock.run(clock.now() + ms);
-  const census = (epoch: number) => {
+  const census = (epoch: number, schedulerId?: SchedulerId) => {
     const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
-    scheduler.publish(SUBJECTS.census, {}, { epoch, partitions, schedulerKeys: [] });
+    scheduler.publish(SUBJECTS.census, {}, { epoch, partitions, schedulerKeys: [], schedulerId });
   };
   const push = (more: Partial<LeaseSet>) => {
     const set: LeaseSet = {
@@ -104,7 +117,7 @@ async function hostScene(options: { connected?: boolean; role?: HostWorld['role'
   };
   return {
     ...{ actor, answers, bus, census, clock, events, heard, logs, membership, onBook, peers, push, run },
-    ...{ scheduler, store, trust },
+    ...{ scheduler, store, told, trust },
   };
 }
 
@@ -148,17 +161,38 @@ describe('a host joins', () => {
     expect(logs.filter((message) => message === 'joined the swarm')).toHaveLength(1);
   });
 
-  test('a question that nobody answers is asked again half a second after it was given up', async () => {
+  test('a question that nobody answers is asked again and again, waited for longer each time, and later', async () => {
     const { actor, answers, heard, logs, run } = await hostScene();
     answers.answering = false;
-    await run(10 + 2 * (LIMITS.syncTimeoutMs + RETRY_MS));
-    const [first = 0, second = 0, third = 0] = heard.announced;
-    expect(second - first).toBe(LIMITS.syncTimeoutMs + RETRY_MS);
-    expect(third - second).toBe(LIMITS.syncTimeoutMs + RETRY_MS);
+    await run(60_000);
+    const gaps = heard.announced.slice(1).map((ms, index) => ms - (heard.announced[index] ?? 0));
+    const [first = 0, second = 0, ...later] = gaps;
+    const isAfter = (gapMs: number, timeoutMs: number, retryMs: number) =>
+      gapMs >= timeoutMs + retryMs / 2 && gapMs <= timeoutMs + 1.5 * retryMs;
+    expect(isAfter(first, LIMITS.syncTimeoutMs, RETRY_MS)).toBe(true);
+    expect(isAfter(second, 2 * LIMITS.syncTimeoutMs, 2 * RETRY_MS)).toBe(true);
+    const last = later.slice(-4);
+    expect(last.every((gapMs) => isAfter(gapMs, LIMITS.syncTimeoutMostMs, RETRY_MOST_MS))).toBe(true);
+    // Those who failed together do not try again together.
+    expect(new Set(last).size).toBe(last.length);
     expect(logs).toContain('announce not answered');
     expect(actor.state).toBe('connecting');
     answers.answering = true;
-    await run(LIMITS.syncTimeoutMs + RETRY_MS);
+    await run(LIMITS.syncTimeoutMostMs + 1.5 * RETRY_MOST_MS);
+    expect(actor.state).toBe('announced');
+  });
+
+  test('one that waits to ask again asks when a scheduler is born', async () => {
+    const { actor, answers, census, heard, run } = await hostScene();
+    answers.answering = false;
+    await run(30_000);
+    const asked = heard.announced.length;
+    while (heard.announced.length === asked) await run(10);
+    // It has given up, and waits for more than two seconds.
+    await run(LIMITS.syncTimeoutMostMs + 10);
+    answers.answering = true;
+    census(7);
+    await run(JITTER_MS + 10);
     expect(actor.state).toBe('announced');
   });
 
@@ -203,10 +237,8 @@ describe('a member', () => {
     await run(1_000);
     const bornMs = clock.now();
     census(7);
-    await run(10);
-    expect(heard.announced.at(-1)).toBeLessThanOrEqual(bornMs + 5);
+    await run(JITTER_MS + 10);
     expect(heard.announced.at(-1)).toBeGreaterThanOrEqual(bornMs);
-    await run(JITTER_MS);
     expect(heard.holds).toHaveLength(2);
     const before = heard.announced.length;
     census(7);
@@ -214,6 +246,36 @@ describe('a member', () => {
     await run(JITTER_MS + 10);
     expect(heard.holds).toHaveLength(3);
     expect(heard.announced.length - before).toBeLessThanOrEqual(1);
+  });
+
+  test('tells what it holds to the scheduler that asked, in one go, and to one that does not say who it is by partition', async () => {
+    const { census, run, told } = await hostScene();
+    await run(1_000);
+    expect(told).toEqual([String(partitionOf(TASK))]);
+    const asker = schedulerIdFrom(new Uint8Array(8).fill(9));
+    census(7, asker);
+    await run(JITTER_MS + 10);
+    expect(told.at(-1)).toBe(asker);
+    census(8);
+    await run(JITTER_MS + 10);
+    expect(told.at(-1)).toBe(String(partitionOf(TASK)));
+  });
+
+  test('answers a census within the time that a scheduler gave it, so that thousands do not answer at once', async () => {
+    const withinMs = 20_000;
+    const answeredMs: number[] = [];
+    const { answers, census, clock, heard, run } = await hostScene();
+    answers.censusWithinMs = withinMs;
+    await run(DUE_MS + 100);
+    for (let epoch = 7; epoch < 15; epoch += 1) {
+      const bornMs = clock.now();
+      const before = heard.holds.length;
+      census(epoch);
+      while (heard.holds.length === before && clock.now() < bornMs + withinMs + 100) await run(10);
+      answeredMs.push(clock.now() - bornMs);
+    }
+    expect(Math.max(...answeredMs)).toBeLessThan(withinMs + 100);
+    expect(answeredMs.filter((ms) => ms > 1_000).length).toBeGreaterThan(5);
   });
 
   test('without NATS it is isolated, and it is back when a scheduler accepted it, at once', async () => {

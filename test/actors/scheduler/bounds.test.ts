@@ -188,7 +188,7 @@ test('a host holds so many tasks and no more, and nothing of it is left when it 
       audience: 'public' as const,
       ...SMALL,
     }));
-    const tokens = { hostId: hostId(1), partition: '0' };
+    const tokens = { hostId: hostId(1), to: '0' };
     flooder.bus.publish(SUBJECTS.holds, tokens, { incarnation, page, pages: 1, tasks, gone: [] });
     flooder.say();
     await pass(200);

@@ -51,12 +51,55 @@ test('of a host nobody knows there is no address, and its role is normal', () =>
   expect(table.role(host(1))).toBe('normal');
 });
 
-test('an address book names seeds first, then who was heard of last, never the asker, and is bounded', () => {
+const numbers = (book: readonly { readonly hostId: HostId }[]) =>
+  book.map(({ hostId }) => Number.parseInt(hostId, 16));
+
+test('an address book names seeds first, then others in turn, nobody twice, never the asker, and is bounded', () => {
   const table = new HostTable();
-  for (let index = 1; index <= 100; index += 1) {
-    table.hear(host(index), alive({ role: index % 50 === 0 ? 'seed' : 'normal' }), index);
+  for (let index = 1; index <= 200; index += 1) {
+    table.hear(host(index), alive({ role: index % 100 === 0 ? 'seed' : 'normal' }), index);
   }
-  const book = table.addressBook(host(99)).map(({ hostId }) => Number.parseInt(hostId, 16));
-  expect(book).toHaveLength(LIMITS.addressBookHosts);
-  expect(book.slice(0, 4)).toEqual([100, 50, 98, 97]);
+  const seen = new Set<number>();
+  for (let asker = 1; asker <= 4; asker += 1) {
+    const book = numbers(table.addressBook(host(asker)));
+    expect(book).toHaveLength(LIMITS.addressBookHosts);
+    expect(new Set(book).size).toBe(LIMITS.addressBookHosts);
+    expect(book.slice(0, 2).sort()).toEqual([100, 200]);
+    expect(book).not.toContain(asker);
+    for (const other of book) seen.add(other);
+  }
+  // Each is told to somebody.
+  expect(seen.size).toBe(200);
+});
+
+test('who is gone, or is a seed from now on, stands in its place in the address book', () => {
+  const table = new HostTable();
+  for (let index = 1; index <= 5; index += 1) table.hear(host(index), alive(), index);
+  table.remove(host(2));
+  table.hear(host(4), alive({ role: 'seed' }), 6);
+  const book = numbers(table.addressBook(host(9)));
+  expect(book[0]).toBe(4);
+  expect(book.sort()).toEqual([1, 3, 4, 5]);
+  expect([...table.seeds()].map(({ hostId }) => hostId)).toEqual([host(4)]);
+});
+
+test('an address book costs no more where there are many hosts', () => {
+  const table = new HostTable();
+  for (let index = 1; index <= 16_000; index += 1) table.hear(host(index), alive(), index);
+  const before = process.cpuUsage();
+  for (let asker = 1; asker <= 2_000; asker += 1) table.addressBook(host(asker));
+  const { user } = process.cpuUsage(before);
+  // To sort all for each takes more than ten seconds.
+  expect(user / 1e6).toBeLessThan(2);
+});
+
+test('time in which nobody could be heard is not held against anybody', () => {
+  const table = new HostTable();
+  table.hear(host(1), alive(), 0);
+  table.excuse(10_000);
+  table.hear(host(2), alive(), 10_000);
+  expect(table.sweep(10_000 + LIMITS.hostGoneMs)).toEqual([]);
+  expect(table.touch(host(2), 10_000 + LIMITS.hostGoneMs)).toBe(true);
+  expect(table.sweep(10_001 + LIMITS.hostGoneMs).map(({ hostId }) => hostId)).toEqual([host(1)]);
+  expect(table.touch(host(1), 20_000)).toBe(false);
 });

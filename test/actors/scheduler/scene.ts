@@ -6,6 +6,7 @@ import { packHashes } from '../../../core/hash-page.ts';
 import type { HostRole } from '../../../core/host.ts';
 import type { Alive } from '../../../core/host-messages.ts';
 import { schedulerIdFrom, type TaskId } from '../../../core/ids.ts';
+import { LIMITS } from '../../../core/limits.ts';
 import { silentLogger } from '../../../core/logger.ts';
 import { silentSchedulerMetrics } from '../../../core/metrics.ts';
 import type { SyncRequest } from '../../../core/sync-messages.ts';
@@ -33,7 +34,9 @@ export function hashes(pieces: readonly number[]): Uint8Array {
 export function schedulerScene(more: Partial<Pick<SchedulerWorld, 'originReaders' | 'recoveredAtMs'>> = {}) {
   const clock = new SimClock();
   const random = seeded(1);
-  const hub = createMemoryHub({ clock, random });
+  /** How long what is asked of NATS itself takes, each way. */
+  const nats = { ms: 0 };
+  const hub = createMemoryHub({ clock, random, latencyMs: (_, to) => (to === 'nats' ? nats.ms : 0) });
   /** Types of the events emitted, in order. */
   const events: string[] = [];
   const world: SchedulerWorld = {
@@ -49,6 +52,7 @@ export function schedulerScene(more: Partial<Pick<SchedulerWorld, 'originReaders
     version: 'test',
     epoch: 1,
     mayGrant: () => true,
+    intervalMs: () => LIMITS.syncMinIntervalMs,
     metrics: silentSchedulerMetrics,
     hosts: new HostTable(),
     slots: new SlotTable(),
@@ -61,7 +65,7 @@ export function schedulerScene(more: Partial<Pick<SchedulerWorld, 'originReaders
   };
   /** Moves time on. */
   const pass = (ms: number) => clock.run(clock.now() + ms);
-  return { world, hub, events, pass };
+  return { world, hub, nats, events, pass };
 }
 
 /** What a host says of itself. */

@@ -98,27 +98,36 @@ test('what another owns now is neither pushed nor listed here any more', async (
   expect(one.size.tasks + two.size.tasks).toBe(TASKS.length);
 });
 
-test('a resolve, and what a host holds, are heard by the owner alone', async () => {
-  const { start, pass, bus, id } = scene();
-  const [one, two] = [start(1), start(2)];
-  await pass(4_000);
-  const owners = [one, two].map(({ scheduler }) =>
-    TASKS.filter((taskId) => scheduler.epochOf(partitionOf(taskId)) !== undefined),
-  );
-  expect(owners.flat().sort()).toEqual([...TASKS].sort());
-  bus.publish(SUBJECTS.alive, { hostId: id }, alive('normal'));
-  for (const taskId of TASKS) {
-    const tasks = [{ taskId, audience: 'public' as const, ...FOUR }];
-    const message = { incarnation: 1, page: 0, pages: 1, tasks, gone: [] };
-    bus.publish(SUBJECTS.holds, { hostId: id, partition: String(partitionOf(taskId)) }, message);
-  }
-  await pass(50);
-  const tokens = { noun: 'task', sender: id };
-  const asked = bus.gather(SUBJECTS.query, tokens, { op: 'list' }, { waitMs: 50 });
-  await pass(100);
-  const listed = (await asked).map((reply) =>
-    (reply as { tasks: { taskId: TaskId }[] }).tasks.map(({ taskId }) => taskId).sort(),
-  );
-  expect(listed.map((tasks) => tasks.length).sort()).toEqual(owners.map((tasks) => tasks.length).sort());
-  expect(listed.flat().sort()).toEqual([...TASKS].sort());
-});
+test.each(['a partition', 'each scheduler'])(
+  'what a host holds, said to %s, is heard by the owner alone',
+  async (to) => {
+    const { start, pass, bus, id } = scene();
+    const [one, two] = [start(1), start(2)];
+    await pass(4_000);
+    const owners = [one, two].map(({ scheduler }) =>
+      TASKS.filter((taskId) => scheduler.epochOf(partitionOf(taskId)) !== undefined),
+    );
+    expect(owners.flat().sort()).toEqual([...TASKS].sort());
+    bus.publish(SUBJECTS.alive, { hostId: id }, alive('normal'));
+    for (const taskId of TASKS) {
+      const tasks = [{ taskId, audience: 'public' as const, ...FOUR }];
+      const message = { incarnation: 1, page: 0, pages: 1, tasks, gone: [] };
+      if (to === 'a partition') {
+        bus.publish(SUBJECTS.holds, { hostId: id, to: String(partitionOf(taskId)) }, message);
+      } else {
+        // Both asked, and both are told all.
+        for (const { schedulerId } of [one, two])
+          bus.publish(SUBJECTS.holds, { hostId: id, to: schedulerId }, message);
+      }
+    }
+    await pass(50);
+    const tokens = { noun: 'task', sender: id };
+    const asked = bus.gather(SUBJECTS.query, tokens, { op: 'list' }, { waitMs: 50 });
+    await pass(100);
+    const listed = (await asked).map((reply) =>
+      (reply as { tasks: { taskId: TaskId }[] }).tasks.map(({ taskId }) => taskId).sort(),
+    );
+    expect(listed.map((tasks) => tasks.length).sort()).toEqual(owners.map((tasks) => tasks.length).sort());
+    expect(listed.flat().sort()).toEqual([...TASKS].sort());
+  },
+);

@@ -95,8 +95,8 @@ test('each role does its work on a closed NATS, and is told at once what it may 
   }
 
   const holds = { incarnation: 1, page: 0, pages: 1, tasks: [], gone: [] };
-  host.publish(SUBJECTS.holds, { hostId: HOST, partition: '1' }, holds);
-  host.publish(SUBJECTS.holds, { hostId: OTHER_HOST, partition: '1' }, holds);
+  host.publish(SUBJECTS.holds, { hostId: HOST, to: '1' }, holds);
+  host.publish(SUBJECTS.holds, { hostId: OTHER_HOST, to: '1' }, holds);
   host.emit({ type: 'peer.joined', subject: `peer.joined.${HOST}.t`, body: {} });
   host.emit({ type: 'peer.joined', subject: `peer.joined.${OTHER_HOST}.t`, body: {} });
   const census = { epoch: 1, partitions: [], schedulerKeys: [] };

@@ -8,6 +8,7 @@ const effects: HostEffects = {
   tellJoined() {},
   beat() {},
   jitterMs: () => 1,
+  retryMs: () => 1,
   sendHoldings() {},
   noteIsolation() {},
   noteReturn() {},
@@ -68,10 +69,9 @@ test('every state is reached, and only the last one ends it', () => {
 });
 
 test('every event does something, but for these', () => {
-  // It tells what it holds when it is announced; nobody listens before.
-  expect(ignoredWhile('membership.connecting')).toEqual(['bus.disconnected', 'census.received']);
+  expect(ignoredWhile('membership.connecting')).toEqual(['bus.disconnected']);
   expect(ignoredWhile('membership.announced')).toEqual(['announce.accepted', 'bus.connected']);
-  expect(ignoredWhile('membership.isolated')).toEqual(['bus.disconnected', 'census.received']);
+  expect(ignoredWhile('membership.isolated')).toEqual(['bus.disconnected']);
   // One question at a time.
   expect(ignoredWhile('announcement.asking')).toEqual(['announce.due']);
   expect(ignoredWhile('holdings.untold')).toEqual(['holdings.due']);

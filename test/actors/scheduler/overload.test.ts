@@ -1,0 +1,115 @@
+import { expect, test } from 'vitest';
+import { SchedulerActor } from '../../../actors/scheduler/scheduler.ts';
+import { partitionOf } from '../../../core/ids.ts';
+import { LIMITS } from '../../../core/limits.ts';
+import type { SyncRequest } from '../../../core/sync-messages.ts';
+import { Simulation } from '../../../sim/world.ts';
+import { SUBJECTS } from '../../../transport/subjects.ts';
+import { hostId } from '../../scheduling/world.ts';
+import { alive, PIECE, schedulerScene, syncOf, TASK } from './scene.ts';
+
+const FOUR = { length: 4 * PIECE, pieceLength: PIECE };
+/** What is read has waited for 300 to 400 ms then. */
+const BEHIND_MS = 200;
+
+/** A scheduler that reads what is old, where the test says so, and a host that has joined. */
+async function scene() {
+  const { world, hub, nats, pass } = schedulerScene();
+  const scheduler = new SchedulerActor(world);
+  scheduler.start();
+  await pass(1_100);
+  const id = hostId(1);
+  const bus = hub.bus(id);
+  const say = (cachedTasks: number) =>
+    bus.publish(SUBJECTS.alive, { hostId: id }, { ...alive('normal'), cachedTasks });
+  say(0);
+  const tokens = { partition: String(partitionOf(TASK)), taskId: TASK, hostId: id };
+  let seq = 0;
+  let base = 0;
+  const sync = async (more: Partial<SyncRequest> = {}) => {
+    seq += 1;
+    const message = syncOf(seq, { ...FOUR, base, ...more });
+    const asked = bus.request(SUBJECTS.sync, tokens, message, { timeoutMs: 1_000 });
+    const outcome = asked.then(
+      (reply) => {
+        base = seq;
+        return reply;
+      },
+      (error: { code: string; details: object }) => error,
+    );
+    await pass(1_000);
+    return outcome;
+  };
+  await pass(10);
+  const behind = async (is: boolean) => {
+    nats.ms = is ? BEHIND_MS : 0;
+    await pass(1_000);
+  };
+  const known = () => world.hosts.get(id)?.alive.cachedTasks;
+  return { behind, id, known, pass, say, scheduler, sync, world };
+}
+
+test('that a host is there counts though nobody has time to read what it says', async () => {
+  const { behind, known, pass, say, world } = await scene();
+  await behind(true);
+  for (let second = 0; second < 10; second += 1) {
+    say(7);
+    await pass(1_000);
+  }
+  expect(known()).toBe(0);
+  expect(world.hosts.size).toBe(1);
+  await behind(false);
+  say(7);
+  await pass(10);
+  expect(known()).toBe(7);
+});
+
+test('a host that goes on is asked to wait; one that begins, says everything or starves is answered', async () => {
+  const { behind, say, sync } = await scene();
+  expect(await sync({ base: 0 })).toMatchObject({ status: 'ok' });
+  expect(await sync()).toMatchObject({ status: 'ok', intervalMs: LIMITS.syncMinIntervalMs });
+  await behind(true);
+  say(0);
+  expect(await sync()).toMatchObject({
+    code: 'ERR_SCHED_BUSY',
+    details: { waitMs: expect.any(Number), epoch: expect.any(Number) },
+  });
+  say(0);
+  expect(await sync({ urgent: 1 })).toMatchObject({ status: 'ok' });
+  say(0);
+  const reply = await sync({ base: 0 });
+  expect(reply).toMatchObject({ status: 'ok' });
+  // What is old says that hosts ask too often.
+  expect((reply as { intervalMs: number }).intervalMs).toBeGreaterThan(LIMITS.syncMinIntervalMs);
+  await behind(false);
+  say(0);
+  expect(await sync()).toMatchObject({ status: 'ok' });
+});
+
+test('what its sender waits for no more is not done', async () => {
+  const { behind, scheduler, sync } = await scene();
+  await behind(true);
+  expect(await sync({ base: 0, patienceMs: 200 })).toMatchObject({ code: 'ERR_BUS_TIMEOUT' });
+  expect(scheduler.size.tasks).toBe(0);
+  expect(await sync({ base: 0, patienceMs: 900 })).toMatchObject({ status: 'ok' });
+});
+
+test('a scheduler that stood still, or was without NATS, takes nobody for gone who was not', async () => {
+  const sim = new Simulation({ seed: 1, hosts: 5, linkBytesPerSec: 1e6 });
+  sim.start();
+  await sim.run(3_000);
+  const lost = () => sim.events.filter(({ type }) => type === 'host.lost').length;
+  sim.scheduler.freeze(true);
+  await sim.run(30_000);
+  sim.scheduler.freeze(false);
+  await sim.run(5_000);
+  expect(lost()).toBe(0);
+  sim.scheduler.cutBus(true);
+  await sim.run(30_000);
+  sim.scheduler.cutBus(false);
+  await sim.run(5_000);
+  expect(lost()).toBe(0);
+  sim.hosts[0]?.crash();
+  await sim.run(2 * LIMITS.hostGoneMs);
+  expect(lost()).toBe(1);
+});
