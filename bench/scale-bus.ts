@@ -18,7 +18,8 @@ interface Waiting {
 /** What the light hosts of a process hear that they did not ask for. */
 export interface Heard {
   readonly onLeases: (hostId: string, message: unknown) => void;
-  readonly onCensus: (message: unknown) => void;
+  /** To all hosts, or to one. */
+  readonly onCensus: (message: unknown, hostId?: string) => void;
   readonly onState: (connected: boolean) => void;
   /** A scheduler took a host for gone. */
   readonly onLost: () => void;
@@ -49,6 +50,11 @@ export class SharedBus {
     });
     connection.subscribe(this.#address(SUBJECTS.census.template).pattern({}), {
       callback: (_, message) => heard.onCensus(packr.unpack(message.data)),
+    });
+    const asks = this.#address(SUBJECTS.ask.template);
+    connection.subscribe(asks.pattern({}), {
+      callback: (_, message) =>
+        heard.onCensus(packr.unpack(message.data), asks.parse(message.subject)?.['hostId']),
     });
     connection.subscribe(`${SWARM}.v1.event.host.lost.>`, { callback: () => heard.onLost() });
     void this.#watch(heard.onState);

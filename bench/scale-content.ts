@@ -47,6 +47,8 @@ export class Content {
   /** Syncs that were asked to wait. */
   waits = 0;
   adrift = 0;
+  /** Syncs that were not answered, by what came instead. */
+  readonly refusals = new Map<string, number>();
   /** Time to each answer of a sync. */
   readonly answerMs: number[] = [];
 

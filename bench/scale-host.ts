@@ -142,6 +142,7 @@ export class LightHost implements HostEffects {
     this.#untold = new Map();
     this.beat();
     const byAddress = new Map<string, Holds['tasks']>();
+    for (const to of untold.values()) if (to !== undefined) byAddress.set(to, []);
     for (const taskId of held(this.index)) {
       const partition = partitionOf(taskId);
       if (!untold.has(partition)) continue;

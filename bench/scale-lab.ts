@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Census } from '../core/host-messages.ts';
 import type { TaskId } from '../core/ids.ts';
@@ -39,6 +40,7 @@ export class ScaleLab {
   readonly #peers = new Map<string, { take(set: LeaseSet): void }>();
   #scheduler: Child | undefined;
   #censusMs = 0;
+  readonly #lag = monitorEventLoopDelay({ resolution: 20 });
   /** Hosts that a scheduler took for gone. */
   lost = 0;
 
@@ -62,7 +64,7 @@ export class ScaleLab {
     let lab: ScaleLab | undefined;
     const shared = await SharedBus.connect(nats.url, {
       onLeases: (hostId, message) => lab?.pushed(hostId, message as { taskId: TaskId; set: LeaseSet }),
-      onCensus: (message) => lab?.heardCensus(message as Census),
+      onCensus: (message, hostId) => lab?.heardCensus(message as Census, hostId),
       onLost: () => {
         if (lab !== undefined) lab.lost += 1;
       },
@@ -79,7 +81,8 @@ export class ScaleLab {
     this.#peers.get(hostId)?.take(set);
   }
 
-  heardCensus(census: Census): void {
+  heardCensus(census: Census, hostId?: string): void {
+    if (hostId !== undefined) return this.hosts.find((host) => host.hostId === hostId)?.census(census);
     this.#censusMs = performance.now();
     for (const host of this.hosts) host.census(census);
   }
@@ -87,6 +90,11 @@ export class ScaleLab {
   /** When the last census came, ms. */
   get censusMs(): number {
     return this.#censusMs;
+  }
+
+  /** How late the light hosts themselves were at most, since they joined, ms: what they say late is not the scheduler's fault. */
+  get hostsLateMs(): number {
+    return this.#lag.max / 1e6;
   }
 
   hears(hostId: string, peer: { take(set: LeaseSet): void }): void {
@@ -134,6 +142,8 @@ export class ScaleLab {
     for (const host of this.hosts) setTimeout(() => host.start(), host.index * START_PER_HOST_MS);
     await until('all hosts', () => this.hosts.every((host) => host.isAnnounced));
     await delay(2_000);
+    this.#lag.enable();
+    this.#lag.reset();
   }
 
   get logTail(): string {

@@ -85,6 +85,8 @@ export class LightPeer {
       return;
     }
     this.#content.unanswered += 1;
+    const code = wire?.code ?? (error as Error).message;
+    this.#content.refusals.set(code, (this.#content.refusals.get(code) ?? 0) + 1);
     this.#patience.lost();
     if (this.#patience.isOver && !this.#adrift) this.#content.adrift += 1;
     this.#adrift ||= this.#patience.isOver;

@@ -14,6 +14,7 @@ import { LightPeer } from './scale-peer.ts';
 const PIECE = 128 * 1024;
 /** Of these, each host holds some: every task has about a tenth of the hosts as holders. */
 const TASKS = 500;
+const LOOK_MS = 200;
 const NOTHING: Held = { tasksOf: () => [], bytes: 0, pieceLength: PIECE };
 
 /** CPU of processes as a part of one core, over a time. */
@@ -30,6 +31,7 @@ export interface RestReport extends Shares {
   readonly hostsKnown: number;
   readonly unanswered: number;
   readonly schedulerBytes: number;
+  readonly hostsLateMs: number;
 }
 
 /** A scheduler that was killed and started again. */
@@ -42,6 +44,7 @@ export interface KillReport {
   readonly unanswered: number;
   readonly schedulerCpuSeconds: number;
   readonly schedulerBytes: number;
+  readonly hostsLateMs: number;
 }
 
 /** All hosts want the same at once. */
@@ -54,10 +57,12 @@ export interface CrowdReport extends Shares {
   readonly syncs: number;
   readonly unanswered: number;
   readonly waits: number;
+  readonly refusals: Readonly<Record<string, number>>;
   readonly adrift: number;
   readonly answerMs: { readonly median: number; readonly late: number; readonly most: number };
   readonly hostsLost: number;
   readonly schedulerBytes: number;
+  readonly hostsLateMs: number;
 }
 
 function sharesOf(before: Usage, after: Usage, seconds: number): Shares {
@@ -84,6 +89,7 @@ export async function measureRest(count: number, seconds: number): Promise<RestR
       hostsKnown: (await lab.health())?.hosts ?? 0,
       unanswered: unansweredOf(lab) - unansweredBefore,
       schedulerBytes: after.schedulerBytes,
+      hostsLateMs: lab.hostsLateMs,
     };
   } finally {
     await lab.close();
@@ -137,14 +143,25 @@ export async function measureKill(count: number, each: number): Promise<KillRepo
     } while (after !== undefined);
     return sum;
   };
-  const isWhole = async () => {
-    const health = await lab.health();
-    return health?.hosts === count && (await known().catch(() => 0)) >= count * each;
+  /** When all hosts and all that they hold are known; looked at seldom, for each look costs the scheduler some. @throws Error */
+  const whole = async (withinMs: number): Promise<number> => {
+    const endMs = performance.now() + withinMs;
+    for (;;) {
+      const hosts = (await lab.health())?.hosts ?? 0;
+      // The one that asks to be served is known too, for a while.
+      const holdings = hosts >= count ? await known().catch(() => 0) : 0;
+      if (holdings >= count * each) return performance.now();
+      if (performance.now() > endMs)
+        throw new Error(
+          `only ${hosts} hosts and ${holdings} holdings are known; ${lab.lost} hosts were taken for gone`,
+        );
+      await delay(LOOK_MS);
+    }
   };
   try {
     await heldTasks(lab.nats.url, taskIds);
     await lab.join();
-    await until('all holdings', isWhole, 60_000).catch(() => undefined);
+    await whole(60_000);
     const before = unansweredOf(lab);
     await lab.killScheduler();
     const begunMs = performance.now();
@@ -152,8 +169,7 @@ export async function measureKill(count: number, each: number): Promise<KillRepo
     const serving = served(lab, taskAt(PARTITIONS)).then(() => performance.now());
     await until('the census', () => lab.censusMs > begunMs);
     const censusMs = lab.censusMs;
-    await until('all holdings', isWhole, 120_000);
-    const wholeMs = performance.now();
+    const wholeMs = await whole(60_000);
     const servingMs = await serving;
     const { scheduler, schedulerBytes } = lab.usage();
     return {
@@ -164,6 +180,7 @@ export async function measureKill(count: number, each: number): Promise<KillRepo
       unanswered: unansweredOf(lab) - before,
       schedulerCpuSeconds: scheduler,
       schedulerBytes,
+      hostsLateMs: lab.hostsLateMs,
     };
   } finally {
     await bus.close();
@@ -240,10 +257,12 @@ export async function measureCrowd(options: {
       syncs: content.syncs,
       unanswered: content.unanswered,
       waits: content.waits,
+      refusals: Object.fromEntries(content.refusals),
       adrift: content.adrift,
       answerMs: { median: at(0.5), late: at(0.99), most: at(1) },
       hostsLost: lab.lost - lostBefore,
       schedulerBytes: after.schedulerBytes,
+      hostsLateMs: lab.hostsLateMs,
     };
   } finally {
     for (const loop of loops) loop.kill('SIGKILL');

@@ -43,6 +43,7 @@ async function rest(): Promise<readonly Row[]> {
     ['nats-server, of one core', 'share', report.nats],
     ['light hosts, of one core', 'share', report.hosts],
     ['scheduler, resident', 'MiB', report.schedulerBytes / MIB],
+    ['light hosts themselves late, at most', 'ms', report.hostsLateMs],
   ];
 }
 
@@ -56,6 +57,7 @@ async function kill(): Promise<readonly Row[]> {
     ['announcements not answered', 'count', report.unanswered],
     ['scheduler until whole', 'CPU s', report.schedulerCpuSeconds],
     ['scheduler, resident', 'MiB', report.schedulerBytes / MIB],
+    ['light hosts themselves late, at most', 'ms', report.hostsLateMs],
   ];
 }
 
@@ -78,6 +80,7 @@ async function crowd(): Promise<readonly Row[]> {
     ['syncs', 'count', report.syncs],
     ['syncs asked to wait', 'count', report.waits],
     ['syncs not answered', 'count', report.unanswered],
+    ...Object.entries(report.refusals).map(([code, count]): Row => [`  ${code}`, 'count', count]),
     ['answer, median', 'ms', report.answerMs.median],
     ['answer, of a hundred the latest', 'ms', report.answerMs.late],
     ['answer, the latest', 'ms', report.answerMs.most],
@@ -85,6 +88,7 @@ async function crowd(): Promise<readonly Row[]> {
     ['nats-server, of one core', 'share', report.nats],
     ['light hosts, of one core', 'share', report.hosts],
     ['scheduler, resident', 'MiB', report.schedulerBytes / MIB],
+    ['light hosts themselves late, at most', 'ms', report.hostsLateMs],
   ];
 }
 

@@ -28,6 +28,7 @@ const ABOUT: Record<keyof typeof SUBJECTS, { who: string; what: string }> = {
     who: 'operator → host',
     what: 'have these in your cache (`shoal preheat`), and how far that is; no credentials travel',
   },
+  ask: { who: 'owner → host', what: 'a census for one host: it came back, and has not said what it holds' },
   census: { who: 'new owner → all hosts', what: 'a new owner of partitions asks what hosts hold' },
   schedulerAlive: { who: 'scheduler → schedulers', what: 'presence of a scheduler' },
   query: {

@@ -85,6 +85,8 @@ export const SUBJECTS = {
     fetchOrderSchema,
     fetchReplySchema,
   ),
+  /** A census for one host. */
+  ask: publish<OfHost, z.infer<typeof censusSchema>>('host.{hostId}.ask', censusSchema),
   census: publish<Record<never, string>, z.infer<typeof censusSchema>>('census', censusSchema),
   schedulerAlive: publish<{ schedulerId: string }, z.infer<typeof schedulerAliveSchema>>(
     'scheduler.{schedulerId}.alive',

@@ -11,12 +11,13 @@ const PAGE_BYTES = 128 * 1024;
 /** Who is told what is held in a partition: the scheduler that asked, or whoever owns it. */
 export type HoldsTo = SchedulerId | undefined;
 
-/** Tells the owners of these partitions every task this host holds there, in pages. */
+/** Tells the owners of these partitions every task this host holds there, in pages; who asked hears it too that there is none. */
 export async function sendHoldings(
   world: HostWorld,
   partitions: ReadonlyMap<number, HoldsTo>,
 ): Promise<void> {
   const byAddress = new Map<string, TaskId[]>();
+  for (const to of partitions.values()) if (to !== undefined) byAddress.set(to, []);
   for (const { taskId, storedBytes } of world.store.rows()) {
     const partition = partitionOf(taskId);
     if (storedBytes === 0 || !partitions.has(partition)) continue;
@@ -43,7 +44,7 @@ async function sendTo(world: HostWorld, to: string, taskIds: readonly TaskId[]):
     }
     page.push(row);
   }
-  if (page.length > 0) pages.push(page);
+  if (page.length > 0 || pages.length === 0) pages.push(page);
   pages.forEach((tasks, index) => {
     publish(world, to, { page: index, pages: pages.length, tasks, gone: [] });
   });

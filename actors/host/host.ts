@@ -35,6 +35,7 @@ export class HostActor {
       bus.subscribe(SUBJECTS.leases, { hostId }, ({ taskId, set }) => this.#pushed(taskId, set)),
       bus.subscribe(SUBJECTS.evict, { hostId }, ({ taskId }) => void this.#evict(taskId)),
       bus.subscribe(SUBJECTS.census, {}, (census) => this.#census(census)),
+      bus.subscribe(SUBJECTS.ask, { hostId }, (census) => this.#census(census)),
       bus.onState((state) => {
         if (state === 'connected') this.#actor.send({ type: 'bus.connected' });
         if (state === 'disconnected') this.#actor.send({ type: 'bus.disconnected' });

@@ -25,6 +25,7 @@ import { ResourceTable } from './resource-table.ts';
 import { ServedPartitions } from './served-partitions.ts';
 import { SyncLoad } from './sync-load.ts';
 import { TaskTable } from './task-table.ts';
+import { Untold } from './untold.ts';
 import type { GroupWorld } from './world.ts';
 
 const TICK_MS = 500;
@@ -49,6 +50,7 @@ export class SchedulerActor {
   readonly #backlog: Backlog;
   readonly #load: SyncLoad;
   readonly #attention: Attention;
+  readonly #untold = new Untold();
   #subscriptions: Subscription[] = [];
   #cancelTick: Cancel | undefined;
   #cancelEcho: Cancel | undefined;
@@ -198,6 +200,7 @@ export class SchedulerActor {
     slots.setLimits(hostId, { up: alive.slotsUp, down: alive.slotsDown });
     if (news === 'known') return;
     if (news === 'reborn') this.#forget(hostId);
+    if (alive.cachedTasks > 0) this.#untold.came(hostId, clock.now());
     const { ip, port, role, zone } = alive;
     log.info({ hostId, ip, port, role, news }, 'host announced');
     if (!this.#group.speaksFor(hostId)) return;
@@ -207,6 +210,7 @@ export class SchedulerActor {
   #holds(hostId: HostId, holds: Holds): void {
     const known = this.#world.hosts.get(hostId);
     if (known !== undefined && known.alive.incarnation !== holds.incarnation) return;
+    this.#untold.done(hostId);
     // The owner of the others asks for them too.
     const tasks = holds.tasks.filter(({ taskId }) => this.#tasks.owns(taskId));
     const taken = this.#world.holdings.take(hostId, { ...holds, tasks });
@@ -224,6 +228,7 @@ export class SchedulerActor {
     const { hosts, slots } = this.#world;
     hosts.remove(hostId);
     this.#forget(hostId);
+    this.#untold.done(hostId);
     this.#heard.forget(hostId);
     slots.forget(hostId);
   }
@@ -330,6 +335,7 @@ export class SchedulerActor {
     // Who never said that it is there.
     const silent = missedMs > 0 ? [] : this.#heard.silent(now, LIMITS.hostGoneMs);
     for (const hostId of silent) if (hosts.get(hostId) === undefined) this.#lost(hostId);
+    for (const hostId of this.#untold.due(now)) this.#served.ask(hostId);
     this.#load.look(this.#tasks.tick(now));
     this.#ticks += 1;
     if (this.#ticks % 120 === 0) this.#resources.forgetIdle(now);

@@ -1,3 +1,4 @@
+import type { HostId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { Subscription } from '../../transport/bus.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
@@ -47,16 +48,27 @@ export class ServedPartitions implements Tenures {
     log.info({ schedulerId, partitions: begun.length, epoch: begun[0]?.epoch }, 'scheduler serves');
   }
 
-  /** Asks every host what it holds of these partitions. */
-  #sayCensus(tenures: readonly BegunTenure[]): void {
+  /** Asks every host what it holds of these partitions, or one. */
+  #sayCensus(tenures: readonly BegunTenure[], hostId?: HostId): void {
     const { bus, schedulerId, schedulerKeys } = this.#options.world;
     const byEpoch = new Map<number, number[]>();
     for (const { partition, epoch } of tenures) {
       byEpoch.set(epoch, [...(byEpoch.get(epoch) ?? []), partition]);
     }
     for (const [epoch, partitions] of byEpoch) {
-      bus.publish(SUBJECTS.census, {}, { epoch, partitions, schedulerKeys: schedulerKeys(), schedulerId });
+      const census = { epoch, partitions, schedulerKeys: schedulerKeys(), schedulerId };
+      if (hostId === undefined) bus.publish(SUBJECTS.census, {}, census);
+      else bus.publish(SUBJECTS.ask, { hostId }, census);
     }
+  }
+
+  get #tenures(): BegunTenure[] {
+    return [...this.#served].map(([partition, { world }]) => ({ partition, epoch: world.epoch }));
+  }
+
+  /** Asks a host what it holds of all that is served here. */
+  ask(hostId: HostId): void {
+    this.#sayCensus(this.#tenures, hostId);
   }
 
   /** Hosts that wait for a lease of the origin are not left to ask again. */
@@ -82,7 +94,7 @@ export class ServedPartitions implements Tenures {
     clock.after(LIMITS.censusMs, () => {
       for (const partition of this.#served.keys()) this.recovered(partition);
     });
-    this.#sayCensus([...this.#served].map(([partition, { world }]) => ({ partition, epoch: world.epoch })));
+    this.#sayCensus(this.#tenures);
     void this.#options.tasks.readLog([...this.#served.keys()]);
   }
 

@@ -70,6 +70,7 @@ export const ACCESS: readonly SubjectAccess[] = [
   of(SUBJECTS.holds, OWN_HOST, SCHEDULER),
   of(SUBJECTS.leases, SCHEDULER, OWN_HOST),
   of(SUBJECTS.evict, SCHEDULER, OWN_HOST),
+  of(SUBJECTS.ask, SCHEDULER, OWN_HOST),
   of(SUBJECTS.census, SCHEDULER, { host: 'all' }),
   of(SUBJECTS.schedulerAlive, SCHEDULER, { ...SCHEDULER, ...WATCHING }),
   of(SUBJECTS.query, { host: 'sender', ...ASKING }, SCHEDULER),

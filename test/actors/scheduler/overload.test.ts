@@ -6,8 +6,10 @@ import type { SyncRequest } from '../../../core/sync-messages.ts';
 import { Simulation } from '../../../sim/world.ts';
 import { SUBJECTS } from '../../../transport/subjects.ts';
 import { hostId } from '../../scheduling/world.ts';
+import { Puppet } from '../puppet.ts';
 import { alive, PIECE, schedulerScene, syncOf, TASK } from './scene.ts';
 
+const URL = 'http://origin.test/a';
 const FOUR = { length: 4 * PIECE, pieceLength: PIECE };
 /** What is read has waited for 300 to 400 ms then. */
 const BEHIND_MS = 200;
@@ -112,4 +114,32 @@ test('a scheduler that stood still, or was without NATS, takes nobody for gone w
   sim.hosts[0]?.crash();
   await sim.run(2 * LIMITS.hostGoneMs);
   expect(lost()).toBe(1);
+});
+
+test('what a host holds that was taken for gone is known again when it is heard again', async () => {
+  const sim = new Simulation({ seed: 2, hosts: 1, linkBytesPerSec: 10e6 });
+  sim.publish(URL, 4 * PIECE);
+  sim.start();
+  await sim.run(2_000);
+  const [holder] = sim.hosts;
+  const viewer = new Puppet(sim, 9);
+  const holders = async () => {
+    const tokens = { noun: 'task', sender: viewer.hostId };
+    const asked = viewer.bus.request(SUBJECTS.query, tokens, { op: 'list' }, { timeoutMs: 1_000 });
+    const { tasks } = (await viewer.settle(asked)) as { tasks: { holders: number }[] };
+    return tasks.map((task) => task.holders);
+  };
+  const get = holder?.get({ resource: URL });
+  await sim.run(20_000, () => get?.state === 'done');
+  // Until nobody works on it any more.
+  await sim.run(2 * LIMITS.idleActorMs);
+  expect(await holders()).toEqual([1]);
+  // Of what the host says of itself nothing comes for a while; it does not notice.
+  sim.lose = ({ from, kind }) => from === holder?.hostId && kind !== 'reply';
+  await sim.run(2 * LIMITS.hostGoneMs);
+  expect(sim.events.filter(({ type }) => type === 'host.lost')).toHaveLength(1);
+  expect(await holders()).not.toContain(1);
+  sim.lose = () => false;
+  await sim.run(10_000);
+  expect(await holders()).toEqual([1]);
 });
