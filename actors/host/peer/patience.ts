@@ -41,9 +41,9 @@ export class Patience {
     return this.#intervalMs;
   }
 
-  /** How long the next answer is waited for. */
+  /** How long the next answer is waited for; whole ms, for the sync says it. */
   get timeoutMs(): number {
-    const ms = Math.max(LIMITS.syncTimeoutMs, 2 * this.#toldMs);
+    const ms = Math.max(LIMITS.syncTimeoutMs, Math.ceil(2 * this.#toldMs));
     return Math.max(ms, Math.min(LIMITS.syncTimeoutMostMs, ms * 2 ** Math.min(this.#lost, 16)));
   }
 

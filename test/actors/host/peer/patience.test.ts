@@ -82,6 +82,8 @@ describe('how long a peer waits for its scheduler', () => {
     expect(patience.intervalMs).toBe(800);
     pass(2_900);
     expect(patience.isOver).toBe(false);
+    patience.told(1_001.3);
+    expect(Number.isInteger(patience.timeoutMs)).toBe(true);
     patience.told(1e9);
     expect(patience.intervalMs).toBe(LIMITS.syncMostIntervalMs);
   });
