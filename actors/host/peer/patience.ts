@@ -44,7 +44,8 @@ export class Patience {
   /** How long the next answer is waited for; whole ms, for the sync says it. */
   get timeoutMs(): number {
     const ms = Math.max(LIMITS.syncTimeoutMs, Math.ceil(2 * this.#toldMs));
-    return Math.max(ms, Math.min(LIMITS.syncTimeoutMostMs, ms * 2 ** Math.min(this.#lost, 16)));
+    const doubled = Math.min(LIMITS.syncTimeoutMostMs, ms * 2 ** Math.min(this.#lost, 16));
+    return Math.max(ms, Math.ceil(this.#within(doubled)));
   }
 
   /** Whether a scheduler has answered of late. */
@@ -54,7 +55,17 @@ export class Patience {
 
   /** Whether nothing was heard for so long that nobody is waited for. */
   get isOver(): boolean {
-    return this.#clock.now() - this.#heardMs >= this.#silentMs(this.#firstMs ?? LIMITS.adriftAfterMs);
+    return this.#leftMs <= 0;
+  }
+
+  /** No longer than until nobody is waited for any more: the peer is to notice that in time. */
+  #within(ms: number): number {
+    return this.#leftMs > 0 ? Math.min(ms, this.#leftMs) : ms;
+  }
+
+  get #leftMs(): number {
+    const silentMs = this.#silentMs(this.#firstMs ?? LIMITS.adriftAfterMs);
+    return this.#heardMs + silentMs - this.#clock.now();
   }
 
   #silentMs(ms: number): number {
@@ -89,6 +100,6 @@ export class Patience {
   lost(): void {
     this.#lost += 1;
     const ms = backoffMs(this.#random, this.#lost, UNANSWERED_MS, UNANSWERED_MOST_MS);
-    this.#intervalMs = Math.max(this.#toldMs, ms);
+    this.#intervalMs = Math.max(this.#toldMs, this.#within(ms));
   }
 }

@@ -24,8 +24,9 @@ describe('how long a peer waits for its scheduler', () => {
   });
 
   test('is twice as long after each sync that was not answered, up to a bound, and the next comes later too', () => {
-    const { patience } = scene();
+    const { patience, pass } = scene();
     patience.answered(50);
+    pass(LIMITS.adriftAfterMs);
     const seen: [number, number][] = [];
     for (let lost = 0; lost < 6; lost += 1) {
       patience.lost();
@@ -41,6 +42,16 @@ describe('how long a peer waits for its scheduler', () => {
     ]);
     patience.answered(50);
     expect([patience.timeoutMs, patience.intervalMs]).toEqual([LIMITS.syncTimeoutMs, 50]);
+  });
+
+  test('ends when nobody is waited for any more', () => {
+    const { patience, pass } = scene();
+    patience.answered(50);
+    pass(1_250.5);
+    patience.lost();
+    expect(patience.timeoutMs).toBe(1_750);
+    pass(1_500);
+    expect(patience.timeoutMs).toBe(LIMITS.syncTimeoutMs);
   });
 
   test('begins anew where another scheduler took over', () => {
