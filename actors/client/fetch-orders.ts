@@ -133,8 +133,11 @@ export class FetchOrders {
       task.done(result);
     } catch (thrown) {
       const error = toShoalError(thrown);
+      const told = job.errors.length;
       task.failed(shortened(error));
-      log.warn({ jobId: job.jobId, resource: task.item.resource, err: error }, 'preheat of an item failed');
+      // All of many may fail: what is not told in the end of the order either is one line too many.
+      const fields = { jobId: job.jobId, resource: task.item.resource, err: error };
+      if (job.errors.length > told) log.warn(fields, 'preheat of an item failed');
     } finally {
       watch.end();
       unlisten();

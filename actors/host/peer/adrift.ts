@@ -163,14 +163,16 @@ export class Adrift {
     this.#lookAtLeases();
   }
 
-  /** Whether what is leased comes again, and at least as fast as what is fetched beside it. */
+  /** Whether what is leased comes again, at least as fast as what is fetched beside it, and no holder failed of late. */
   #lookAtLeases(): void {
     const { world, chart } = this.#options;
     const { sinceMs, own, leased } = this.#look;
     const now = world.clock.now();
     if (now - sinceMs < LOOK_MS) return;
     this.#look = { sinceMs: now, own: 0, leased: 0 };
-    if (this.#mode === 'starved' && leased > 1 && leased >= own) chart.report({ type: 'leases.carried' });
+    // What others hold too comes by leases first: the rest would be leased from whoever does not give it.
+    if (this.#mode !== 'starved' || this.#hosts.isFailed) return;
+    if (leased > 1 && leased >= own) chart.report({ type: 'leases.carried' });
   }
 
   /** Learns the length from a host that knows it, else from the origin. */

@@ -41,6 +41,8 @@ interface KnownHost {
   avoidUntilMs: number;
   /** In a row. */
   failures: number;
+  /** The last run from there failed. */
+  isFailing: boolean;
   /** A piece that is read from the origin to see whether the host's word is good, and what it said when it was chosen. */
   sample: { readonly piece: number; readonly claims: readonly PieceHash[] } | undefined;
   isProven: boolean;
@@ -99,6 +101,7 @@ export class KnownHosts {
       gainedMs: now,
       avoidUntilMs: 0,
       failures: 0,
+      isFailing: false,
       sample: undefined,
       isProven: false,
     };
@@ -200,7 +203,10 @@ export class KnownHosts {
     const known = from === 'origin' ? undefined : this.#known.get(from.hostId);
     if (known === undefined) return;
     if (reason === 'busy') known.avoidUntilMs = this.#options.world.clock.now() + BUSY_MS;
-    else this.#avoid(known, reason === 'corrupt' ? Number.POSITIVE_INFINITY : FAILED_MS);
+    else {
+      known.isFailing = true;
+      this.#avoid(known, reason === 'corrupt' ? Number.POSITIVE_INFINITY : FAILED_MS);
+    }
     if (reason === 'unreachable' || reason === 'corrupt') known.reply = undefined;
   }
 
@@ -220,10 +226,18 @@ export class KnownHosts {
     return known !== undefined && known.failures > 0 && known.avoidUntilMs > this.#options.world.clock.now();
   }
 
+  /** Whether one of them was to give a piece of late, and did not. */
+  get isFailed(): boolean {
+    const now = this.#options.world.clock.now();
+    return [...this.#known.values()].some(({ isFailing, avoidUntilMs }) => isFailing && avoidUntilMs > now);
+  }
+
   /** A piece came from there: the host is trusted again. */
   gave({ from }: Run): void {
     const known = from === 'origin' ? undefined : this.#known.get(from.hostId);
-    if (known !== undefined) known.failures = 0;
+    if (known === undefined) return;
+    known.failures = 0;
+    known.isFailing = false;
   }
 
   /** Hosts that may be asked for pieces now. */

@@ -110,6 +110,31 @@ describe('a peer that is answered and gets nothing', () => {
     expect(events).toContain('peer.fed');
   });
 
+  test('does not go by leases alone while a holder that was to give a piece fails', async () => {
+    const { peer, scheduler, plane, membership, run, origin } = await hungry();
+    const reading = (origin.read.mock.calls[0]?.[0].range.start ?? 0) / PIECE;
+    const failing = { ...PARENT, hostId: `${'9'.repeat(32)}` as typeof PARENT.hostId };
+    membership.know([PARENT, failing]);
+    await run(300);
+    const gives = plane.fetch.getMockImplementation();
+    plane.fetch.mockImplementation(async (request, sink, signal) => {
+      if (request.parent.hostId === failing.hostId) throw UNREACHABLE;
+      return gives?.(request, sink, signal);
+    });
+    const [one, two] = [(reading + 1) % 3, (reading + 2) % 3] as const;
+    const leaseOf = (first: number, hostId: typeof PARENT.hostId) => ({ first, count: 1, parent: hostId });
+    scheduler.says = { ...FROM_PARENT, leases: [leaseOf(one, failing.hostId)], parents: [PARENT, failing] };
+    await run(200);
+    scheduler.says = {
+      ...FROM_PARENT,
+      leases: [leaseOf(one, PARENT.hostId), leaseOf(two, PARENT.hostId)],
+      parents: [PARENT, failing],
+    };
+    await run(2_000);
+    expect(peer.content.stored?.have.count).toBe(2);
+    expect(peer.state).toBe('starved');
+  });
+
   test('is adrift where the scheduler falls silent as well', async () => {
     const { peer, scheduler, until } = await hungry();
     scheduler.isSilent = true;
