@@ -20,6 +20,7 @@ import { Backlog } from './backlog.ts';
 import { claimedPieces, probedPieces } from './claimed-pieces.ts';
 import { SchedulerGroup } from './group/group.ts';
 import { HostQuota } from './host-quota.ts';
+import { SchedulerJobs } from './job/jobs.ts';
 import { SchedulerQuery } from './query.ts';
 import { ResourceTable } from './resource-table.ts';
 import { ServedPartitions } from './served-partitions.ts';
@@ -45,6 +46,7 @@ export class SchedulerActor {
   readonly #tasks: TaskTable;
   readonly #query: SchedulerQuery;
   readonly #heard: HostQuota;
+  readonly #jobs: SchedulerJobs;
   readonly #resources = new ResourceTable();
   readonly #sinceMs: number;
   readonly #backlog: Backlog;
@@ -76,6 +78,7 @@ export class SchedulerActor {
       intervalMs: (peers) => this.#load.intervalMs(peers),
     });
     this.#group = new SchedulerGroup({ ...world, tenures: this.#served, describe: () => this.#describe() });
+    this.#jobs = new SchedulerJobs(world, (partition) => this.#group.epochOf(partition) !== undefined);
     this.#query = new SchedulerQuery(world, this.#tasks, () => this.#view());
   }
 
@@ -105,6 +108,7 @@ export class SchedulerActor {
     ];
     this.#group.start();
     this.#listen();
+    this.#jobs.start();
     this.#tick();
   }
 
@@ -338,6 +342,7 @@ export class SchedulerActor {
     for (const hostId of this.#untold.due(now)) this.#served.ask(hostId);
     this.#load.look(this.#tasks.tick(now));
     this.#ticks += 1;
+    this.#jobs.tick();
     if (this.#ticks % 120 === 0) this.#resources.forgetIdle(now);
     metrics.known(this.#tasks.size, hosts.size);
     metrics.busState(bus.state);
@@ -364,6 +369,7 @@ export class SchedulerActor {
   stop(): void {
     this.#cancelTick?.();
     this.#cancelEcho?.();
+    this.#jobs.stop();
     this.#group.stop();
     this.#served.stop();
     for (const subscription of this.#subscriptions) subscription.close();
