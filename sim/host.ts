@@ -148,6 +148,7 @@ export class SimHost {
       originReaders: 'all',
       starvedAfterMs: LIMITS.starvedAfterMs,
       alone: false,
+      isPrivate: true,
     };
     const { ip, port } = this.address;
     const host = composeHost({
