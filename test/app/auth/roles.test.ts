@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { swarmQueries } from '../../../app/swarm-query.ts';
-import type { RequestSubject } from '../../../transport/bus.ts';
+import type { Bus, RequestSubject } from '../../../transport/bus.ts';
 import { SUBJECTS } from '../../../transport/subjects.ts';
 import { codeOf } from '../../transport/bus-contract.ts';
 import { closedNats, HOST, OTHER_HOST, SCHEDULER } from './closed-nats.ts';
@@ -59,22 +59,62 @@ test('each role does its work on a closed NATS, and is told at once what it may 
   for (const bus of [host, monitor, operator, gateway]) expect(await swarmQueries(bus).tasks()).toEqual([]);
 
   const order = loose(SUBJECTS.fetch);
+  const toHost = (bus: Bus) => bus.request(order, { hostId: HOST, sender: bus.name }, {}, within);
+  expect(await toHost(scheduler)).toBe(`taken from ${scheduler.name}`);
+  for (const bus of [host, monitor, operator, gateway])
+    expect(await codeOf(toHost(bus))).toBe('ERR_BUS_DENIED');
+
+  // Jobs: asked for by some, told of to all who may read, called for and done by schedulers alone.
+  const [create, cancel, asked] = [
+    loose(SUBJECTS.jobCreate),
+    loose(SUBJECTS.jobCancel),
+    loose(SUBJECTS.jobsAsk),
+  ];
+  for (const subject of [create, cancel, asked]) scheduler.serve(subject, {}, () => 'done', { queue: 'q' });
+  await scheduler.readLog(SUBJECTS.logRetired, {});
   for (const bus of [operator, gateway]) {
-    expect(await bus.request(order, { hostId: HOST, sender: bus.name }, {}, within)).toBe(
-      `taken from ${bus.name}`,
-    );
+    for (const subject of [create, cancel, asked])
+      expect(await bus.request(subject, { sender: bus.name }, {}, within)).toBe('done');
     expect(await swarmQueries(bus).removeTask(TASK)).toEqual({ hosts: 2 });
   }
-  for (const bus of [host, monitor, scheduler]) {
-    expect(await codeOf(bus.request(order, { hostId: HOST, sender: bus.name }, {}, within))).toBe(
+  expect(await monitor.request(asked, { sender: monitor.name }, {}, within)).toBe('done');
+  for (const bus of [host, monitor]) {
+    for (const subject of [create, cancel])
+      expect(await codeOf(bus.request(subject, { sender: bus.name }, {}, within))).toBe('ERR_BUS_DENIED');
+  }
+  for (const bus of [host, monitor, scheduler])
+    expect(await codeOf(swarmQueries(bus).removeTask(TASK))).toBe('ERR_BUS_DENIED');
+  const done: string[] = [];
+  const work = { kind: 'preheat', jobId: 'j' };
+  const working = scheduler.work(SUBJECTS.job, { ackMs: 6_000, atOnce: 1 }, async (_, { jobId }) => {
+    done.push(jobId);
+  });
+  expect(await scheduler.enqueue(SUBJECTS.job, work, {})).toBe(true);
+  await vi.waitFor(() => expect(done).toEqual(['j']));
+  // Told that it is done: the queue takes the same again.
+  await vi.waitFor(async () => expect(await scheduler.enqueue(SUBJECTS.job, work, {})).toBe(true));
+  working.close();
+  for (const bus of [host, operator, gateway])
+    expect(await codeOf(bus.enqueue(SUBJECTS.job, work, {}))).toBe('ERR_BUS_DENIED');
+
+  // Headers of a job: a scheduler has whoever keeps them hand them to a host.
+  const [over, headers] = [loose(SUBJECTS.handOver), loose(SUBJECTS.jobHeaders)];
+  host.serve(headers, { hostId: HOST }, (_, { sender }) => `from ${sender}`);
+  gateway.serve(over, { keeper: gateway.name }, () =>
+    gateway.request(headers, { hostId: HOST, sender: gateway.name }, {}, within),
+  );
+  await swarmQueries(gateway).tasks();
+  await host.gather(SUBJECTS.query, { noun: 'host', sender: HOST }, { op: 'list' }, { waitMs: 100 });
+  const toGateway = { keeper: gateway.name, sender: scheduler.name };
+  expect(await scheduler.request(over, toGateway, {}, within)).toBe('from gateway');
+  for (const bus of [host, monitor, scheduler])
+    expect(await codeOf(bus.request(headers, { hostId: HOST, sender: bus.name }, {}, within))).toBe(
       'ERR_BUS_DENIED',
     );
-    expect(await codeOf(swarmQueries(bus).removeTask(TASK))).toBe('ERR_BUS_DENIED');
-  }
   expect(removed).toEqual([`alice ${TASK}`, `gateway ${TASK}`]);
 
   expect(await scheduler.readLog(SUBJECTS.logRetired, {})).toHaveLength(1);
-  for (const bucket of ['directory', 'ownership'] as const) {
+  for (const bucket of ['directory', 'ownership', 'jobs', 'job-hosts'] as const) {
     const keys: string[] = [];
     const directory = scheduler.directory(bucket);
     const watching = directory.watch(({ key }) => keys.push(key));
