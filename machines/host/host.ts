@@ -45,6 +45,9 @@ interface HostContext extends HostRhythm {
   readonly effects: HostEffects;
 }
 
+/** A member announces itself to a new scheduler within so many times what it takes to tell what it holds. */
+const ANNOUNCED_LATER = 6;
+
 /** A host's membership of the swarm. */
 export const hostMachine = setup({
   types: { input: {} as HostEffects, context: {} as HostContext, events: {} as HostEvent },
@@ -56,6 +59,11 @@ export const hostMachine = setup({
     announceInAMoment: raise(
       { type: 'announce.due' },
       { delay: ({ context }) => context.effects.jitterMs() },
+    ),
+    /** What it holds goes first: its token is good for as long as before. */
+    announceLater: raise(
+      { type: 'announce.due' },
+      { delay: ({ context }) => ANNOUNCED_LATER * context.effects.jitterMs() },
     ),
     tellHoldings: raise({ type: 'holdings.due' }),
     accepted: raise({ type: 'announce.accepted' }),
@@ -96,7 +104,7 @@ export const hostMachine = setup({
             announced: {
               on: {
                 'bus.disconnected': 'isolated',
-                'census.received': { actions: ['announceInAMoment', 'tellHoldings'] },
+                'census.received': { actions: ['announceLater', 'tellHoldings'] },
               },
             },
             isolated: {
