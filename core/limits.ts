@@ -120,6 +120,8 @@ export const LIMITS = {
   idleActorMs: 60_000,
   /** A download goes on this long after a client was given a range of it. */
   lingerMs: 3_000,
+  /** The same, where it went before the end of its range: it wanted the rest, and may ask for it part by part. */
+  lingerCutMs: 10_000,
   tokenMs: 3_600_000,
   clockLeewayMs: 60_000,
   daemonGoneMs: 3_000,

@@ -196,10 +196,12 @@ export class Downloads {
     const { clock } = this.#world;
     const unlisten = peer.listen(() => {});
     const unfollow = gate.follow(peer.content);
+    let isCut = true;
     try {
       const whole = () => untilComplete(peer, { clock, signal: gate.signal });
       const { buffers } = hooks;
       yield* readInOrder({ peer, gate, range, onStart, whole, buffers });
+      isCut = false;
       if (range === undefined) await whole();
       const stored = contentOf(peer);
       hooks.onResult(peerResult(peer, stored, began, clock.now()));
@@ -208,7 +210,7 @@ export class Downloads {
       // Whoever reads range after range comes back at once: what is in flight for the next is not thrown away. Some ask
       // for all the rest each time, and go when they have their part.
       const isBack = range !== undefined && gate.isOpen && !peer.content.complete;
-      if (isBack) clock.after(LIMITS.lingerMs, unlisten);
+      if (isBack) clock.after(isCut ? LIMITS.lingerCutMs : LIMITS.lingerMs, unlisten);
       else unlisten();
     }
   }

@@ -30,6 +30,8 @@ export interface Wanted {
   sent(): number;
   /** What it asks for each time, which changes under its name: it goes by the proxy to the origin. */
   readonly index?: string;
+  /** Its URLs are signed anew each time: each host asks the origin for itself, which costs a MiB. */
+  readonly isSigned?: true;
   /** It goes through as a tunnel that nobody looks into: each time costs a copy. */
   readonly isTunnel?: true;
   [Symbol.asyncDispose]?(): PromiseLike<void>;

@@ -4,7 +4,7 @@ import { actualRange } from '../../../actors/client/reader.ts';
 import type { SimHost } from '../../../sim/host.ts';
 import { createSimulation, type Simulation } from '../../../sim/world.ts';
 import { digestOf, MIB, URL_A } from '../../sim/scene.ts';
-import { read } from './reading.ts';
+import { type Reading, read } from './reading.ts';
 
 const PIECE = 128 * 1024;
 
@@ -148,26 +148,33 @@ test('with its last reader a download is given up, and goes on from there for th
   expect(next.results[0]?.bytes.local).toBeGreaterThan(0);
 });
 
-test('of who reads one range after the other, and rests in between, nothing is read twice; at last it is given up', async () => {
-  const sim = await swarm(1, { linkBytesPerSec: MIB });
-  const content = sim.publish(URL_A, 30 * MIB);
-  const request = { resource: URL_A, digest: digestOf(content) };
-  for (let start = 0; start < 6 * MIB; start += MIB) {
-    const range = { start, end: start + MIB };
-    const reading = await read(sim, host(sim, 0), { ...request, range }).end();
-    expect(reading.bytes().equals(content.bytes.slice(start, range.end))).toBe(true);
-    await sim.run(2_000);
-  }
-  await sim.run(5_000);
-  const bytes = sim.origin.bodyBytes;
-  expect(bytes).toBeLessThan(content.bytes.length);
-  await sim.run(10_000);
-  expect(sim.origin.bodyBytes).toBe(bytes);
-  const whole = await read(sim, host(sim, 0), request).end();
-  expect(whole.bytes().equals(content.bytes)).toBe(true);
-  // Being given up costs what was in flight, once.
-  expect(sim.origin.bodyBytes / content.bytes.length).toBeLessThanOrEqual(1.02);
-});
+test.each([
+  ['in ranges that end', 2_000, (start: number) => ({ start, end: start + MIB })],
+  ['of all the rest each time', 8_000, (start: number) => ({ start, end: Number.POSITIVE_INFINITY })],
+])(
+  'of who reads one MiB after the other, %s, and rests %i ms in between, nothing is read twice; at last it is given up',
+  async (_, restMs, rangeOf) => {
+    const sim = await swarm(1, { linkBytesPerSec: MIB });
+    const content = sim.publish(URL_A, 80 * MIB);
+    const request = { resource: URL_A, digest: digestOf(content) };
+    for (let start = 0; start < 5 * MIB; start += MIB) {
+      const leave = (reading: Reading) => reading.bytes().length >= MIB && reading.abort.abort();
+      const reading = await read(sim, host(sim, 0), { ...request, range: rangeOf(start) }, leave).end();
+      const part = reading.bytes().subarray(0, MIB);
+      expect(part.equals(content.bytes.slice(start, start + MIB))).toBe(true);
+      await sim.run(restMs);
+    }
+    await sim.run(12_000);
+    const bytes = sim.origin.bodyBytes;
+    expect(bytes).toBeLessThan(content.bytes.length);
+    await sim.run(10_000);
+    expect(sim.origin.bodyBytes).toBe(bytes);
+    const whole = await read(sim, host(sim, 0), request).end();
+    expect(whole.bytes().equals(content.bytes)).toBe(true);
+    // Being given up costs what was in flight, once.
+    expect(sim.origin.bodyBytes / content.bytes.length).toBeLessThanOrEqual(1.02);
+  },
+);
 
 test('the last bytes of a whole are held back until the whole has proven right', async () => {
   const sim = await swarm(1);

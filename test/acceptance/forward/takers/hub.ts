@@ -50,6 +50,7 @@ export const hub: Taker = {
     });
     return {
       content,
+      isSigned: true,
       index: `${resolve}/model.safetensors`,
       sent: () => store.sent(stored),
       async take(proxy, out) {
