@@ -9,6 +9,8 @@ import { heldAlone } from '../scene.ts';
 export interface Asked {
   readonly get: SimGet;
   sinceMs: number;
+  /** Its host was lost before. */
+  wasLost: boolean;
 }
 
 interface StageParts {
@@ -85,14 +87,15 @@ export class Stage {
 
   /** A client of the host asks. */
   ask(host: SimHost): void {
-    this.asked.push({ get: host.get(this.request), sinceMs: this.sim.clock.now() });
+    this.asked.push({ get: host.get(this.request), sinceMs: this.sim.clock.now(), wasLost: false });
   }
 
   /** The gets that the promise holds for, now. */
   get owed(): readonly Asked[] {
-    return this.asked.filter(({ get, sinceMs }) => {
+    return this.asked.filter(({ get, sinceMs, wasLost }) => {
       if (get.state === 'crashed' || this.spoilt.has(get.host)) return false;
-      return get.state !== 'failed' || (get.endedMs ?? 0) >= sinceMs;
+      // What its host began before it was back may fail so much later.
+      return get.state !== 'failed' || (get.endedMs ?? 0) >= sinceMs + (wasLost ? LIMITS.connectMs : 0);
     });
   }
 
@@ -122,7 +125,10 @@ export class Stage {
       };
       const end = () => {
         this.spoilt.delete(host);
-        for (const asked of this.asked) if (asked.get.host === host) asked.sinceMs = this.sim.clock.now();
+        for (const asked of this.asked.filter(({ get }) => get.host === host)) {
+          asked.sinceMs = this.sim.clock.now();
+          asked.wasLost = true;
+        }
         back(host);
       };
       const untilMs = this.spell(begin, end);
