@@ -23,12 +23,11 @@ export interface Ask {
   readonly path: string;
   readonly port: number;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly method?: 'GET' | 'HEAD';
   readonly timeoutMs?: number;
 }
 
-/** One request with a target written as it stands; a cut connection or a stall is an answer that is not whole. */
-export function ask({ path, port, headers = {}, method = 'GET', timeoutMs = 60_000 }: Ask): Promise<Answer> {
+/** One GET with a target written as it stands; a cut connection or a stall is an answer that is not whole. */
+export function ask({ path, port, headers = {}, timeoutMs = 60_000 }: Ask): Promise<Answer> {
   return new Promise((resolve) => {
     const hash = createHash('sha256');
     let bytes = 0;
@@ -37,7 +36,7 @@ export function ask({ path, port, headers = {}, method = 'GET', timeoutMs = 60_0
     let isZeros = true;
     const end = (whole: boolean) =>
       resolve({ status, bytes, digest: `sha256:${hash.digest('hex')}`, whole, text, isZeros });
-    const sent = request({ host: '127.0.0.1', port, path, method, headers, agent: false }, (response) => {
+    const sent = request({ host: '127.0.0.1', port, path, headers, agent: false }, (response) => {
       status = response.statusCode ?? 0;
       response.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
@@ -83,7 +82,6 @@ export async function throughDoors(
   path: string,
   headers: Readonly<Record<string, string>>,
   { name, url }: Pick<Registry, 'name' | 'url'> = scene.registry,
-  method: 'GET' | 'HEAD' = 'GET',
 ): Promise<Map<string, Answer>> {
   const port = scene.swarm.proxyPortOf(host);
   const doors: [string, string][] = [
@@ -93,7 +91,7 @@ export async function throughDoors(
     ['prefix', `/blobs/${url}${path}`],
   ];
   const answers = doors.map(
-    async ([door, target]) => [door, await ask({ path: target, port, headers, method })] as const,
+    async ([door, target]) => [door, await ask({ path: target, port, headers })] as const,
   );
   return new Map(await Promise.all(answers));
 }
