@@ -49,6 +49,9 @@ export interface DirectoryEntry {
   readonly revision: number;
 }
 
+/** What is kept by key: scheduler keys, who owns which partition, what is known of the tokens of the HTTP API. */
+export type Bucket = 'directory' | 'ownership' | 'tokens';
+
 /** A small key-value store shared by the swarm, with compare-and-set. Keys are `[-/=.\w]+`. */
 export interface Directory {
   get(key: string): Promise<DirectoryEntry | undefined>;
@@ -129,7 +132,7 @@ export interface Bus {
     subject: LogSubject<T, M>,
     match: Partial<T>,
   ): Promise<{ readonly tokens: T; readonly message: M }[]>;
-  directory(bucket: 'directory' | 'ownership'): Directory;
+  directory(bucket: Bucket): Directory;
 
   /** Stops taking messages, finishes what runs, closes. */
   close(): Promise<void>;

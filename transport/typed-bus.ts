@@ -7,6 +7,7 @@ import type { Logger } from '../core/logger.ts';
 import { Address, checkToken, swarmPrefix } from './address.ts';
 import type {
   AdmitMessage,
+  Bucket,
   Bus,
   BusState,
   Directory,
@@ -199,7 +200,7 @@ export class TypedBus implements Bus {
     return found;
   }
 
-  directory(bucket: 'directory' | 'ownership'): Directory {
+  directory(bucket: Bucket): Directory {
     return this.#wire.directory(bucket);
   }
 

@@ -114,5 +114,8 @@ function checked(input: JobRequestInput): JobRequest {
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const where = issue?.path.join('.') ?? '';
-  throw new ShoalError('ERR_CONFIG_INVALID', `${where === '' ? '' : `${where}: `}${issue?.message ?? 'not a job'}`);
+  throw new ShoalError(
+    'ERR_CONFIG_INVALID',
+    `${where === '' ? '' : `${where}: `}${issue?.message ?? 'not a job'}`,
+  );
 }

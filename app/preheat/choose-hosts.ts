@@ -1,6 +1,6 @@
-import type { HostRow } from '../../admin/control.ts';
 import { type Random, randomInt } from '../../core/clock.ts';
 import { ShoalError } from '../../core/errors.ts';
+import type { HostRow } from '../../core/swarm-rows.ts';
 
 /** Which hosts a preheat is for. */
 export interface HostChoice {

@@ -1,8 +1,8 @@
-import type { HostRow } from '../../admin/control.ts';
 import type { Clock, Random } from '../../core/clock.ts';
 import { ShoalError } from '../../core/errors.ts';
 import { type FetchItem, type FetchReply, ORDER_ITEMS } from '../../core/fetch-messages.ts';
 import { type HostId, isHostId } from '../../core/ids.ts';
+import type { HostRow } from '../../core/swarm-rows.ts';
 import type { Bus } from '../../transport/bus.ts';
 import { followOrder, type HostOutcome } from './follow-order.ts';
 

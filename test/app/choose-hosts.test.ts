@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { HostRow } from '../../admin/control.ts';
 import { chooseHosts, type HostChoice } from '../../app/preheat/choose-hosts.ts';
 import { ShoalError } from '../../core/errors.ts';
+import type { HostRow } from '../../core/swarm-rows.ts';
 import { seededRandom } from '../transport/real-clock.ts';
 
 const host = (digit: string, rest: Partial<HostRow> = {}): HostRow => ({

@@ -2,11 +2,12 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, wri
 import { join } from 'node:path';
 import { beforeAll, expect, test, vi } from 'vitest';
 import type { HostControl } from '../../admin/control.ts';
-import { explanationSchema, taskHistorySchema } from '../../admin/control.ts';
+import { taskHistorySchema } from '../../admin/control.ts';
 import { startAdmin } from '../../admin/server.ts';
 import { downloadResultSchema } from '../../core/download.ts';
 import { ERRORS, type ErrorCode, ShoalError } from '../../core/errors.ts';
 import { silentLogger } from '../../core/logger.ts';
+import { explanationSchema } from '../../core/swarm-rows.ts';
 import { fakeControl, RESULT, STATUS, TASK } from '../admin/fake-control.ts';
 import { type Ran, ROOT, SHOAL, startCommand } from '../support/child.ts';
 import { tempDir } from '../support/temp-dir.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { explanationSchema } from '../../admin/control.ts';
+import { explanationSchema } from '../../core/swarm-rows.ts';
 import { SHOAL, startChild, startCommand, until } from '../support/child.ts';
 import { digestOfFile, MIB, writeRandomFile } from '../support/files.ts';
 import { startOriginServer } from '../support/origin-server.ts';
