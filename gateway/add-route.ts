@@ -6,7 +6,7 @@ import { ShoalError, toShoalError } from '../core/errors.ts';
 import { checked } from './errors.ts';
 import { GATEWAY_LIMITS } from './limits.ts';
 import type { OpenStreams } from './open-streams.ts';
-import type { Call, Caller, Route } from './route.ts';
+import type { ApiRoute, Call, Caller } from './route.ts';
 import { serverSent } from './server-sent.ts';
 import type { GatewayWorld } from './world.ts';
 
@@ -16,12 +16,12 @@ type Request = Pick<FastifyRequest, 'params' | 'query' | 'body' | 'headers' | 'i
 type AnyCall = Call<unknown, unknown, unknown, unknown>;
 
 /** The path of a route as fastify writes it. */
-export function fastifyPath({ path }: Route): string {
+export function fastifyPath({ path }: ApiRoute): string {
   return path.replace(/\{(\w+)\}/g, ':$1');
 }
 
 /** Serves a route: who calls is looked at before the body is read. */
-export function addRoute(app: GatewayApp, world: GatewayWorld, route: Route, streams: OpenStreams): void {
+export function addRoute(app: GatewayApp, world: GatewayWorld, route: ApiRoute, streams: OpenStreams): void {
   const callers = new WeakMap<object, Caller>();
   app.route({
     method: route.method,
@@ -58,7 +58,7 @@ export function addRoute(app: GatewayApp, world: GatewayWorld, route: Route, str
 }
 
 /** @throws ERR_API_LOGIN, ERR_API_SCOPE */
-async function callerOf(world: GatewayWorld, { scopes }: Route, request: Request): Promise<Caller> {
+async function callerOf(world: GatewayWorld, { scopes }: ApiRoute, request: Request): Promise<Caller> {
   if (scopes.length === 0) return { token: undefined, from: request.ip };
   const token = await world.login(request.headers);
   if (mayDo(token, scopes)) return { token, from: request.ip };
@@ -69,7 +69,7 @@ async function callerOf(world: GatewayWorld, { scopes }: Route, request: Request
 }
 
 /** @throws ERR_API_REQUEST */
-function inputOf({ params, query, body, headers }: Route, request: Request) {
+function inputOf({ params, query, body, headers }: ApiRoute, request: Request) {
   return {
     params: params && checked(params, 'path', request.params),
     query: query && checked(query, 'query', request.query),
@@ -81,7 +81,7 @@ function inputOf({ params, query, body, headers }: Route, request: Request) {
 /** Writes down who changed what, whether it came to something or not. */
 async function audited<R>(
   world: GatewayWorld,
-  { audited: action }: Route,
+  { audited: action }: ApiRoute,
   { token, from }: Caller,
   target: () => string,
   run: () => Promise<R>,
@@ -100,7 +100,7 @@ async function audited<R>(
 
 async function openStream(
   world: GatewayWorld,
-  route: Extract<Route, { open: unknown }>,
+  route: Extract<ApiRoute, { open: unknown }>,
   call: AnyCall,
   gone: AbortController,
   reply: Pick<FastifyReply, 'type'>,

@@ -8,7 +8,7 @@ import { GATEWAY_LIMITS } from './limits.ts';
 import { OpenStreams } from './open-streams.ts';
 import { routeDocs } from './openapi.ts';
 import { TRY_PAGE, TRY_PAGE_POLICY } from './page.ts';
-import type { Route } from './route.ts';
+import type { ApiRoute } from './route.ts';
 import { gatewayRoutes } from './routes.ts';
 import type { GatewayWorld } from './world.ts';
 
@@ -68,7 +68,7 @@ export async function buildGateway(
 async function describeRoutes(
   app: GatewayApp,
   { version }: GatewayWorld,
-  routes: readonly Route[],
+  routes: readonly ApiRoute[],
 ): Promise<void> {
   const schemas: Record<string, object> = {};
   const operations = new Map<string, object>();

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { apiErrorSchema } from './errors.ts';
-import type { Route } from './route.ts';
+import type { ApiRoute } from './route.ts';
 
 type Json = Record<string, unknown>;
 
@@ -12,7 +12,7 @@ export interface RouteDocs {
 }
 
 /** Describes a route by JSON Schema: of what is asked as it may be written, of what is answered as it comes. */
-export function routeDocs(route: Route): RouteDocs {
+export function routeDocs(route: ApiRoute): RouteDocs {
   const components: Record<string, Json> = {};
   const asJson = (schema: z.ZodType, io: 'input' | 'output'): Json => {
     const { $schema: _draft, $defs = {}, ...json } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
@@ -43,7 +43,7 @@ export function routeDocs(route: Route): RouteDocs {
 }
 
 /** `get-tasks-taskId-hosts`. */
-function operationId({ method, path }: Route): string {
+function operationId({ method, path }: ApiRoute): string {
   const words = path.replace('/api/v1', '').split('/').filter(Boolean);
   return [method.toLowerCase(), ...words.map((word) => word.replace(/[{}]/g, ''))].join('-');
 }
@@ -52,7 +52,7 @@ function jsonContent(schema: Json): Json {
   return { 'application/json': { schema } };
 }
 
-function streamContent(route: Route, asJson: (schema: z.ZodType, io: 'output') => Json): Json {
+function streamContent(route: ApiRoute, asJson: (schema: z.ZodType, io: 'output') => Json): Json {
   if (!('events' in route)) return {};
   const kinds = Object.entries(route.events).map(([event, data]) => [event, asJson(data, 'output')] as const);
   return {

@@ -33,7 +33,7 @@ export function nextOf(next: string | undefined): { next?: string } {
 }
 
 /** A page of rows that are all at hand, in the order of their ids. */
-export function pageOf<R>(
+export function pageAt<R>(
   rows: readonly R[],
   idOf: (row: R) => string,
   { cursor: after, limit }: { readonly cursor?: string | undefined; readonly limit: number },

@@ -58,16 +58,16 @@ interface StreamSpec<P, Q, B, H> extends RouteBase<P, Q, B, H> {
 }
 
 /** A route of the API; the OpenAPI document and docs/API.md are made of these. */
-export type Route =
+export type ApiRoute =
   | AnswerSpec<unknown, unknown, unknown, unknown, unknown>
   | StreamSpec<unknown, unknown, unknown, unknown>;
 
 /** A route that is answered with one JSON value. */
-export function answer<P, Q, B, H, R>(spec: AnswerSpec<P, Q, B, H, R>): Route {
+export function answer<P, Q, B, H, R>(spec: AnswerSpec<P, Q, B, H, R>): ApiRoute {
   return spec;
 }
 
 /** A route that is answered with a stream of server-sent events. */
-export function stream<P, Q, B, H>(spec: StreamSpec<P, Q, B, H>): Route {
+export function stream<P, Q, B, H>(spec: StreamSpec<P, Q, B, H>): ApiRoute {
   return spec;
 }

@@ -1,5 +1,5 @@
 import { harborRoutes } from './harbor/routes.ts';
-import type { Route } from './route.ts';
+import type { ApiRoute } from './route.ts';
 import { eventRoutes } from './routes/events.ts';
 import { hostRoutes } from './routes/hosts.ts';
 import { imageRoutes } from './routes/images.ts';
@@ -10,7 +10,7 @@ import { taskRoutes } from './routes/tasks.ts';
 import type { GatewayWorld } from './world.ts';
 
 /** Every route of the gateway but the OpenAPI document and the page. */
-export function gatewayRoutes(world: GatewayWorld): Route[] {
+export function gatewayRoutes(world: GatewayWorld): ApiRoute[] {
   return [
     ...statusRoutes(world),
     ...taskRoutes(world),

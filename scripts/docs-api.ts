@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Route } from '../gateway/route.ts';
+import type { ApiRoute } from '../gateway/route.ts';
 import { gatewayRoutes } from '../gateway/routes.ts';
 import type { GatewayWorld } from '../gateway/world.ts';
 
@@ -28,7 +28,7 @@ export function apiPage(): string {
   return `${INTRO}\n\n${sections.join('\n\n')}\n\n${OUTRO}\n`;
 }
 
-function entry(route: Route): string {
+function entry(route: ApiRoute): string {
   const { method, path, about, scopes, query, headers, body } = route;
   const who = scopes.length === 0 ? 'open to everybody' : scopes.map((scope) => `\`${scope}\``).join(' or ');
   const facts = [

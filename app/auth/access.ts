@@ -100,7 +100,11 @@ export const ACCESS: readonly SubjectAccess[] = [
     publish: { ...OWN_HOST, ...SCHEDULER },
     subscribe: WATCHING,
   },
-  { subject: '<swarm>.v1.event.api.changed.{sender}.{id}', publish: CHANGING, subscribe: NOBODY },
+  {
+    subject: '<swarm>.v1.event.api.changed.{sender}.{id}',
+    publish: { ...SCHEDULER, host: 'sender', ...CHANGING },
+    subscribe: WATCHING,
+  },
   { subject: '<swarm>.v1.event.>', publish: NOBODY, subscribe: WATCHING },
   ...stored(),
   ...storedForApi(),

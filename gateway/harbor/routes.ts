@@ -3,7 +3,7 @@ import type { Jobs } from '../../actors/jobs/client.ts';
 import type { Random } from '../../core/clock.ts';
 import { isEnded, type JobHost, jobIdOf } from '../../core/jobs.ts';
 import { GATEWAY_LIMITS } from '../limits.ts';
-import { answer, type Route } from '../route.ts';
+import { type ApiRoute, answer } from '../route.ts';
 import type { GatewayWorld } from '../world.ts';
 import { harborJobSchema, harborRequestSchema } from './contract.ts';
 import { harborJob } from './job-answer.ts';
@@ -12,7 +12,7 @@ import { jobRequestOf } from './job-request.ts';
 const tag = 'harbor';
 
 /** What Harbor's built-in provider `dragonfly` asks for. */
-export function harborRoutes({ jobs, random, harborLogin }: GatewayWorld): Route[] {
+export function harborRoutes({ jobs, random, harborLogin }: GatewayWorld): ApiRoute[] {
   const isOpen = harborLogin === 'none';
   return [
     answer({

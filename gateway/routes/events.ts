@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ShoalError } from '../../core/errors.ts';
 import { EVENTS } from '../../core/events.ts';
-import { type Route, stream } from '../route.ts';
+import { type ApiRoute, stream } from '../route.ts';
 import type { GatewayWorld } from '../world.ts';
 
 const cloudEvent = z
@@ -10,7 +10,7 @@ const cloudEvent = z
   .meta({ id: 'CloudEvent' });
 
 /** The events of the swarm as they happen. */
-export function eventRoutes({ events }: GatewayWorld): Route[] {
+export function eventRoutes({ events }: GatewayWorld): ApiRoute[] {
   return [
     stream({
       method: 'GET',

@@ -5,7 +5,7 @@ import { parseLabel } from '../../core/labels.ts';
 import type { HostFilter } from '../../core/row-filter.ts';
 import { hostRowSchema } from '../../core/swarm-rows.ts';
 import { nextField, nextOf, pageParameters } from '../page-query.ts';
-import { answer, type Route } from '../route.ts';
+import { type ApiRoute, answer } from '../route.ts';
 import { searchTime } from '../search-time.ts';
 import type { GatewayWorld } from '../world.ts';
 import { hostIdBeginning } from './parameters.ts';
@@ -27,7 +27,7 @@ const listQuery = z.strictObject({
 });
 
 /** Hosts: list, search, show. */
-export function hostRoutes(world: GatewayWorld): Route[] {
+export function hostRoutes(world: GatewayWorld): ApiRoute[] {
   return [
     answer({
       method: 'GET',

@@ -5,7 +5,7 @@ import type { RowPage } from '../../core/list-page.ts';
 import { type Platform, parsePlatform } from '../../core/oci-platform.ts';
 import { formatImageReference, parseImageReference } from '../../core/oci-reference.ts';
 import { nextField, nextOf, pageParameters } from '../page-query.ts';
-import { answer, type Route } from '../route.ts';
+import { type ApiRoute, answer } from '../route.ts';
 import type { GatewayWorld, ImagePart, Swarm } from '../world.ts';
 
 const rowSchema = z
@@ -19,7 +19,7 @@ const rowSchema = z
 type ImageHost = z.infer<typeof rowSchema>;
 
 /** Images: which hosts hold one. */
-export function imageRoutes(world: GatewayWorld): Route[] {
+export function imageRoutes(world: GatewayWorld): ApiRoute[] {
   return [
     answer({
       method: 'GET',

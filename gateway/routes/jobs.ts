@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { jobFilterSchema, jobHostFilterSchema } from '../../core/job-messages.ts';
 import { JOB_BOUNDS, jobHostSchema, jobIdStart, jobRecordSchema, jobRequestSchema } from '../../core/jobs.ts';
 import { nextField, nextOf, pageParameters } from '../page-query.ts';
-import { answer, type Route, type SentEvent, stream } from '../route.ts';
+import { type ApiRoute, answer, type SentEvent, stream } from '../route.ts';
 import type { GatewayWorld } from '../world.ts';
 
 const tag = 'jobs';
@@ -34,7 +34,7 @@ const listQuery = z.strictObject({
 });
 
 /** Jobs: create, list, show, watch, cancel. */
-export function jobRoutes({ jobs }: GatewayWorld): Route[] {
+export function jobRoutes({ jobs }: GatewayWorld): ApiRoute[] {
   return [
     answer({
       method: 'POST',

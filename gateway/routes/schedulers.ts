@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { PARTITIONS } from '../../core/ids.ts';
 import { schedulerRowSchema } from '../../core/swarm-rows.ts';
-import { nextField, nextOf, pageOf, pageParameters } from '../page-query.ts';
-import { answer, type Route } from '../route.ts';
+import { nextField, nextOf, pageAt, pageParameters } from '../page-query.ts';
+import { type ApiRoute, answer } from '../route.ts';
 import type { GatewayWorld } from '../world.ts';
 
 const scopes = ['read'] as const;
@@ -16,7 +16,7 @@ const partitionSchema = z
   .meta({ id: 'Partition' });
 
 /** Schedulers, and what each serves: as they say themselves every second. */
-export function schedulerRoutes({ schedulers }: GatewayWorld): Route[] {
+export function schedulerRoutes({ schedulers }: GatewayWorld): ApiRoute[] {
   return [
     answer({
       method: 'GET',
@@ -27,7 +27,7 @@ export function schedulerRoutes({ schedulers }: GatewayWorld): Route[] {
       query: z.strictObject(pageParameters()),
       reply: z.object({ schedulers: z.array(scheduler), ...nextField }).meta({ id: 'SchedulerPage' }),
       handle({ query }) {
-        const { rows, next } = pageOf(schedulers(), ({ schedulerId }) => schedulerId, query);
+        const { rows, next } = pageAt(schedulers(), ({ schedulerId }) => schedulerId, query);
         return { schedulers: [...rows], ...nextOf(next) };
       },
     }),
@@ -46,7 +46,7 @@ export function schedulerRoutes({ schedulers }: GatewayWorld): Route[] {
         const all = partitionsOf(schedulers()).filter(
           (row) => query.scheduler === undefined || row.schedulers.includes(query.scheduler),
         );
-        const { rows, next } = pageOf(all, ({ partition }) => String(partition).padStart(5, '0'), query);
+        const { rows, next } = pageAt(all, ({ partition }) => String(partition).padStart(5, '0'), query);
         return { partitions: [...rows], ...nextOf(next) };
       },
     }),

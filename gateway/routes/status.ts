@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { answer, type Route } from '../route.ts';
+import { type ApiRoute, answer } from '../route.ts';
 import type { GatewayWorld } from '../world.ts';
 import { partitionsOf } from './schedulers.ts';
 
 /** The swarm at a glance, and the version. */
-export function statusRoutes(world: GatewayWorld): Route[] {
+export function statusRoutes(world: GatewayWorld): ApiRoute[] {
   return [
     answer({
       method: 'GET',

@@ -4,8 +4,8 @@ import type { PageQuery } from '../../core/list-page.ts';
 import { parseImageReference } from '../../core/oci-reference.ts';
 import type { TaskFilter } from '../../core/row-filter.ts';
 import { explanationSchema, taskDetailSchema, taskRowSchema } from '../../core/swarm-rows.ts';
-import { nextField, nextOf, pageOf, pageParameters } from '../page-query.ts';
-import { answer, type Route } from '../route.ts';
+import { nextField, nextOf, pageAt, pageParameters } from '../page-query.ts';
+import { type ApiRoute, answer } from '../route.ts';
 import { searchTime } from '../search-time.ts';
 import type { GatewayWorld } from '../world.ts';
 import { idBeginning, taskParams } from './parameters.ts';
@@ -25,7 +25,7 @@ const listQuery = z.strictObject({
 });
 
 /** Tasks: list, search, show, explain, remove. */
-export function taskRoutes(world: GatewayWorld): Route[] {
+export function taskRoutes(world: GatewayWorld): ApiRoute[] {
   const { swarm } = world;
 
   function filterOf({ url, image, state }: z.infer<typeof listQuery>): TaskFilter {
@@ -101,7 +101,7 @@ export function taskRoutes(world: GatewayWorld): Route[] {
       reply: explanationSchema.extend(nextField).meta({ id: 'Explanation' }),
       async handle({ params, query }) {
         const { hosts, ...explained } = await swarm.explain(params.taskId, query.host);
-        const { rows, next } = pageOf(hosts, ({ hostId }) => hostId, query);
+        const { rows, next } = pageAt(hosts, ({ hostId }) => hostId, query);
         return { ...explained, hosts: [...rows], ...nextOf(next) };
       },
     }),

@@ -66,6 +66,8 @@ test('help names every command, and each shows examples', async () => {
     'proxy',
     'image',
     'auth',
+    'gateway',
+    'token',
   ]) {
     expect(stdout).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
   }
@@ -88,6 +90,10 @@ test('help names every command, and each shows examples', async () => {
     ['auth', 'init'],
     ['auth', 'add'],
     ['auth', 'rotate'],
+    ['gateway'],
+    ['token', 'create'],
+    ['token', 'ls'],
+    ['token', 'revoke'],
     ['image', 'ls'],
     ['events'],
   ];
@@ -122,6 +128,10 @@ test.each([
   [['preheat', URL_, '--label', 'nonsense']],
   [['preheat', URL_, '--timeout', 'soon']],
   [['proxy', 'ca']],
+  [['token', 'create', 'ci', '--scope', 'everything']],
+  [['token', 'create', 'two words']],
+  [['token', 'create', 'ci', '--expires', 'soon']],
+  [['gateway', '--gateway-cert', 'alone.pem']],
   [['task']],
 ])('what is used wrongly ends with 2: %j', async (args) => {
   const { code, stdout, stderr } = await shoal(...args);
