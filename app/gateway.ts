@@ -42,6 +42,7 @@ async function compose(config: GatewayConfig, logger: RootLogger, closing: Closi
   const log = logger.child({ sub: 'gateway' });
   const world = { bus, clock: realClock, random: realRandom };
   const presence = new SchedulerPresence(bus, realClock);
+  closing.use({ [Symbol.asyncDispose]: async () => presence.close() });
   const { metrics, text } = openGatewayMetrics();
   metrics.busState(bus.state);
   bus.onState((state) => metrics.busState(state));

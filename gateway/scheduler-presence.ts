@@ -8,13 +8,19 @@ import { SUBJECTS } from '../transport/subjects.ts';
 export class SchedulerPresence {
   readonly #clock: Clock;
   readonly #heard = new Map<string, { readonly row: SchedulerRow; readonly atMs: number }>();
-  readonly #subscription: Subscription;
+  readonly #subscriptions: readonly Subscription[];
+  #listeningMs: number;
 
   constructor(bus: Bus, clock: Clock) {
     this.#clock = clock;
-    this.#subscription = bus.subscribe(SUBJECTS.schedulerAlive, {}, (alive, { schedulerId }) => {
+    this.#listeningMs = clock.now();
+    const heard = bus.subscribe(SUBJECTS.schedulerAlive, {}, (alive, { schedulerId }) => {
       this.#heard.set(schedulerId, { row: { schedulerId, ...alive }, atMs: clock.now() });
     });
+    const state = bus.onState((now) => {
+      if (now === 'connected') this.#listeningMs = clock.now();
+    });
+    this.#subscriptions = [heard, state];
   }
 
   /** Those that are there, by id. */
@@ -26,12 +32,13 @@ export class SchedulerPresence {
       .sort((a, b) => (a.schedulerId < b.schedulerId ? -1 : 1));
   }
 
-  /** How many there are; undefined where none was heard of. */
+  /** How many there are; undefined where some may not have been heard of yet: who waits for too few misses what the others say. */
   get count(): number | undefined {
+    if (this.#clock.now() - this.#listeningMs < LIMITS.schedulerGoneMs) return undefined;
     return this.rows().length || undefined;
   }
 
   close(): void {
-    this.#subscription.close();
+    for (const subscription of this.#subscriptions) subscription.close();
   }
 }
