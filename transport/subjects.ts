@@ -10,6 +10,14 @@ import {
   holdsSchema,
   schedulerAliveSchema,
 } from '../core/host-messages.ts';
+import {
+  jobCancelReplySchema,
+  jobCancelSchema,
+  jobCreateReplySchema,
+  jobCreateSchema,
+  jobsAskSchema,
+  jobsReplySchema,
+} from '../core/job-messages.ts';
 import { logCreatedSchema, logEndedSchema, logManifestSchema } from '../core/log-messages.ts';
 import {
   explainReplySchema,
@@ -108,6 +116,24 @@ export const SUBJECTS = {
     z.infer<typeof removeSchema>,
     z.infer<typeof removeReplySchema>
   >('remove.{taskId}.{sender}', 'sender', removeSchema, removeReplySchema),
+  jobCreate: request<BySender, z.infer<typeof jobCreateSchema>, z.infer<typeof jobCreateReplySchema>>(
+    'jobs.create.{sender}',
+    'sender',
+    jobCreateSchema,
+    jobCreateReplySchema,
+  ),
+  jobsAsk: request<BySender, z.infer<typeof jobsAskSchema>, z.infer<typeof jobsReplySchema>>(
+    'jobs.ask.{sender}',
+    'sender',
+    jobsAskSchema,
+    jobsReplySchema,
+  ),
+  jobCancel: request<BySender, z.infer<typeof jobCancelSchema>, z.infer<typeof jobCancelReplySchema>>(
+    'jobs.cancel.{sender}',
+    'sender',
+    jobCancelSchema,
+    jobCancelReplySchema,
+  ),
   logCreated: log<OfTask, z.infer<typeof logCreatedSchema>>(
     'tasks',
     'log.{partition}.{taskId}.created',

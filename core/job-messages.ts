@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import {
+  JOB_BOUNDS,
+  JOB_KINDS,
+  JOB_STATES,
+  jobHostSchema,
+  jobId,
+  jobIdStart,
+  jobRecordSchema,
+  jobRequestSchema,
+} from './jobs.ts';
+
+/** operator → a scheduler: accept this, once for each key. */
+export const jobCreateSchema = z.object({
+  request: jobRequestSchema,
+  /** The same key again: the same job. */
+  idempotencyKey: z.string().min(1).max(200),
+});
+/** The job; `created` false where it was there before. */
+export const jobCreateReplySchema = z.object({ job: jobRecordSchema, created: z.boolean() });
+
+const page = {
+  /** What the answer before gave as `next`. */
+  after: z.string().max(100).optional(),
+  limit: z.int().min(1).max(JOB_BOUNDS.page).optional(),
+};
+
+/** Which jobs: all that is said must fit. */
+export const jobFilterSchema = z.object({
+  kind: z.enum(JOB_KINDS).optional(),
+  state: z.enum(JOB_STATES).optional(),
+  /** Jobs of this schedule. */
+  parent: jobId.optional(),
+  /** Those that are schedules, or those that are not. */
+  scheduled: z.boolean().optional(),
+  ...page,
+});
+export type JobFilter = z.infer<typeof jobFilterSchema>;
+
+/** Which hosts of a job. */
+export const jobHostFilterSchema = z.object({ state: jobHostSchema.shape.state.optional(), ...page });
+export type JobHostFilter = z.infer<typeof jobHostFilterSchema>;
+
+/** anybody → a scheduler: jobs, newest first; one job; its hosts. */
+export const jobsAskSchema = z.discriminatedUnion('op', [
+  jobFilterSchema.extend({ op: z.literal('list') }),
+  z.object({ op: z.literal('show'), id: jobIdStart }),
+  jobHostFilterSchema.extend({ op: z.literal('hosts'), id: jobIdStart }),
+]);
+/** `next` asks for the page behind; absent at the end. */
+export const jobsReplySchema = z.object({
+  jobs: z.array(jobRecordSchema).max(JOB_BOUNDS.page).optional(),
+  hosts: z.array(jobHostSchema).max(JOB_BOUNDS.page).optional(),
+  next: z.string().max(100).optional(),
+});
+
+/** operator → a scheduler: end it. A pin lets go, a schedule fires no more, what runs stops. */
+export const jobCancelSchema = z.object({ id: jobIdStart });
+export const jobCancelReplySchema = z.object({ job: jobRecordSchema });
