@@ -1,8 +1,10 @@
+import { hostname } from 'node:os';
 import { type ComposedHost, composeHost } from '../actors/client/compose-host.ts';
 import type { HostWorld } from '../actors/host/world.ts';
 import type { HostControl } from '../admin/control.ts';
 import type { Health } from '../admin/health.ts';
 import { type HostId, isHostId, type TaskId } from '../core/ids.ts';
+import { registryBase } from '../core/registry-names.ts';
 import { sparingLogger } from '../core/sparing-logger.ts';
 import { viaName } from '../core/via.ts';
 import { createAdmission, type MemberRules } from '../dataplane/admission.ts';
@@ -132,12 +134,14 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
   const host: ComposedHost = composeHost({
     world,
     registry: registries.client,
+    baseOf: (name) => registryBase(name, config.registries),
     admission: { memoryMs: config.accessMemoryMs, graceMs: config.accessGraceMs },
     trust: identity,
     onBook: (book) => advertised.compare(book),
     describe: () => ({
       ip: advertised.ip,
       port: server.port,
+      name: hostname(),
       zone: config.zone,
       labels: config.labels,
       version: VERSION,

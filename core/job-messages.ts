@@ -57,3 +57,6 @@ export const jobsReplySchema = z.object({
 /** operator → a scheduler: end it. A pin lets go, a schedule fires no more, what runs stops. */
 export const jobCancelSchema = z.object({ id: jobIdStart });
 export const jobCancelReplySchema = z.object({ job: jobRecordSchema });
+
+/** in the work queue: the job named by the subject is to be worked on. */
+export const jobDueSchema = z.object({});

@@ -107,6 +107,8 @@ export const LIMITS = {
   /** Messages that a scheduler takes of one host, a second and in a burst; each KiB counts as one. */
   hostMessagesPerSec: 1_000,
   hostMessagesBurst: 8_192,
+  /** A job whose scheduler is silent for so long is given to another. */
+  jobAckMs: 6_000,
   parentsInReply: 8,
   /** A task or peer actor ends this long after its last transfer. */
   idleActorMs: 60_000,

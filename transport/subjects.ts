@@ -1,6 +1,11 @@
 import { z } from 'zod';
 import { deliverySchema } from '../core/delivery.ts';
-import { fetchOrderSchema, fetchReplySchema } from '../core/fetch-messages.ts';
+import {
+  fetchOrderSchema,
+  fetchReplySchema,
+  lookUpReplySchema,
+  lookUpSchema,
+} from '../core/fetch-messages.ts';
 import {
   aliveSchema,
   announceReplySchema,
@@ -15,6 +20,7 @@ import {
   jobCancelSchema,
   jobCreateReplySchema,
   jobCreateSchema,
+  jobDueSchema,
   jobsAskSchema,
   jobsReplySchema,
 } from '../core/job-messages.ts';
@@ -28,7 +34,7 @@ import {
 } from '../core/query-messages.ts';
 import { resolveReplySchema, resolveRequestSchema } from '../core/resolve-messages.ts';
 import { leasesPushSchema, syncReplySchema, syncRequestSchema } from '../core/sync-messages.ts';
-import type { LogSubject, PublishSubject, RequestSubject, Tokens } from './bus.ts';
+import type { LogSubject, PublishSubject, QueueSubject, RequestSubject, Tokens } from './bus.ts';
 
 const request = <T extends Tokens, M, R>(
   template: string,
@@ -51,6 +57,12 @@ const log = <T extends Tokens, M>(
   template,
   message,
 });
+
+const queue = <T extends Tokens, M>(
+  stream: string,
+  template: string,
+  message: z.ZodType<M>,
+): QueueSubject<T, M> => ({ kind: 'queue', stream, template, message });
 
 type OfTask = { partition: string; taskId: string };
 type OfTaskHost = OfTask & { hostId: string };
@@ -91,6 +103,12 @@ export const SUBJECTS = {
     'sender',
     fetchOrderSchema,
     fetchReplySchema,
+  ),
+  lookUp: request<OfHost & BySender, z.infer<typeof lookUpSchema>, z.infer<typeof lookUpReplySchema>>(
+    'host.{hostId}.look-up.{sender}',
+    'sender',
+    lookUpSchema,
+    lookUpReplySchema,
   ),
   census: publish<Record<never, string>, z.infer<typeof censusSchema>>('census', censusSchema),
   schedulerAlive: publish<{ schedulerId: string }, z.infer<typeof schedulerAliveSchema>>(
@@ -133,6 +151,12 @@ export const SUBJECTS = {
     'sender',
     jobCancelSchema,
     jobCancelReplySchema,
+  ),
+  /** That there is something to do for a job; what that is stands in the bucket `jobs`. */
+  job: queue<{ kind: string; jobId: string }, z.infer<typeof jobDueSchema>>(
+    'jobs',
+    'job.{kind}.{jobId}',
+    jobDueSchema,
   ),
   logCreated: log<OfTask, z.infer<typeof logCreatedSchema>>(
     'tasks',

@@ -7,12 +7,14 @@ import type { Logger } from '../core/logger.ts';
 import { Address, checkToken, swarmPrefix } from './address.ts';
 import type {
   AdmitMessage,
+  Bucket,
   Bus,
   BusState,
   Directory,
   EventMessage,
   LogSubject,
   PublishSubject,
+  QueueSubject,
   RequestSubject,
   Subscription,
   Tokens,
@@ -199,7 +201,27 @@ export class TypedBus implements Bus {
     return found;
   }
 
-  directory(bucket: 'directory' | 'ownership'): Directory {
+  async enqueue<T extends Tokens, M>(subject: QueueSubject<T, M>, tokens: T, message: M): Promise<boolean> {
+    const bytes = encode(message);
+    return this.#wire.enqueue(subject.stream, this.#address<T>(subject.template).subject(tokens), bytes);
+  }
+
+  work<T extends Tokens, M>(
+    subject: QueueSubject<T, M>,
+    options: { readonly ackMs: number; readonly atOnce: number },
+    handler: (message: M, tokens: T) => Promise<void>,
+  ): Subscription {
+    const address = this.#address<T>(subject.template);
+    const working = this.#wire.work(subject.stream, options, async (record) => {
+      const tokens = address.parse(record.subject);
+      const decoded = decode(subject.message, record.bytes);
+      if (decoded.ok && tokens !== undefined) return handler(decoded.message, tokens);
+      this.#refuse(subject.template, decoded.ok ? 'another subject' : decoded.reason);
+    });
+    return this.#kept(working);
+  }
+
+  directory(bucket: Bucket): Directory {
     return this.#wire.directory(bucket);
   }
 
@@ -239,10 +261,15 @@ export class TypedBus implements Bus {
         this.#logger.error({ err: error, subject: message.subject }, 'a message handler failed');
       }
     });
+    return this.#kept(listening);
+  }
+
+  /** Closed with the bus, unless it is closed before. */
+  #kept(open: Subscription): Subscription {
     const subscription = {
       close: () => {
         this.#subscriptions.delete(subscription);
-        listening.close();
+        open.close();
       },
     };
     this.#subscriptions.add(subscription);

@@ -92,7 +92,7 @@ export function jobsClient(world: {
     watch,
     async create(input, options = {}) {
       const { idempotencyKey = Buffer.from(random.bytes(16)).toString('hex') } = options;
-      return bus.request(SUBJECTS.jobCreate, to, { request: checked(input), idempotencyKey }, within);
+      return bus.request(SUBJECTS.jobCreate, to, { request: checkedJob(input), idempotencyKey }, within);
     },
     async list(filter = {}) {
       const answer = await bus.request(SUBJECTS.jobsAsk, to, { op: 'list', ...filter }, within);
@@ -108,11 +108,14 @@ export function jobsClient(world: {
   };
 }
 
-/** @throws ERR_CONFIG_INVALID */
-function checked(input: JobRequestInput): JobRequest {
+/** A request with what has a default. @throws ERR_CONFIG_INVALID */
+export function checkedJob(input: JobRequestInput): JobRequest {
   const parsed = jobRequestSchema.safeParse(input);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const where = issue?.path.join('.') ?? '';
-  throw new ShoalError('ERR_CONFIG_INVALID', `${where === '' ? '' : `${where}: `}${issue?.message ?? 'not a job'}`);
+  throw new ShoalError(
+    'ERR_CONFIG_INVALID',
+    `${where === '' ? '' : `${where}: `}${issue?.message ?? 'not a job'}`,
+  );
 }

@@ -5,7 +5,8 @@ import { withMatrix } from '../../../scripts/docs-security.ts';
 import { closedNats, HOST, OTHER_HOST, refusals } from './closed-nats.ts';
 
 const PAGE = await readFile(new URL('../../../docs/SECURITY.md', import.meta.url), 'utf8');
-const STREAMS = ['shoal-tasks', 'shoal-deliveries', 'KV_shoal-directory', 'KV_shoal-ownership'];
+const BUCKETS = ['directory', 'ownership', 'jobs', 'job-hosts'].map((bucket) => `KV_shoal-${bucket}`);
+const STREAMS = ['shoal-tasks', 'shoal-deliveries', 'shoal-jobs', ...BUCKETS];
 
 interface Cell {
   readonly subject: string;
