@@ -34,6 +34,7 @@ import { openHostMetrics } from './metrics.ts';
 import { openNatsBus } from './nats-bus.ts';
 import { loginName } from './nats-login.ts';
 import { ownUse } from './own-use.ts';
+import { isPrivateLink } from './private-link.ts';
 import { openProxy } from './proxy.ts';
 import { realClock, realRandom } from './real-world.ts';
 import { schedulerKeyLookup } from './scheduler-keys.ts';
@@ -129,6 +130,7 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
     originReaders: config.originReaders,
     starvedAfterMs: config.starvedAfterMs,
     alone: config.nats === undefined,
+    isPrivate: config.nats !== undefined && isPrivateLink(config.nats),
   };
   const advertised = await Advertised.find(config, world.log);
   const host: ComposedHost = composeHost({

@@ -3,6 +3,7 @@ import { connectDaemon } from '../admin/client.ts';
 import { DEFAULT_NATS, loadSchedulerConfig, type NatsConfig, type SchedulerConfig } from './config.ts';
 import type { ConfigInput } from './config-sources.ts';
 import { openLog } from './logging.ts';
+import { isPrivateLink } from './private-link.ts';
 import { realClock, realRandom } from './real-world.ts';
 import { connectSwarm } from './swarm-client.ts';
 
@@ -16,7 +17,9 @@ export async function withJobs<R>(
   const nats = config.nats ?? (await natsOfDaemon(config));
   const client = await connectSwarm(config.swarm, nats, openLog(config.log), signal);
   try {
-    return await use(jobsClient({ bus: client.bus, clock: realClock, random: realRandom }));
+    return await use(
+      jobsClient({ bus: client.bus, clock: realClock, random: realRandom, isPrivate: isPrivateLink(nats) }),
+    );
   } finally {
     await client[Symbol.asyncDispose]();
   }

@@ -52,6 +52,8 @@ export const fetchOrderSchema = z
     priority: z.int().min(0).max(9).optional(),
     /** What came is never evicted before this wall-clock ms, or the end of the order; 0: nothing more is kept or done. */
     keepUntilMs: uint.optional(),
+    /** Of content that needs the headers of a job: `headers` reads with them, `peers` only takes it from other hosts. */
+    lent: z.enum(['headers', 'peers']).optional(),
     /** The order is over: what runs of it stops, and what it keeps is kept no more. */
     end: z.literal(true).optional(),
     /** Answer with the states of items from this index on. */

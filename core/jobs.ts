@@ -27,6 +27,7 @@ export const JOB_BOUNDS = {
   /** Images and other things that the words stand for. */
   resolved: 512,
   names: 256,
+  headers: 32,
   copies: 1_000,
   concurrency: 10_000,
   /** Rows in one answer, and jobs in one. */

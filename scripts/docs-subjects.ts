@@ -53,6 +53,14 @@ const ABOUT: Record<keyof typeof SUBJECTS, { who: string; what: string }> = {
   },
   jobCancel: { who: 'operator → a scheduler', what: 'end a job, a pin or a schedule (`shoal job cancel`)' },
   job: { who: 'scheduler → work queue → a scheduler', what: 'there is something to do for a job' },
+  handOver: {
+    who: 'scheduler → operator, gateway',
+    what: 'the headers that you keep for this job go to that host, which reads with them',
+  },
+  jobHeaders: {
+    who: 'operator, gateway → host',
+    what: 'headers of one job, over TLS or on one machine; a host keeps them in memory alone',
+  },
   logCreated: { who: 'scheduler → task log', what: 'a task, its length and its sources' },
   logManifest: { who: 'scheduler → task log', what: 'the hashes of its pieces, paged' },
   logFailed: { who: 'scheduler → task log', what: 'a task was given up' },

@@ -146,6 +146,7 @@ export class SimHost {
       originReaders: 'all',
       starvedAfterMs: LIMITS.starvedAfterMs,
       alone: false,
+      isPrivate: true,
     };
     const { ip, port } = this.address;
     const host = composeHost({

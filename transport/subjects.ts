@@ -16,11 +16,14 @@ import {
   schedulerAliveSchema,
 } from '../core/host-messages.ts';
 import {
+  handedSchema,
+  handOverSchema,
   jobCancelReplySchema,
   jobCancelSchema,
   jobCreateReplySchema,
   jobCreateSchema,
   jobDueSchema,
+  jobHeadersSchema,
   jobsAskSchema,
   jobsReplySchema,
 } from '../core/job-messages.ts';
@@ -110,6 +113,17 @@ export const SUBJECTS = {
     lookUpSchema,
     lookUpReplySchema,
   ),
+  jobHeaders: request<OfHost & BySender, z.infer<typeof jobHeadersSchema>, z.infer<typeof handedSchema>>(
+    'host.{hostId}.headers.{sender}',
+    'sender',
+    jobHeadersSchema,
+    handedSchema,
+  ),
+  handOver: request<
+    { keeper: string } & BySender,
+    z.infer<typeof handOverSchema>,
+    z.infer<typeof handedSchema>
+  >('hand-over.{keeper}.{sender}', 'sender', handOverSchema, handedSchema),
   census: publish<Record<never, string>, z.infer<typeof censusSchema>>('census', censusSchema),
   schedulerAlive: publish<{ schedulerId: string }, z.infer<typeof schedulerAliveSchema>>(
     'scheduler.{schedulerId}.alive',

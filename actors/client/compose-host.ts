@@ -14,6 +14,7 @@ import { type AdmissionTimes, ClientAdmission } from './admission.ts';
 import { Downloads } from './downloads.ts';
 import { FetchOrders } from './fetch-orders.ts';
 import { ImageLookUps } from './image-lookups.ts';
+import { LentHeaders } from './lent-headers.ts';
 import { orderedContent } from './ordered-content.ts';
 
 /** What is handed in to make a host of. */
@@ -68,9 +69,15 @@ export function composeHost(parts: HostParts): ComposedHost {
   const admission = new ClientAdmission({ ...world, registry }, parts.admission);
   const downloads = new Downloads(world, peers, admission);
   const content = orderedContent(downloads, world.store, (taskId) => actor.giveUp(taskId));
-  const orders = new FetchOrders(world, content);
+  const lent = new LentHeaders();
+  const orders = new FetchOrders(world, content, lent);
   const { baseOf } = parts;
-  const lookUps = new ImageLookUps({ world, registry, baseOf, authorizationOf: () => undefined });
+  const lookUps = new ImageLookUps({
+    world,
+    registry,
+    baseOf,
+    authorizationOf: (jobId) => lent.authorizationOf(jobId),
+  });
   let answering: Subscription[] = [];
   return {
     actor,
@@ -85,6 +92,7 @@ export function composeHost(parts: HostParts): ComposedHost {
       actor.start();
       orders.start();
       answering = [serveExplain(world, peers), lookUps.serve()];
+      if (world.isPrivate) answering.push(lent.serve(world.bus, world.hostId));
     },
     async stop() {
       orders.stop();

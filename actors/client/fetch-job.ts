@@ -32,6 +32,7 @@ export class FetchJob {
   readonly errors: EventData<'preheat.ended'>['errors'] = [];
   readonly verb: 'fetch' | 'evict';
   readonly priority: number;
+  readonly lent: FetchOrder['lent'];
   /** Aborts what runs of it. */
   readonly ending = new AbortController();
   /** What came. */
@@ -47,7 +48,8 @@ export class FetchJob {
   #running = 0;
   #touchedMs: number;
 
-  constructor({ jobId, total, verb = 'fetch', priority = 5 }: FetchOrder, nowMs: number) {
+  constructor({ jobId, total, verb = 'fetch', priority = 5, lent }: FetchOrder, nowMs: number) {
+    this.lent = lent;
     this.jobId = jobId;
     this.total = total;
     this.verb = verb;

@@ -14,6 +14,7 @@ import type { Subscription } from '../../transport/bus.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import type { HostWorld } from '../host/world.ts';
 import { FetchJob, type FetchTask } from './fetch-job.ts';
+import type { LentHeaders } from './lent-headers.ts';
 import type { OrderedContent } from './ordered-content.ts';
 
 /** Items a host fetches at once, of all orders. */
@@ -37,13 +38,15 @@ const KEEP_STEP_MS = 3_600_000;
 export class FetchOrders {
   readonly #world: FetchWorld;
   readonly #content: OrderedContent;
+  readonly #lent: LentHeaders;
   readonly #over = new RecentMap<string, true>(OVER);
   readonly #jobs = new Map<string, FetchJob>();
   readonly #stopping = new AbortController();
   #running = 0;
   #subscription: Subscription | undefined;
 
-  constructor(world: FetchWorld, content: OrderedContent) {
+  constructor(world: FetchWorld, content: OrderedContent, lent: LentHeaders) {
+    this.#lent = lent;
     this.#world = world;
     this.#content = content;
   }
@@ -108,6 +111,7 @@ export class FetchOrders {
     const job = this.#jobs.get(jobId);
     this.#jobs.delete(jobId);
     this.#content.release(jobId);
+    this.#lent.forget(jobId);
     job?.ending.abort(new ShoalError('ERR_JOB_CANCELLED', 'the order is over'));
     for (const release of job?.spared ?? []) release();
     return NOTHING;
@@ -168,7 +172,7 @@ export class FetchOrders {
         const length = await this.#content.evict(task.item);
         task.done({ length, bytes: NOTHING.bytes });
       } else {
-        const request = { ...task.item, headers: {}, noOrigin: false, maxStaleMs: 0 };
+        const request = this.#lent.requestOf(task.item, job.jobId, job.lent);
         const tell = (progress: DownloadProgress) => {
           watch.see(progress.doneBytes);
           task.progress(progress);
@@ -198,6 +202,7 @@ export class FetchOrders {
     const { jobId, total } = job;
     const { failed, bytes } = job.reply(undefined, 0);
     this.#keep(job);
+    this.#lent.forget(jobId);
     log.info({ jobId, items: total, failed, bytes, durationMs }, 'order ended');
     if (job.verb === 'evict') return;
     emit('preheat.ended', jobId, {

@@ -8,7 +8,7 @@ export const ROLES = ['scheduler', 'host', 'operator', 'monitor', 'gateway'] as 
 export type Role = (typeof ROLES)[number];
 
 /** How far a role's right on a subject goes: all of it, or only where the token of that name is the user's own. */
-type Extent = 'all' | 'hostId' | 'sender';
+type Extent = 'all' | 'hostId' | 'sender' | 'keeper';
 type Grants = Readonly<Partial<Record<Role, Extent>>>;
 
 /** One row of the matrix: a subject, and who may publish and hear it. */
@@ -81,6 +81,8 @@ export const ACCESS: readonly SubjectAccess[] = [
   of(SUBJECTS.explain, { host: 'sender', ...ASKING }, { host: 'all' }),
   of(SUBJECTS.fetch, SCHEDULER, OWN_HOST),
   of(SUBJECTS.lookUp, SCHEDULER, OWN_HOST),
+  of(SUBJECTS.jobHeaders, CHANGING, OWN_HOST),
+  of(SUBJECTS.handOver, SCHEDULER, { operator: 'keeper', gateway: 'keeper' }),
   of(SUBJECTS.remove, CHANGING, SCHEDULER),
   of(SUBJECTS.jobCreate, CHANGING, SCHEDULER),
   of(SUBJECTS.jobCancel, CHANGING, SCHEDULER),
@@ -100,5 +102,5 @@ export const ACCESS: readonly SubjectAccess[] = [
 
 /** Whether a role answers requests at subjects that it may not publish on: each one once, where the asker said. */
 export function mayAnswer(role: Role): boolean {
-  return role === 'host';
+  return role === 'host' || role === 'operator' || role === 'gateway';
 }

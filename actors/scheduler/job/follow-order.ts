@@ -17,7 +17,7 @@ export interface HostOrder {
   readonly hostId: HostId;
   readonly items: readonly FetchItem[];
   /** What else is said of the order. */
-  readonly terms: Pick<FetchOrder, 'verb' | 'priority' | 'keepUntilMs'>;
+  readonly terms: Pick<FetchOrder, 'verb' | 'priority' | 'keepUntilMs' | 'lent'>;
   /** How often it is asked, ms. */
   readonly everyMs: number;
 }

@@ -1,12 +1,13 @@
 import { sleep } from '../../../core/clock.ts';
-import { ShoalError, toShoalError } from '../../../core/errors.ts';
+import { errorFromWire, ShoalError, toShoalError } from '../../../core/errors.ts';
 import type { FetchItem } from '../../../core/fetch-messages.ts';
 import type { HostId } from '../../../core/ids.ts';
 import { isEnded, type JobHost, type JobRecord } from '../../../core/jobs.ts';
 import type { JobEffects, JobTurn } from '../../../machines/scheduler/job.ts';
 import { chooseHosts, choosePinHosts, type TargetHost } from '../../../scheduling/job-targets.ts';
+import { SUBJECTS } from '../../../transport/subjects.ts';
 import type { GroupWorld } from '../world.ts';
-import { endOrder, followOrder } from './follow-order.ts';
+import { endOrder, followOrder, type HostOutcome } from './follow-order.ts';
 import { HostsBook, NO_PROGRESS, shortError, waitingRow } from './hosts-book.ts';
 import type { JobStore } from './job-store.ts';
 import { itemsOf, type LookUpWay, nameAll } from './lookup.ts';
@@ -19,6 +20,7 @@ export interface JobWorld extends Pick<GroupWorld, 'clock' | 'random' | 'bus' | 
   readonly hostsHeard: () => Promise<void>;
 }
 
+const LEND_MS = 10_000;
 const EVERY_MS = 300;
 /** Each host more makes all be asked this much less often, ms: 500 questions a second in all. */
 const EVERY_MS_PER_HOST = 2;
@@ -39,6 +41,8 @@ export class JobWork implements JobEffects {
   readonly #id: string;
   #record: OwnRecord | undefined;
   #items: FetchItem[] = [];
+  /** The one host that was lent the headers of the job, and reads for all. */
+  #reader: HostId | undefined;
   #book = new HostsBook([]);
 
   constructor(world: JobWorld, store: JobStore, id: string) {
@@ -76,10 +80,26 @@ export class JobWork implements JobEffects {
 
   async resolve(signal: AbortSignal): Promise<void> {
     const { request, resolved: known } = this.#job;
+    if (request.headersKeptBy !== undefined) await this.#lend(request.headersKeptBy);
     const resolved = known ?? (await nameAll(this.#way, request.what, signal));
     this.#items = await itemsOf(this.#way, resolved, request, signal);
     const items = this.#items.length;
     if (known === undefined) await this.#change((job) => ({ ...job, resolved, items }));
+  }
+
+  /** @throws ERR_JOB_HEADERS_LOST */
+  async #lend(keeper: string): Promise<void> {
+    const { bus } = this.#world;
+    const [hostId] = this.#way.hosts;
+    if (hostId === undefined) throw new ShoalError('ERR_HOST_NOT_FOUND', 'no host is there to read');
+    const to = { keeper, sender: bus.name };
+    try {
+      await bus.request(SUBJECTS.handOver, to, { jobId: this.#id, hostId }, { timeoutMs: LEND_MS });
+    } catch (cause) {
+      const message = 'whoever kept the headers of the job is gone, or its host has no private way to NATS';
+      throw new ShoalError('ERR_JOB_HEADERS_LOST', message, { cause });
+    }
+    this.#reader = hostId;
   }
 
   async choose(): Promise<void> {
@@ -130,28 +150,38 @@ export class JobWork implements JobEffects {
     const ending = new AbortController();
     const stop = AbortSignal.any([signal, ending.signal]);
     const everyMs = Math.max(EVERY_MS, open.length * EVERY_MS_PER_HOST);
-    const waiting = open.map(({ hostId }) => hostId);
+    const waiting = open.map(({ hostId }) => hostId).filter((hostId) => hostId !== this.#reader);
+    const read = this.#read(everyMs, stop);
     const lane = async () => {
+      await read;
       for (let hostId = waiting.shift(); hostId !== undefined; hostId = waiting.shift()) {
         await this.#follow(hostId, everyMs, stop);
       }
     };
-    const lanes = Array.from(
+    const lanes: Promise<void>[] = Array.from(
       { length: Math.min(waiting.length, request.concurrency ?? waiting.length) },
       lane,
     );
     const writing = this.#writeOften(stop);
     try {
       // Where it cannot be written down any more, it is another's: the hosts are followed no more.
-      await Promise.race([Promise.all(lanes), writing]);
+      await Promise.race([Promise.all([read, ...lanes]), writing]);
     } finally {
       ending.abort(new ShoalError('ERR_CANCELLED', 'the hosts are followed no more'));
-      await Promise.allSettled([...lanes, writing]);
+      await Promise.allSettled([read, ...lanes, writing]);
     }
     await this.#write();
   }
 
-  async #follow(hostId: HostId, everyMs: number, signal: AbortSignal): Promise<void> {
+  /** Where headers were lent, that host has all of it before the others take it from there. @throws why it has not */
+  async #read(everyMs: number, signal: AbortSignal): Promise<void> {
+    if (this.#reader === undefined) return;
+    const { state, error, errors } = await this.#follow(this.#reader, everyMs, signal);
+    const [why = { code: 'ERR_JOB_FAILED', message: 'the content was not read' }] = error ? [error] : errors;
+    if (state === 'failed') throw errorFromWire(why);
+  }
+
+  async #follow(hostId: HostId, everyMs: number, signal: AbortSignal): Promise<HostOutcome> {
     const { kind, request } = this.#job;
     const items = this.#items;
     const begunMs = this.#world.clock.now();
@@ -159,6 +189,9 @@ export class JobWork implements JobEffects {
       priority: request.priority,
       ...(kind === 'evict' && { verb: 'evict' as const }),
       ...(kind === 'pin' && { keepUntilMs: this.#keepUntilMs }),
+      ...(this.#reader !== undefined && {
+        lent: hostId === this.#reader ? ('headers' as const) : ('peers' as const),
+      }),
     };
     const order = { jobId: this.#id, hostId, items, terms, everyMs };
     const wasPinned = this.#book.get(hostId)?.state === 'pinned';
@@ -172,6 +205,7 @@ export class JobWork implements JobEffects {
       signal,
     );
     this.#book.ended({ ...outcome, hostId }, kind === 'pin');
+    return outcome;
   }
 
   async settle(): Promise<void> {
@@ -301,6 +335,7 @@ export class JobWork implements JobEffects {
 
   /** Seeds first, and of these whoever: all may look up what all may read. */
   get #way(): LookUpWay {
+    if (this.#reader !== undefined) return { bus: this.#world.bus, jobId: this.#id, hosts: [this.#reader] };
     const hosts = [...this.#hosts].sort((a, b) => Number(b.role === 'seed') - Number(a.role === 'seed'));
     return { bus: this.#world.bus, jobId: this.#id, hosts: hosts.map(({ hostId }) => hostId) };
   }

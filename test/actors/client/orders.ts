@@ -1,5 +1,6 @@
 import { vi } from 'vitest';
 import { FetchOrders } from '../../../actors/client/fetch-orders.ts';
+import { LentHeaders } from '../../../actors/client/lent-headers.ts';
 import type { DownloadProgress, DownloadRequest, DownloadResult } from '../../../core/download.ts';
 import type { EventData, EventType } from '../../../core/events.ts';
 import type { FetchItem, FetchOrder } from '../../../core/fetch-messages.ts';
@@ -73,6 +74,7 @@ export function openOrders({
         if (auto) clock.after(20, end);
       }),
   );
+  const lent = new LentHeaders();
   const release = vi.fn();
   const evict = vi.fn((_item: FetchItem) => Promise.resolve(3));
   const keep = vi.fn();
@@ -85,6 +87,7 @@ export function openOrders({
     const orders = new FetchOrders(
       { bus: hub.bus(HOST), clock, emit, hostId: HOST, log: silentLogger },
       { get, evict, spare, keep, release },
+      lent,
     );
     orders.start();
     return orders;

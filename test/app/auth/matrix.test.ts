@@ -46,7 +46,7 @@ function concrete(subject: string, owner: { hostId: string; sender: string }): s
   return subject
     .replace(/\{(\w+)\}/g, (_variable, name: string) => {
       if (name === 'hostId') return owner.hostId;
-      return name === 'sender' ? owner.sender : `a-${name}`;
+      return name === 'sender' || name === 'keeper' ? owner.sender : `a-${name}`;
     })
     .replace(/>$/, 'rest');
 }

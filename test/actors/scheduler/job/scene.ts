@@ -40,7 +40,7 @@ export async function jobScene(
   if (schedulers === 2) sim.rival.start();
   await sim.run(6_000);
   const bus = sim.place.hub.bus('cli-jobs');
-  const jobs = jobsClient({ bus, clock: sim.clock, random: sim.random.fork('cli') });
+  const jobs = jobsClient({ bus, clock: sim.clock, random: sim.random.fork('cli'), isPrivate: true });
 
   async function settled<R>(promise: Promise<R>, forMs = 10 * MINUTE_MS): Promise<R> {
     let over = false;
