@@ -1,8 +1,10 @@
+import { hostname } from 'node:os';
 import { type ComposedHost, composeHost } from '../actors/client/compose-host.ts';
 import type { HostWorld } from '../actors/host/world.ts';
 import type { HostControl } from '../admin/control.ts';
 import type { Health } from '../admin/health.ts';
 import { type HostId, isHostId, type TaskId } from '../core/ids.ts';
+import { registryBase } from '../core/registry-names.ts';
 import { sparingLogger } from '../core/sparing-logger.ts';
 import { viaName } from '../core/via.ts';
 import { createAdmission, type MemberRules } from '../dataplane/admission.ts';
@@ -32,6 +34,7 @@ import { openHostMetrics } from './metrics.ts';
 import { openNatsBus } from './nats-bus.ts';
 import { loginName } from './nats-login.ts';
 import { ownUse } from './own-use.ts';
+import { isPrivateLink } from './private-link.ts';
 import { openProxy } from './proxy.ts';
 import { realClock, realRandom } from './real-world.ts';
 import { schedulerKeyLookup } from './scheduler-keys.ts';
@@ -128,17 +131,20 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
     originReaders: config.originReaders,
     starvedAfterMs: config.starvedAfterMs,
     alone: config.nats === undefined,
+    isPrivate: config.nats !== undefined && isPrivateLink(config.nats),
   };
   const advertised = await Advertised.find(config, world.log);
   const host: ComposedHost = composeHost({
     world,
     registry: registries.client,
+    baseOf: (name) => registryBase(name, config.registries),
     admission: { memoryMs: config.accessMemoryMs, graceMs: config.accessGraceMs },
     trust: identity,
     onBook: (book) => advertised.compare(book),
     describe: () => ({
       ip: advertised.ip,
       port: server.port,
+      name: hostname(),
       zone: config.zone,
       labels: config.labels,
       version: VERSION,

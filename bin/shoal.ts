@@ -6,7 +6,7 @@ import { addConfigure } from './commands/configure.ts';
 import { addDaemons } from './commands/daemons.ts';
 import { addEvents } from './commands/events.ts';
 import { addGet } from './commands/get.ts';
-import { addPreheat } from './commands/preheat.ts';
+import { addJobs } from './commands/jobs.ts';
 import { addProxy } from './commands/proxy.ts';
 import { addReading } from './commands/reading.ts';
 import { addToken } from './commands/token.ts';
@@ -29,7 +29,7 @@ function createProgram(): Command {
     .addHelpText('after', EXIT_CODES);
   const scheduler = addDaemons(program);
   addGet(program);
-  addPreheat(program);
+  addJobs(program);
   addReading(program, scheduler);
   addEvents(program);
   addConfigure(program);

@@ -1,12 +1,20 @@
 import { z } from 'zod';
 import { auditSchema } from './audit.ts';
 import { bytesBySourceSchema as bytesBySource, deliverySourceSchema } from './delivery.ts';
+import { JOB_KINDS, jobProgressSchema } from './jobs.ts';
 import { failureReasonSchema } from './sync-messages.ts';
 import { timeSpentSchema } from './time-spent.ts';
 
 const taskId = z.string().describe('task id');
 const hostId = z.string().describe('host id');
 const error = z.object({ code: z.string(), message: z.string() });
+
+const jobEvent = z.object({
+  jobId: z.string(),
+  kind: z.enum(JOB_KINDS),
+  progress: jobProgressSchema,
+  error: error.optional(),
+});
 
 /**
  * Every event, by type; the public face of Shoal. `id` names what it happened to (last token of its subject).
@@ -111,6 +119,14 @@ export const EVENTS = {
         .describe('the first ten'),
     }),
   },
+  'job.accepted': { about: 'A job was accepted, once.', data: jobEvent },
+  'job.progressed': { about: 'A job has come further; at most once a second.', data: jobEvent },
+  'job.succeeded': {
+    about: 'A job is over, and every host has what it was to have; a pin: its date has come.',
+    data: jobEvent,
+  },
+  'job.failed': { about: 'A job is over, and not all of it came to be.', data: jobEvent },
+  'job.cancelled': { about: 'A job was ended before its time: nothing of it goes on.', data: jobEvent },
   'image.pulled': {
     about:
       "A client's pull through the mirror of a host is over: what it asked of one repository, until it was quiet for 3 s.",

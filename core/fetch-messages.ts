@@ -4,7 +4,7 @@ import { uint, url, wireError } from './message-fields.ts';
 import { parseSourceUrl } from './source.ts';
 
 /*
- * A fetch order: what one host is to have in its cache. The asker sends its items in pages and asks on with no items;
+ * A fetch order: what one host is to have in its cache, to keep there, or to give up. The asker sends its items in pages and asks on with no items;
  * the answer says how many are known, so that a lost message, or a daemon that was born again, only makes it send them
  * again. Credentials never travel: a host reads with what it was configured with.
  */
@@ -32,7 +32,7 @@ function isFetchable(text: string): boolean {
 const jobId = z.string().regex(/^[0-9a-f]{32}$/, 'not a job id');
 const digest = z.string().regex(/^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/, 'not a digest');
 
-const fetchItemSchema = z.object({
+export const fetchItemSchema = z.object({
   resource: url.refine(isFetchable, 'not a URL without credentials, nor a digest, nor a task id'),
   digest: digest.optional(),
 });
@@ -46,6 +46,16 @@ export const fetchOrderSchema = z
     total: z.int().min(1).max(ORDER_ITEMS),
     from: z.int().min(0).max(ORDER_ITEMS),
     items: z.array(fetchItemSchema).max(ORDER_ITEMS),
+    /** `evict`: the host is to give the items up. */
+    verb: z.enum(['fetch', 'evict']).optional(),
+    /** 0 to 9; those of a higher one are begun first. */
+    priority: z.int().min(0).max(9).optional(),
+    /** What came is never evicted before this wall-clock ms, or the end of the order; 0: nothing more is kept or done. */
+    keepUntilMs: uint.optional(),
+    /** Of content that needs the headers of a job: `headers` reads with them, `peers` only takes it from other hosts. */
+    lent: z.enum(['headers', 'peers']).optional(),
+    /** The order is over: what runs of it stops, and what it keeps is kept no more. */
+    end: z.literal(true).optional(),
     /** Answer with the states of items from this index on. */
     statesFrom: z.int().min(0).max(ORDER_ITEMS).optional(),
   })
@@ -77,3 +87,39 @@ export const fetchReplySchema = z.object({
   states: z.array(itemStateSchema).max(ORDER_STATES),
 });
 export type FetchReply = z.infer<typeof fetchReplySchema>;
+
+/** scheduler → host: what an image is, or which tags of a repository fit, by digest (`names`); what it is made of (`parts`). */
+export const lookUpSchema = z.object({
+  op: z.enum(['names', 'parts']),
+  jobId,
+  /** An image, or one with `*` or `?` in its tag. */
+  image: z.string().min(1).max(4096),
+  platform: z.string().max(100).optional(),
+  /** Parts from this index on. */
+  from: z.int().min(0).max(ORDER_ITEMS),
+});
+export type LookUp = z.infer<typeof lookUpSchema>;
+
+/** host → scheduler. */
+export const lookUpReplySchema = z.object({
+  images: z.array(z.string().max(4096)).max(512),
+  /** Parts in all, and those of this page. */
+  total: z.int().min(0).max(ORDER_ITEMS),
+  items: z.array(fetchItemSchema).max(ORDER_ITEMS),
+});
+export type LookUpReply = z.infer<typeof lookUpReplySchema>;
+
+/** The items from an index on that one message carries. */
+export function pageOf(items: readonly FetchItem[], from: number): FetchItem[] {
+  const page: FetchItem[] = [];
+  let bytes = 0;
+  for (const item of items.slice(from, from + ORDER_ITEMS)) {
+    bytes += ITEM_BYTES + Buffer.byteLength(item.resource) + (item.digest?.length ?? 0);
+    if (bytes > ORDER_PAGE_BYTES) break;
+    page.push(item);
+  }
+  return page;
+}
+
+/** What an item takes in a message beside its texts, bytes, with room to spare. */
+const ITEM_BYTES = 64;

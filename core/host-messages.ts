@@ -22,6 +22,8 @@ export const aliveSchema = z.object({
   ip,
   port,
   role,
+  /** Of the machine. */
+  name: z.string().max(253).optional(),
   zone: z.string().max(128).optional(),
   labels: labelsSchema.optional(),
   version: z.string().max(64),

@@ -9,6 +9,7 @@ import {
   jobRecordSchema,
   jobRequestSchema,
 } from './jobs.ts';
+import { hostId } from './message-fields.ts';
 
 /** operator → a scheduler: accept this, once for each key. */
 export const jobCreateSchema = z.object({
@@ -57,3 +58,18 @@ export const jobsReplySchema = z.object({
 /** operator → a scheduler: end it. A pin lets go, a schedule fires no more, what runs stops. */
 export const jobCancelSchema = z.object({ id: jobIdStart });
 export const jobCancelReplySchema = z.object({ job: jobRecordSchema });
+
+/** in the work queue: the job named by the subject is to be worked on. */
+export const jobDueSchema = z.object({});
+
+/** scheduler → whoever keeps the headers of a job: hand them to that host, and to nobody else. */
+export const handOverSchema = z.object({ jobId, hostId });
+/** keeper → host: with what the registry is asked for this job. Never stored, never logged. */
+export const jobHeadersSchema = z.object({
+  jobId,
+  headers: z
+    .record(z.string().min(1).max(200), z.string().max(32_768))
+    .refine((headers) => Object.keys(headers).length <= JOB_BOUNDS.headers, 'too many headers'),
+});
+/** It is done. */
+export const handedSchema = z.object({});

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { bytesBySourceSchema } from './delivery.ts';
+import { PARTITIONS, type Partition } from './ids.ts';
 import { isJobWord } from './job-words.ts';
 import { labelsSchema } from './labels.ts';
 import { hostId, uint } from './message-fields.ts';
@@ -26,6 +27,7 @@ export const JOB_BOUNDS = {
   /** Images and other things that the words stand for. */
   resolved: 512,
   names: 256,
+  headers: 32,
   copies: 1_000,
   concurrency: 10_000,
   /** Rows in one answer, and jobs in one. */
@@ -188,6 +190,11 @@ export type JobHost = z.infer<typeof jobHostSchema>;
 /** Whether a job is over. */
 export function isEnded(state: JobState): boolean {
   return state === 'succeeded' || state === 'failed' || state === 'cancelled';
+}
+
+/** The scheduler that owns this partition looks after the job, whoever works on it. */
+export function partitionOfJob(id: string): Partition {
+  return (Number.parseInt(id.slice(0, 8), 16) % PARTITIONS) as Partition;
 }
 
 /** The id of the job that an idempotency key stands for. */

@@ -109,6 +109,8 @@ export const LIMITS = {
   hostMessagesBurst: 8_192,
   /** A page of a list costs a scheduler more than its question weighs: it counts as so many bytes. */
   queryBytes: 16 * KIB,
+  /** A job whose scheduler is silent for so long is given to another. */
+  jobAckMs: 6_000,
   parentsInReply: 8,
   /** A task or peer actor ends this long after its last transfer. */
   idleActorMs: 60_000,

@@ -22,6 +22,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   origins: ['core'],
   storage: ['core'],
   actors: BELOW_ACTORS,
+  'actors/jobs': [...BELOW_ACTORS, 'actors/*'],
   'actors/scheduler': [...BELOW_ACTORS, 'actors/*'],
   'actors/host': [...BELOW_ACTORS, 'actors/*'],
   'actors/client': [...BELOW_ACTORS, 'actors/*', 'actors/host'],

@@ -4,7 +4,8 @@ import { ACCESS, mayAnswer, ROLES, type Role, type SubjectAccess } from '../app/
 
 const PAGE = new URL('../docs/SECURITY.md', import.meta.url);
 const BLOCK = /(<!-- matrix -->\n)[\s\S]*?(<!-- end of matrix -->)/;
-const STREAM = /(<swarm>-tasks|<swarm>-deliveries|KV_<swarm>-directory|KV_<swarm>-ownership)/;
+const STREAM =
+  /(<swarm>-tasks|<swarm>-deliveries|<swarm>-jobs|KV_<swarm>-(?:directory|ownership|jobs|job-hosts))(?![\w-])/;
 
 /** What a role may do at a subject: `pub` and `sub`, `own` where only with its own token. */
 function cell(row: SubjectAccess, role: Role): string {

@@ -25,8 +25,12 @@ const ABOUT: Record<keyof typeof SUBJECTS, { who: string; what: string }> = {
   },
   evict: { who: 'scheduler → host', what: 'give this task up and free its space' },
   fetch: {
-    who: 'operator → host',
-    what: 'have these in your cache (`shoal preheat`), and how far that is; no credentials travel',
+    who: 'scheduler → host',
+    what: 'for a job: have these in your cache, keep them, or give them up, and how far that is',
+  },
+  lookUp: {
+    who: 'scheduler → host',
+    what: 'for a job: which digest an image has, which tags fit, what an image is made of',
   },
   census: { who: 'new owner → all hosts', what: 'a new owner of partitions asks what hosts hold' },
   schedulerAlive: { who: 'scheduler → schedulers', what: 'presence of a scheduler' },
@@ -48,6 +52,15 @@ const ABOUT: Record<keyof typeof SUBJECTS, { who: string; what: string }> = {
     what: 'jobs, one job, or its hosts, by the page (`shoal job ls`, `show`, `watch`)',
   },
   jobCancel: { who: 'operator → a scheduler', what: 'end a job, a pin or a schedule (`shoal job cancel`)' },
+  job: { who: 'scheduler → work queue → a scheduler', what: 'there is something to do for a job' },
+  handOver: {
+    who: 'scheduler → operator, gateway',
+    what: 'the headers that you keep for this job go to that host, which reads with them',
+  },
+  jobHeaders: {
+    who: 'operator, gateway → host',
+    what: 'headers of one job, over TLS or on one machine; a host keeps them in memory alone',
+  },
   logCreated: { who: 'scheduler → task log', what: 'a task, its length and its sources' },
   logManifest: { who: 'scheduler → task log', what: 'the hashes of its pieces, paged' },
   logFailed: { who: 'scheduler → task log', what: 'a task was given up' },
@@ -59,7 +72,7 @@ const ABOUT: Record<keyof typeof SUBJECTS, { who: string; what: string }> = {
   delivery: { who: 'scheduler → deliveries', what: 'what a host received, by source' },
 };
 
-const KINDS = { request: 'request', publish: 'publish', log: 'JetStream' } as const;
+const KINDS = { request: 'request', publish: 'publish', log: 'JetStream', queue: 'work queue' } as const;
 
 function fieldsOf(schema: z.ZodType<unknown>): string {
   if (schema instanceof z.ZodObject) {

@@ -7,6 +7,16 @@ export const GATEWAY = 'gateway';
 export const SCHEDULER = '5c1e9d7a3b2f4068';
 const JOB = '4f0c7be1d2a94835b6e0c3d7a1925f48';
 const PARENT = '21c04fe9b8d7465fa3e0d1c2b3a49586';
+const NOTHING = { origin: 0, peers: 0, local: 0 };
+const NO_PROGRESS = { hosts: 0, succeeded: 0, failed: 0, length: 0, doneBytes: 0, bytes: NOTHING };
+const PROGRESS = {
+  ...{ hosts: 4, succeeded: 1, failed: 0, length: 838860800, doneBytes: 314572800 },
+  bytes: { origin: 209715200, peers: 104857600, local: 0 },
+};
+const DONE = {
+  ...{ hosts: 4, succeeded: 4, failed: 0, length: 838860800, doneBytes: 838860800 },
+  bytes: { origin: 209715200, peers: 629145600, local: 0 },
+};
 const NO_TIME = timeSpent(NOTHING_SPENT, 0);
 
 /** One example of each event's data, and whether a host or a scheduler says it. */
@@ -89,6 +99,19 @@ export const EXAMPLES: {
       ],
     },
   },
+  'job.accepted': { by: 'scheduler', data: { jobId: JOB, kind: 'preheat', progress: NO_PROGRESS } },
+  'job.progressed': { by: 'scheduler', data: { jobId: JOB, kind: 'preheat', progress: PROGRESS } },
+  'job.succeeded': { by: 'scheduler', data: { jobId: JOB, kind: 'preheat', progress: DONE } },
+  'job.failed': {
+    by: 'scheduler',
+    data: {
+      jobId: JOB,
+      kind: 'preheat',
+      progress: { ...PROGRESS, failed: 3 },
+      error: { code: 'ERR_JOB_FAILED', message: '3 of 4 hosts failed' },
+    },
+  },
+  'job.cancelled': { by: 'scheduler', data: { jobId: JOB, kind: 'pin', progress: DONE } },
   'image.pulled': {
     by: 'host',
     data: {

@@ -11,7 +11,7 @@ import { mutantTable, type Outcome, totalsTable } from './mutate/outcome.ts';
  * behaviour: one of them must fail. Ends with 1 where a mutant survived.
  */
 const HELP = `npm run mutate -- [options]
-  --only CHART,…     these charts alone: host, peer, piece, task, resource, partition, scheduler
+  --only CHART,…     these charts alone: host, peer, piece, task, resource, job, partition, scheduler
   --sample SECONDS   as many mutants, chosen at random, as this time allows
   --seed N           the sample that this seed gave
   --lanes N          how many processes run tests at once; default: one a core

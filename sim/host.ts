@@ -9,6 +9,7 @@ import type { HostAddress, HostRole } from '../core/host.ts';
 import { type HostId, hostIdFrom } from '../core/ids.ts';
 import { LIMITS } from '../core/limits.ts';
 import { silentHostMetrics } from '../core/metrics.ts';
+import { registryBase } from '../core/registry-names.ts';
 import { createAdmission } from '../dataplane/admission.ts';
 import { createMemoryStore } from '../storage/memory-store.ts';
 import type { Store } from '../storage/store.ts';
@@ -147,11 +148,13 @@ export class SimHost {
       originReaders: 'all',
       starvedAfterMs: LIMITS.starvedAfterMs,
       alone: false,
+      isPrivate: true,
     };
     const { ip, port } = this.address;
     const host = composeHost({
       world: hostWorld,
       registry,
+      baseOf: registryBase,
       admission: { memoryMs: 30_000, graceMs: 600_000 },
       trust: papers,
       onBook: () => {},

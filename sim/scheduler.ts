@@ -36,6 +36,11 @@ export class SimScheduler {
     return this.#life?.actor.epochOf(partition) ?? 0;
   }
 
+  /** The name of its bus; undefined while it is down. */
+  get busName(): string | undefined {
+    return this.#life?.bus.name;
+  }
+
   get running(): boolean {
     return this.#life !== undefined;
   }

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { TaskId } from '../core/ids.ts';
 import type { Backing, Depot, Detached, Loaded } from './backing.ts';
+import { Keeps } from './keeps.ts';
 import { ShelfStore } from './shelf-store.ts';
 import type { Store } from './store.ts';
 
@@ -12,6 +13,7 @@ export function createMemoryStore(options: { clock: Pick<Clock, 'wall'>; quotaBy
     options.quotaBytes ?? Number.MAX_SAFE_INTEGER,
     'memory',
     [],
+    new Keeps([], { save() {}, erase() {} }),
   );
 }
 

@@ -8,6 +8,7 @@ import { isTaskId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import { DiskDepot, peek, taskDir } from './disk-depot.ts';
 import { storeError } from './fs-errors.ts';
+import { openKeeps } from './keeps-on-disk.ts';
 import { makeDir, replaceFile } from './private-files.ts';
 import { type Found, ShelfStore } from './shelf-store.ts';
 import type { Store } from './store.ts';
@@ -42,7 +43,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     rmSync(join(dir, 'removed'), { recursive: true, force: true });
     mkdirSync(join(dir, 'removed'), { mode: 0o750 });
     const found = await findTasks(join(dir, 'tasks'), logger);
-    return new ShelfStore(new DiskDepot(dir, bootId, logger, openTasks), clock, quotaBytes, bootId, found);
+    const depot = new DiskDepot(dir, bootId, logger, openTasks);
+    const keeps = openKeeps(join(dir, 'keeps'), logger);
+    return new ShelfStore(depot, clock, quotaBytes, bootId, found, keeps);
   } catch (error) {
     throw storeError(error, `opening the store in ${dir}`);
   }

@@ -5,6 +5,7 @@ import { LIMITS } from '../core/limits.ts';
 import { BackedTask } from './backed-task.ts';
 import type { Depot, Loaded } from './backing.ts';
 import { storeError } from './fs-errors.ts';
+import type { Keeps } from './keeps.ts';
 import { PieceTable } from './piece-table.ts';
 import { type Entry, type EntryMeta, Shelf, slim } from './shelf.ts';
 import type { Store, StoredRow, StoredTask, TaskRecord } from './store.ts';
@@ -26,6 +27,7 @@ export class ShelfStore implements Store {
   readonly #clock: Pick<Clock, 'wall'>;
   readonly #bootId: string;
   readonly #shelf: Shelf;
+  readonly #keeps: Keeps;
   readonly #evicted: ((taskId: TaskId) => void)[] = [];
   /** One object a task for as long as anybody has it: two would not agree. */
   readonly #open = new Map<TaskId, WeakRef<BackedTask>>();
@@ -39,19 +41,43 @@ export class ShelfStore implements Store {
     quotaBytes: number,
     bootId: string,
     found: Iterable<Found>,
+    keeps: Keeps,
   ) {
     this.#depot = depot;
     this.#clock = clock;
     this.#bootId = bootId;
-    this.#shelf = new Shelf(depot, quotaBytes, (taskId) => {
+    this.#keeps = keeps;
+    const evicted = (taskId: TaskId) => {
       this.#forget(taskId);
       for (const listener of this.#evicted) listener(taskId);
-    });
+    };
+    this.#shelf = new Shelf(depot, quotaBytes, evicted, (taskId) => this.isKept(taskId));
     for (const { meta, storedBytes, lastUsedMs } of [...found].sort((a, b) => a.lastUsedMs - b.lastUsedMs)) {
       const reservedBytes = Math.max(meta.length ?? 0, storedBytes);
       this.#shelf.add(entryOf(meta, storedBytes, reservedBytes, lastUsedMs));
     }
-    this.#shelf.makeRoom(0);
+    this.#shrink();
+  }
+
+  /** Where what is kept is beyond the quota, all of that stays. */
+  #shrink(): void {
+    try {
+      this.#shelf.makeRoom(0);
+    } catch (error) {
+      if (!(error instanceof ShoalError) || error.code !== 'ERR_STORE_FULL') throw error;
+    }
+  }
+
+  keep(name: string, taskIds: readonly TaskId[], untilMs: number): void {
+    this.#keeps.keep(name, taskIds, untilMs);
+  }
+
+  release(name: string): void {
+    this.#keeps.release(name);
+  }
+
+  isKept(taskId: TaskId): boolean {
+    return this.#keeps.has(taskId, this.#clock.wall());
   }
 
   get usage() {

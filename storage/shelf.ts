@@ -36,13 +36,20 @@ export class Shelf {
   /** Least recently used first. */
   readonly #entries = new Map<TaskId, Entry>();
   readonly #evicted: (taskId: TaskId) => void;
+  readonly #isKept: (taskId: TaskId) => boolean;
   readonly #erasing = new Set<Promise<void>>();
   #bytes = 0;
 
-  constructor(depot: Depot, quotaBytes: number, evicted: (taskId: TaskId) => void) {
+  constructor(
+    depot: Depot,
+    quotaBytes: number,
+    evicted: (taskId: TaskId) => void,
+    isKept: (taskId: TaskId) => boolean,
+  ) {
     this.#depot = depot;
     this.quotaBytes = quotaBytes;
     this.#evicted = evicted;
+    this.#isKept = isKept;
   }
 
   get bytes(): number {
@@ -152,7 +159,7 @@ export class Shelf {
     let freed = 0;
     for (const victim of this.entries()) {
       if (freed >= bytes) break;
-      if (victim === spare || victim.pins > 0 || victim.storedBytes === 0) continue;
+      if (victim.storedBytes === 0 || this.#isSpared(victim, spare)) continue;
       freed += victim.storedBytes;
       this.#hide(victim);
       this.#depot.detach(victim.taskId, victim.backing).eraseSync();
@@ -166,11 +173,15 @@ export class Shelf {
     let found = 0;
     for (const entry of this.#entries.values()) {
       if (found >= bytes) break;
-      if (entry === spare || entry.pins > 0 || entry.reservedBytes === 0) continue;
+      if (entry.reservedBytes === 0 || this.#isSpared(entry, spare)) continue;
       victims.push(entry);
       found += entry.reservedBytes;
     }
     return victims;
+  }
+
+  #isSpared(entry: Entry, spare: Entry | undefined): boolean {
+    return entry === spare || entry.pins > 0 || this.#isKept(entry.taskId);
   }
 
   #hide(entry: Entry): boolean {

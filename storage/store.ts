@@ -129,6 +129,14 @@ export interface Store {
   rows(): Iterable<StoredRow>;
   /** Removes a task; pinned ones are removed when released. */
   remove(taskId: TaskId): Promise<void>;
+  /**
+   * Spares these tasks from eviction until a wall-clock ms, in the place of what was kept under that name; also after a
+   * restart. @throws ERR_STORE_IO
+   */
+  keep(name: string, taskIds: readonly TaskId[], untilMs: number): void;
+  /** What was kept under that name is kept for its sake no more. */
+  release(name: string): void;
+  isKept(taskId: TaskId): boolean;
   readonly usage: { readonly bytes: number; readonly tasks: number; readonly quotaBytes: number };
   /** Called for each task evicted to make room. */
   onEvicted(listener: (taskId: TaskId) => void): void;

@@ -33,6 +33,15 @@ export interface LogSubject<T extends Tokens, M> extends SubjectBase<M> {
   readonly stream: string;
   readonly tokens?: T;
 }
+/** A subject of a work queue: at most one message of each is in it, and is taken out by one worker. */
+export interface QueueSubject<T extends Tokens, M> extends SubjectBase<M> {
+  readonly kind: 'queue';
+  readonly stream: string;
+  readonly tokens?: T;
+}
+
+/** The buckets of the swarm. */
+export type Bucket = 'directory' | 'ownership' | 'jobs' | 'job-hosts' | 'tokens';
 
 /** Whether a message of that many bytes is looked at; else it costs nothing more, and a request is answered ERR_SCHED_BUSY. */
 export type AdmitMessage<T extends Tokens> = (tokens: T, bytes: number) => boolean;
@@ -48,9 +57,6 @@ export interface DirectoryEntry {
   readonly value: Uint8Array;
   readonly revision: number;
 }
-
-/** What is kept by key: scheduler keys, who owns which partition, what is known of the tokens of the HTTP API. */
-export type Bucket = 'directory' | 'ownership' | 'tokens';
 
 /** A small key-value store shared by the swarm, with compare-and-set. Keys are `[-/=.\w]+`. */
 export interface Directory {
@@ -132,6 +138,17 @@ export interface Bus {
     subject: LogSubject<T, M>,
     match: Partial<T>,
   ): Promise<{ readonly tokens: T; readonly message: M }[]>;
+  /** Puts work into its queue; false where it is there already. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_TIMEOUT */
+  enqueue<T extends Tokens, M>(subject: QueueSubject<T, M>, tokens: T, message: M): Promise<boolean>;
+  /**
+   * Takes work out of its queue, for as long as it is open. Work whose handler rejects comes again, here or elsewhere,
+   * and so does work of a worker that is not heard of for `ackMs`.
+   */
+  work<T extends Tokens, M>(
+    subject: QueueSubject<T, M>,
+    options: { readonly ackMs: number; readonly atOnce: number },
+    handler: (message: M, tokens: T) => Promise<void>,
+  ): Subscription;
   directory(bucket: Bucket): Directory;
 
   /** Stops taking messages, finishes what runs, closes. */

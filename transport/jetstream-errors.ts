@@ -44,6 +44,11 @@ export function isMadeByAnother(error: unknown): boolean {
   return TAKEN.includes(apiCode(error) ?? 0);
 }
 
+/** Whether a queue refuses a message because one of its subject is in it. */
+export function isQueued(error: unknown): boolean {
+  return caused(error, JetStreamApiError)?.message.includes('messages per subject') === true;
+}
+
 /** Whether an answer did not come in time. */
 export function isLate(error: unknown): boolean {
   return caused(error, TimeoutError) !== undefined;
@@ -64,6 +69,7 @@ export function translated(error: unknown): ShoalError {
   if (isGone(error) && code !== JetStreamApiCodes.StreamNotFound) {
     return new ShoalError('ERR_BUS_UNAVAILABLE', 'JetStream is not enabled on the NATS server', {
       cause: error,
+      details: { jetstream: false },
     });
   }
   if (code !== undefined) {

@@ -58,10 +58,66 @@ export class MemoryBucket {
   }
 }
 
+/** One work queue of a hub: a message of each subject at most, leased to one worker at a time. */
+export class MemoryQueue {
+  readonly #messages = new Map<string, { readonly bytes: Uint8Array; lease: number; untilMs: number }>();
+  readonly #waiting = new Set<() => void>();
+  #leases = 0;
+
+  /** False where one of this subject is here. */
+  put(subject: string, bytes: Uint8Array): boolean {
+    if (this.#messages.has(subject)) return false;
+    this.#messages.set(subject, { bytes: bytes.slice(), lease: 0, untilMs: Number.NEGATIVE_INFINITY });
+    this.#call();
+    return true;
+  }
+
+  /** The first that nobody works on, or when one may be free, ms. */
+  take(nowMs: number, ackMs: number): { record: WireRecord; lease: number } | { freeAtMs: number } {
+    let freeAtMs = Number.POSITIVE_INFINITY;
+    for (const [subject, message] of this.#messages) {
+      freeAtMs = Math.min(freeAtMs, message.untilMs);
+      if (message.untilMs > nowMs) continue;
+      this.#leases += 1;
+      message.lease = this.#leases;
+      message.untilMs = nowMs + ackMs;
+      return { record: { subject, bytes: message.bytes }, lease: message.lease };
+    }
+    return { freeAtMs };
+  }
+
+  /** The worker is heard of, or gives the message back: nobody else has it before that time. */
+  renew(subject: string, lease: number, untilMs: number): void {
+    const message = this.#messages.get(subject);
+    if (message?.lease !== lease) return;
+    message.untilMs = untilMs;
+    this.#call();
+  }
+
+  done(subject: string, lease: number): void {
+    if (this.#messages.get(subject)?.lease === lease) this.#messages.delete(subject);
+  }
+
+  /** Calls whenever a message comes, or comes again. */
+  onNews(call: () => void): () => void {
+    this.#waiting.add(call);
+    return () => this.#waiting.delete(call);
+  }
+
+  wipe(): void {
+    this.#messages.clear();
+  }
+
+  #call(): void {
+    for (const call of [...this.#waiting]) call();
+  }
+}
+
 /** The durable part of a hub: streams that keep the last message of each subject, and buckets. */
 export class MemoryStore {
   #streams = new Map<string, Map<string, Uint8Array>>();
   #buckets = new Map<string, MemoryBucket>();
+  #queues = new Map<string, MemoryQueue>();
 
   append(stream: string, subject: string, bytes: Uint8Array): void {
     const records = this.#streams.get(stream) ?? new Map<string, Uint8Array>();
@@ -81,6 +137,13 @@ export class MemoryStore {
   wipe(): void {
     this.#streams.clear();
     for (const bucket of this.#buckets.values()) bucket.wipe();
+    for (const queue of this.#queues.values()) queue.wipe();
+  }
+
+  queue(name: string): MemoryQueue {
+    const queue = this.#queues.get(name) ?? new MemoryQueue();
+    this.#queues.set(name, queue);
+    return queue;
   }
 
   bucket(name: string): MemoryBucket {

@@ -5,9 +5,10 @@ import type { BusState, Directory, Subscription } from './bus.ts';
 import { inboxPrefix } from './inbox.ts';
 import { MemoryDirectory } from './memory-directory.ts';
 import { type Listener, type MemorySwitch, type ProcessTime, STORE_PLACE } from './memory-hub.ts';
+import { workMemoryQueue } from './memory-work.ts';
 import { matches } from './pattern.ts';
 import { cancelled, unavailable } from './unavailable.ts';
-import type { Wire, WireAnswer, WireMessage, WireRecord } from './wire.ts';
+import type { Wire, WireAnswer, WireMessage, WireRecord, WorkHandler, WorkOptions } from './wire.ts';
 
 /** A wire over a hub in memory. */
 export class MemoryWire implements Wire {
@@ -112,6 +113,14 @@ export class MemoryWire implements Wire {
 
   readLast(stream: string, pattern: string): Promise<WireRecord[]> {
     return this.stored(() => this.#hub.store.readLast(stream, pattern));
+  }
+
+  enqueue(stream: string, subject: string, bytes: Uint8Array): Promise<boolean> {
+    return this.stored(() => this.#hub.store.queue(stream).put(subject, bytes));
+  }
+
+  work(stream: string, options: WorkOptions, handler: WorkHandler): Subscription {
+    return workMemoryQueue(this, this.#hub.store.queue(stream), options, handler);
   }
 
   directory(bucket: string): Directory {

@@ -8,8 +8,9 @@ import { NatsClient, type NatsDoors, nobody } from './nats-client.ts';
 import { NatsDirectory } from './nats-directory.ts';
 import { readLastRecords } from './nats-log.ts';
 import type { NatsTarget } from './nats-options.ts';
-import { isStream, type StreamDeclaration, streamConfig } from './streams.ts';
-import type { Wire, WireAnswer, WireMessage, WireRecord } from './wire.ts';
+import { enqueue, workQueue } from './nats-queue.ts';
+import { isQueue, isStream, queueConfig, type StreamDeclaration, streamConfig } from './streams.ts';
+import type { Wire, WireAnswer, WireMessage, WireRecord, WorkHandler, WorkOptions } from './wire.ts';
 
 const ERROR_TEXT = 'Nats-Service-Error';
 const ERROR_CODE = 'Nats-Service-Error-Code';
@@ -99,6 +100,26 @@ export class NatsWire implements Wire {
     return readLastRecords(this.#jetstream, this.#stream(stream), pattern);
   }
 
+  async enqueue(stream: string, subject: string, bytes: Uint8Array): Promise<boolean> {
+    return enqueue(this.#jetstream, this.#queue(stream), subject, bytes);
+  }
+
+  work(stream: string, options: WorkOptions, handler: WorkHandler): Subscription {
+    const { client, jetstream, logger } = {
+      client: this.#client,
+      jetstream: this.#jetstream,
+      logger: this.#logger,
+    };
+    const working = workQueue({ client, jetstream, logger, stream: this.#queue(stream), options, handler });
+    this.#watches.add(working);
+    return {
+      close: () => {
+        this.#watches.delete(working);
+        working.close();
+      },
+    };
+  }
+
   directory(bucket: string): Directory {
     const parts = {
       jetstream: this.#jetstream,
@@ -118,6 +139,11 @@ export class NatsWire implements Wire {
   #stream(name: string): StreamDeclaration {
     if (isStream(name)) return streamConfig(this.#swarm, name);
     throw new ShoalError('ERR_INTERNAL', `no stream is called ${name}`);
+  }
+
+  #queue(name: string): StreamDeclaration {
+    if (isQueue(name)) return queueConfig(this.#swarm, name);
+    throw new ShoalError('ERR_INTERNAL', `no queue is called ${name}`);
   }
 
   #respond(reply: string, answer: WireAnswer): void {

@@ -20,7 +20,8 @@ export type StreamDeclaration = Required<
     | 'allow_direct'
     | 'allow_rollup_hdrs'
   >
->;
+> &
+  Partial<Pick<StreamConfig, 'discard_new_per_subject'>>;
 
 const STREAMS = {
   tasks: {
@@ -43,7 +44,16 @@ const STREAMS = {
   },
 } as const;
 
+const QUEUES = {
+  jobs: { subjects: 'job.*.*', description: 'jobs of Shoal that wait for a scheduler', max_bytes: 64 * MIB },
+} as const;
+
 const BUCKET_BYTES = 16 * MIB;
+/** Buckets that hold more than a few entries for each scheduler and partition; days after which an entry goes, where it does. */
+const LARGE_BUCKETS: Readonly<Record<string, { readonly bytes: number; readonly days: number }>> = {
+  jobs: { bytes: 128 * MIB, days: 0 },
+  'job-hosts': { bytes: 256 * MIB, days: 30 },
+};
 
 /** Name of a stream on the server: several swarms share one NATS. */
 export function streamName(swarm: string, stream: string): string {
@@ -71,6 +81,29 @@ export function streamConfig(swarm: string, stream: keyof typeof STREAMS): Strea
   };
 }
 
+/** What a work queue has to look like: a message of each subject at most, gone once it is dealt with. */
+export function queueConfig(swarm: string, queue: keyof typeof QUEUES): StreamDeclaration {
+  const { subjects, ...bounds } = QUEUES[queue];
+  return {
+    name: streamName(swarm, queue),
+    subjects: [`${swarmPrefix(swarm)}${subjects}`],
+    retention: RetentionPolicy.Workqueue,
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
+    discard_new_per_subject: true,
+    max_msgs_per_subject: 1,
+    max_age: 0,
+    allow_direct: false,
+    allow_rollup_hdrs: false,
+    ...bounds,
+  };
+}
+
+/** Whether the name is one of the work queues of Shoal. */
+export function isQueue(name: string): name is keyof typeof QUEUES {
+  return Object.hasOwn(QUEUES, name);
+}
+
 /** Whether the name is one of the streams of Shoal. */
 export function isStream(name: string): name is keyof typeof STREAMS {
   return Object.hasOwn(STREAMS, name);
@@ -79,6 +112,7 @@ export function isStream(name: string): name is keyof typeof STREAMS {
 /** The stream behind a key-value bucket, laid out as every NATS client lays it out. */
 export function bucketConfig(swarm: string, bucket: string): StreamDeclaration {
   const name = bucketName(swarm, bucket);
+  const { bytes, days } = LARGE_BUCKETS[bucket] ?? { bytes: BUCKET_BYTES, days: 0 };
   return {
     name: `KV_${name}`,
     description: `the ${bucket} of Shoal`,
@@ -87,8 +121,8 @@ export function bucketConfig(swarm: string, bucket: string): StreamDeclaration {
     storage: StorageType.File,
     discard: DiscardPolicy.New,
     max_msgs_per_subject: 1,
-    max_bytes: BUCKET_BYTES,
-    max_age: 0,
+    max_bytes: bytes,
+    max_age: days * DAY_NANOS,
     allow_direct: true,
     allow_rollup_hdrs: true,
   };

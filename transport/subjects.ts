@@ -1,7 +1,12 @@
 import { z } from 'zod';
 import { auditSchema } from '../core/audit.ts';
 import { deliverySchema } from '../core/delivery.ts';
-import { fetchOrderSchema, fetchReplySchema } from '../core/fetch-messages.ts';
+import {
+  fetchOrderSchema,
+  fetchReplySchema,
+  lookUpReplySchema,
+  lookUpSchema,
+} from '../core/fetch-messages.ts';
 import {
   aliveSchema,
   announceReplySchema,
@@ -12,10 +17,14 @@ import {
   schedulerAliveSchema,
 } from '../core/host-messages.ts';
 import {
+  handedSchema,
+  handOverSchema,
   jobCancelReplySchema,
   jobCancelSchema,
   jobCreateReplySchema,
   jobCreateSchema,
+  jobDueSchema,
+  jobHeadersSchema,
   jobsAskSchema,
   jobsReplySchema,
 } from '../core/job-messages.ts';
@@ -29,7 +38,7 @@ import {
 } from '../core/query-messages.ts';
 import { resolveReplySchema, resolveRequestSchema } from '../core/resolve-messages.ts';
 import { leasesPushSchema, syncReplySchema, syncRequestSchema } from '../core/sync-messages.ts';
-import type { LogSubject, PublishSubject, RequestSubject, Tokens } from './bus.ts';
+import type { LogSubject, PublishSubject, QueueSubject, RequestSubject, Tokens } from './bus.ts';
 
 const request = <T extends Tokens, M, R>(
   template: string,
@@ -52,6 +61,12 @@ const log = <T extends Tokens, M>(
   template,
   message,
 });
+
+const queue = <T extends Tokens, M>(
+  stream: string,
+  template: string,
+  message: z.ZodType<M>,
+): QueueSubject<T, M> => ({ kind: 'queue', stream, template, message });
 
 type OfTask = { partition: string; taskId: string };
 type OfTaskHost = OfTask & { hostId: string };
@@ -93,6 +108,23 @@ export const SUBJECTS = {
     fetchOrderSchema,
     fetchReplySchema,
   ),
+  lookUp: request<OfHost & BySender, z.infer<typeof lookUpSchema>, z.infer<typeof lookUpReplySchema>>(
+    'host.{hostId}.look-up.{sender}',
+    'sender',
+    lookUpSchema,
+    lookUpReplySchema,
+  ),
+  jobHeaders: request<OfHost & BySender, z.infer<typeof jobHeadersSchema>, z.infer<typeof handedSchema>>(
+    'host.{hostId}.headers.{sender}',
+    'sender',
+    jobHeadersSchema,
+    handedSchema,
+  ),
+  handOver: request<
+    { keeper: string } & BySender,
+    z.infer<typeof handOverSchema>,
+    z.infer<typeof handedSchema>
+  >('hand-over.{keeper}.{sender}', 'sender', handOverSchema, handedSchema),
   census: publish<Record<never, string>, z.infer<typeof censusSchema>>('census', censusSchema),
   schedulerAlive: publish<{ schedulerId: string }, z.infer<typeof schedulerAliveSchema>>(
     'scheduler.{schedulerId}.alive',
@@ -134,6 +166,12 @@ export const SUBJECTS = {
     'sender',
     jobCancelSchema,
     jobCancelReplySchema,
+  ),
+  /** That there is something to do for a job; what that is stands in the bucket `jobs`. */
+  job: queue<{ kind: string; jobId: string }, z.infer<typeof jobDueSchema>>(
+    'jobs',
+    'job.{kind}.{jobId}',
+    jobDueSchema,
   ),
   logCreated: log<OfTask, z.infer<typeof logCreatedSchema>>(
     'tasks',

@@ -14,6 +14,7 @@ import type {
   EventMessage,
   LogSubject,
   PublishSubject,
+  QueueSubject,
   RequestSubject,
   Subscription,
   Tokens,
@@ -200,6 +201,26 @@ export class TypedBus implements Bus {
     return found;
   }
 
+  async enqueue<T extends Tokens, M>(subject: QueueSubject<T, M>, tokens: T, message: M): Promise<boolean> {
+    const bytes = encode(message);
+    return this.#wire.enqueue(subject.stream, this.#address<T>(subject.template).subject(tokens), bytes);
+  }
+
+  work<T extends Tokens, M>(
+    subject: QueueSubject<T, M>,
+    options: { readonly ackMs: number; readonly atOnce: number },
+    handler: (message: M, tokens: T) => Promise<void>,
+  ): Subscription {
+    const address = this.#address<T>(subject.template);
+    const working = this.#wire.work(subject.stream, options, async (record) => {
+      const tokens = address.parse(record.subject);
+      const decoded = decode(subject.message, record.bytes);
+      if (decoded.ok && tokens !== undefined) return handler(decoded.message, tokens);
+      this.#refuse(subject.template, decoded.ok ? 'another subject' : decoded.reason);
+    });
+    return this.#kept(working);
+  }
+
   directory(bucket: Bucket): Directory {
     return this.#wire.directory(bucket);
   }
@@ -240,10 +261,15 @@ export class TypedBus implements Bus {
         this.#logger.error({ err: error, subject: message.subject }, 'a message handler failed');
       }
     });
+    return this.#kept(listening);
+  }
+
+  /** Closed with the bus, unless it is closed before. */
+  #kept(open: Subscription): Subscription {
     const subscription = {
       close: () => {
         this.#subscriptions.delete(subscription);
-        listening.close();
+        open.close();
       },
     };
     this.#subscriptions.add(subscription);

@@ -21,6 +21,17 @@ export interface WireRecord {
   readonly bytes: Uint8Array;
 }
 
+/** How a worker takes messages out of a queue. */
+export interface WorkOptions {
+  /** A message whose worker has not been heard of for this time is given to another, ms. */
+  readonly ackMs: number;
+  /** Messages at work at once. */
+  readonly atOnce: number;
+}
+
+/** Resolves when the message is dealt with for good; where it rejects, the message comes again. */
+export type WorkHandler = (message: WireRecord) => Promise<void>;
+
 /**
  * What carries bytes below a bus: NATS, or a hub in memory. It knows subjects and no message types; its errors are
  * ShoalErrors. Subscriptions outlive the connection; nothing else does.
@@ -43,6 +54,10 @@ export interface Wire {
   append(stream: string, subject: string, bytes: Uint8Array): Promise<void>;
   /** The last message of each matching subject, oldest first. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_TIMEOUT, ERR_BUS_DENIED */
   readLast(stream: string, pattern: string): Promise<WireRecord[]>;
+  /** Puts a message into a work queue; false where one of its subject waits there, or is worked on. @throws as `append` */
+  enqueue(stream: string, subject: string, bytes: Uint8Array): Promise<boolean>;
+  /** Takes messages out of a work queue until it is closed. */
+  work(stream: string, options: WorkOptions, handler: WorkHandler): Subscription;
   directory(bucket: string): Directory;
   close(): Promise<void>;
 }

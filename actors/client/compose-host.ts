@@ -13,16 +13,21 @@ import type { HostWorld } from '../host/world.ts';
 import { type AdmissionTimes, ClientAdmission } from './admission.ts';
 import { Downloads } from './downloads.ts';
 import { FetchOrders } from './fetch-orders.ts';
+import { ImageLookUps } from './image-lookups.ts';
+import { LentHeaders } from './lent-headers.ts';
+import { orderedContent } from './ordered-content.ts';
 
 /** What is handed in to make a host of. */
 export interface HostParts extends Pick<HostOptions, 'trust' | 'onBook'> {
   readonly world: HostWorld;
   readonly registry: RegistryClient;
+  /** Base URL of a registry by its name. */
+  readonly baseOf: (name: string) => string;
   readonly admission: AdmissionTimes;
   /** What this host says of itself now, beside what its own transfers are. */
   readonly describe: () => Pick<
     Alive,
-    'ip' | 'port' | 'zone' | 'labels' | 'version' | 'uploading' | 'slotsUp'
+    'ip' | 'port' | 'name' | 'zone' | 'labels' | 'version' | 'uploading' | 'slotsUp'
   >;
 }
 
@@ -63,8 +68,17 @@ export function composeHost(parts: HostParts): ComposedHost {
   });
   const admission = new ClientAdmission({ ...world, registry }, parts.admission);
   const downloads = new Downloads(world, peers, admission);
-  const orders = new FetchOrders(world, downloads);
-  let explaining: Subscription | undefined;
+  const content = orderedContent(downloads, world.store, (taskId) => actor.giveUp(taskId));
+  const lent = new LentHeaders();
+  const orders = new FetchOrders(world, content, lent);
+  const { baseOf } = parts;
+  const lookUps = new ImageLookUps({
+    world,
+    registry,
+    baseOf,
+    authorizationOf: (jobId) => lent.authorizationOf(jobId),
+  });
+  let answering: Subscription[] = [];
   return {
     actor,
     membership,
@@ -77,11 +91,12 @@ export function composeHost(parts: HostParts): ComposedHost {
       if (world.alone) return;
       actor.start();
       orders.start();
-      explaining = serveExplain(world, peers);
+      answering = [serveExplain(world, peers), lookUps.serve()];
+      if (world.isPrivate) answering.push(lent.serve(world.bus, world.hostId));
     },
     async stop() {
       orders.stop();
-      explaining?.close();
+      for (const each of answering) each.close();
       await peers.stop();
       if (!world.alone) actor.stop();
     },

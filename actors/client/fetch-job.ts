@@ -1,5 +1,6 @@
 import type { EventData } from '../../core/events.ts';
-import type { FetchItem, FetchItemState, FetchReply } from '../../core/fetch-messages.ts';
+import type { FetchItem, FetchItemState, FetchOrder, FetchReply } from '../../core/fetch-messages.ts';
+import type { TaskId } from '../../core/ids.ts';
 
 type ItemError = NonNullable<FetchItemState['error']>;
 
@@ -15,7 +16,7 @@ export interface FetchTask {
   progress(
     told: Pick<FetchItemState, 'doneBytes' | 'bytes'> & { readonly length?: number | undefined },
   ): void;
-  done(result: { readonly length: number; readonly bytes: FetchItemState['bytes'] }): void;
+  done(result: Pick<FetchItemState, 'bytes'> & { readonly length: number; readonly taskId?: TaskId }): void;
   failed(error: ItemError): void;
 }
 
@@ -29,14 +30,30 @@ export class FetchJob {
   /** Monotonic ms. */
   readonly begunMs: number;
   readonly errors: EventData<'preheat.ended'>['errors'] = [];
+  readonly verb: 'fetch' | 'evict';
+  readonly priority: number;
+  readonly lent: FetchOrder['lent'];
+  /** Aborts what runs of it. */
+  readonly ending = new AbortController();
+  /** What came. */
+  readonly taskIds = new Set<TaskId>();
+  /** Until when that is kept, wall-clock ms; the latest that was said. */
+  keepUntilMs: number | undefined;
+  /** Until then it is kept on the disk already. */
+  keptUntilMs = 0;
+  /** Spare what came until it is kept. */
+  readonly spared: (() => void)[] = [];
   readonly #rows: Row[] = [];
   #next = 0;
   #running = 0;
   #touchedMs: number;
 
-  constructor(jobId: string, total: number, nowMs: number) {
+  constructor({ jobId, total, verb = 'fetch', priority = 5, lent }: FetchOrder, nowMs: number) {
+    this.lent = lent;
     this.jobId = jobId;
     this.total = total;
+    this.verb = verb;
+    this.priority = priority;
     this.begunMs = nowMs;
     this.#touchedMs = nowMs;
   }
@@ -50,7 +67,7 @@ export class FetchJob {
   }
 
   get hasWaiting(): boolean {
-    return this.#next < this.#rows.length;
+    return this.#next < this.#rows.length && !this.ending.signal.aborted;
   }
 
   /** Nothing of it runs or waits. */
@@ -101,7 +118,10 @@ export class FetchJob {
           ...(length !== undefined && { length }),
         };
       },
-      done: ({ length, bytes }) => end({ state: 'done', length, doneBytes: length, bytes: { ...bytes } }),
+      done: ({ length, bytes, taskId }) => {
+        if (taskId !== undefined) this.taskIds.add(taskId);
+        end({ state: 'done', length, doneBytes: length, bytes: { ...bytes } });
+      },
       failed: (error) => {
         end({ ...row.state, state: 'failed', error });
         const { code, message } = error;

@@ -1,4 +1,5 @@
 import type { Cancel } from '../../core/clock.ts';
+import type { DownloadProgress } from '../../core/download.ts';
 import { ShoalError, toShoalError } from '../../core/errors.ts';
 import {
   type FetchOrder,
@@ -8,11 +9,13 @@ import {
   ORDER_STATES,
 } from '../../core/fetch-messages.ts';
 import { onAbort } from '../../core/on-abort.ts';
+import { RecentMap } from '../../core/recent-map.ts';
 import type { Subscription } from '../../transport/bus.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import type { HostWorld } from '../host/world.ts';
-import type { Downloads } from './downloads.ts';
 import { FetchJob, type FetchTask } from './fetch-job.ts';
+import type { LentHeaders } from './lent-headers.ts';
+import type { OrderedContent } from './ordered-content.ts';
 
 /** Items a host fetches at once, of all orders. */
 const AT_ONCE = 4;
@@ -26,18 +29,26 @@ const STALL_MS = 600_000;
 
 type FetchWorld = Pick<HostWorld, 'bus' | 'clock' | 'emit' | 'hostId' | 'log'>;
 
-/** What others order this host to fetch into its cache: a few items at once, each order in its own order. */
+/** Orders that are over and are not taken up again by a late message. */
+const OVER = 1_024;
+/** What is kept is kept on once its time has moved by so much. */
+const KEEP_STEP_MS = 3_600_000;
+
+/** What others order this host to have in its cache, keep or give up: a few items at once, each order in its own order. */
 export class FetchOrders {
   readonly #world: FetchWorld;
-  readonly #downloads: Pick<Downloads, 'get'>;
+  readonly #content: OrderedContent;
+  readonly #lent: LentHeaders;
+  readonly #over = new RecentMap<string, true>(OVER);
   readonly #jobs = new Map<string, FetchJob>();
   readonly #stopping = new AbortController();
   #running = 0;
   #subscription: Subscription | undefined;
 
-  constructor(world: FetchWorld, downloads: Pick<Downloads, 'get'>) {
+  constructor(world: FetchWorld, content: OrderedContent, lent: LentHeaders) {
+    this.#lent = lent;
     this.#world = world;
-    this.#downloads = downloads;
+    this.#content = content;
   }
 
   start(): void {
@@ -51,14 +62,24 @@ export class FetchOrders {
     this.#stopping.abort(new ShoalError('ERR_CANCELLED', 'the daemon stops'));
   }
 
-  /** Learns items of an order, and answers how far it is. @throws ERR_PREHEAT_BUSY, ERR_BUS_MESSAGE_INVALID */
+  /**
+   * Learns items of an order, and answers how far it is.
+   * @throws ERR_PREHEAT_BUSY, ERR_BUS_MESSAGE_INVALID, ERR_JOB_CANCELLED (it is over)
+   */
   take(order: FetchOrder): FetchReply {
+    if (order.end === true) return this.#end(order.jobId);
+    if (order.keepUntilMs === 0) return this.#letGo(order.jobId);
+    if (this.#over.get(order.jobId) !== undefined) {
+      throw new ShoalError('ERR_JOB_CANCELLED', 'the order is over');
+    }
     const job = this.#jobs.get(order.jobId) ?? this.#begin(order);
     if (job === undefined) return NOTHING;
     if (job.total !== order.total) {
       throw new ShoalError('ERR_BUS_MESSAGE_INVALID', 'another order has this id');
     }
     job.touch(this.#world.clock.now());
+    job.keepUntilMs = order.keepUntilMs ?? job.keepUntilMs;
+    if (job.ended) this.#keep(job);
     // What comes before its time is asked for again.
     if (order.from <= job.known) {
       const fresh = order.items.slice(job.known - order.from);
@@ -73,10 +94,36 @@ export class FetchOrders {
   #begin(order: FetchOrder): FetchJob | undefined {
     if (order.from > 0 || order.items.length === 0) return undefined;
     this.#makeRoom(order.items.length);
-    const job = new FetchJob(order.jobId, order.total, this.#world.clock.now());
+    const job = new FetchJob(order, this.#world.clock.now());
     this.#jobs.set(job.jobId, job);
-    this.#world.log.info({ jobId: job.jobId, items: job.total }, 'preheat begun');
+    this.#world.log.info({ jobId: job.jobId, verb: job.verb, items: job.total }, 'order begun');
     return job;
+  }
+
+  /** Nothing of the order goes on, ever. */
+  #end(jobId: string): FetchReply {
+    this.#over.set(jobId, true);
+    return this.#letGo(jobId);
+  }
+
+  /** Nothing of the order goes on, and nothing is kept for its sake, until it comes anew. */
+  #letGo(jobId: string): FetchReply {
+    const job = this.#jobs.get(jobId);
+    this.#jobs.delete(jobId);
+    this.#content.release(jobId);
+    this.#lent.forget(jobId);
+    job?.ending.abort(new ShoalError('ERR_JOB_CANCELLED', 'the order is over'));
+    for (const release of job?.spared ?? []) release();
+    return NOTHING;
+  }
+
+  /** What came is kept on the disk, for as long as was last said. */
+  #keep(job: FetchJob): void {
+    const { keepUntilMs } = job;
+    if (keepUntilMs === undefined || Math.abs(keepUntilMs - job.keptUntilMs) < KEEP_STEP_MS) return;
+    this.#content.keep(job.jobId, [...job.taskIds], keepUntilMs);
+    job.keptUntilMs = keepUntilMs;
+    for (const release of job.spared.splice(0)) release();
   }
 
   /** Forgets what nobody has asked for in a while, then, where need be, what has ended longest ago. */
@@ -100,12 +147,12 @@ export class FetchOrders {
     return known <= ITEMS && (spared !== undefined || this.#jobs.size < JOBS);
   }
 
-  /** Begins items while there is room, of the order with the fewest under way first. */
+  /** Begins items while there is room, of the highest priority, then of the order with the fewest under way. */
   #fill(): void {
     while (this.#running < AT_ONCE && !this.#stopping.signal.aborted) {
       let next: FetchJob | undefined;
       for (const job of this.#jobs.values()) {
-        if (job.hasWaiting && (next === undefined || job.running < next.running)) next = job;
+        if (job.hasWaiting && (next === undefined || isBefore(job, next))) next = job;
       }
       const task = next?.begin();
       if (next === undefined || task === undefined) return;
@@ -118,29 +165,33 @@ export class FetchOrders {
     const { clock, log } = this.#world;
     const ending = new AbortController();
     const watch = new StallWatch((delayMs, run) => clock.after(delayMs, run), ending);
-    const stopping = this.#stopping.signal;
-    const unlisten = onAbort(stopping, () => ending.abort(stopping.reason));
+    const signals = [this.#stopping.signal, job.ending.signal];
+    const unlisten = signals.map((signal) => onAbort(signal, () => ending.abort(signal.reason)));
     try {
-      const request = { ...task.item, headers: {}, noOrigin: false, maxStaleMs: 0 };
-      const result = await this.#downloads.get(
-        request,
-        (progress) => {
+      if (job.verb === 'evict') {
+        const length = await this.#content.evict(task.item);
+        task.done({ length, bytes: NOTHING.bytes });
+      } else {
+        const request = this.#lent.requestOf(task.item, job.jobId, job.lent);
+        const tell = (progress: DownloadProgress) => {
           watch.see(progress.doneBytes);
           task.progress(progress);
-        },
-        ending.signal,
-      );
-      task.done(result);
+        };
+        const result = await this.#content.get(request, tell, ending.signal);
+        if (job.keepUntilMs !== undefined) job.spared.push(await this.#content.spare(result.taskId));
+        task.done(result);
+      }
     } catch (thrown) {
       const error = toShoalError(thrown);
       task.failed(shortened(error));
-      log.warn({ jobId: job.jobId, resource: task.item.resource, err: error }, 'preheat of an item failed');
+      log.warn({ jobId: job.jobId, resource: task.item.resource, err: error }, 'an ordered item failed');
     } finally {
       watch.end();
-      unlisten();
+      for (const each of unlisten) each();
       this.#running -= 1;
       job.touch(clock.now());
-      if (job.ended) this.#ended(job);
+      if (this.#jobs.get(job.jobId) !== job) for (const release of job.spared.splice(0)) release();
+      else if (job.ended) this.#ended(job);
       this.#fill();
     }
   }
@@ -150,6 +201,10 @@ export class FetchOrders {
     const durationMs = Math.round(clock.now() - job.begunMs);
     const { jobId, total } = job;
     const { failed, bytes } = job.reply(undefined, 0);
+    this.#keep(job);
+    this.#lent.forget(jobId);
+    log.info({ jobId, items: total, failed, bytes, durationMs }, 'order ended');
+    if (job.verb === 'evict') return;
     emit('preheat.ended', jobId, {
       jobId,
       hostId,
@@ -159,8 +214,12 @@ export class FetchOrders {
       durationMs,
       errors: job.errors,
     });
-    log.info({ jobId, items: total, failed, bytes, durationMs }, 'preheat ended');
   }
+}
+
+function isBefore(one: FetchJob, other: FetchJob): boolean {
+  if (one.priority !== other.priority) return one.priority > other.priority;
+  return one.running < other.running;
 }
 
 const NOTHING: FetchReply = {

@@ -33,7 +33,7 @@ export class HostActor {
     const { bus, store, hostId } = this.#options.world;
     this.#subscriptions = [
       bus.subscribe(SUBJECTS.leases, { hostId }, ({ taskId, set }) => this.#pushed(taskId, set)),
-      bus.subscribe(SUBJECTS.evict, { hostId }, ({ taskId }) => void this.#evict(taskId)),
+      bus.subscribe(SUBJECTS.evict, { hostId }, ({ taskId }) => void this.giveUp(taskId)),
       bus.subscribe(SUBJECTS.census, {}, (census) => this.#census(census)),
       bus.onState((state) => {
         if (state === 'connected') this.#actor.send({ type: 'bus.connected' });
@@ -100,8 +100,10 @@ export class HostActor {
       .catch((err: unknown) => world.log.warn({ taskId, err: toShoalError(err) }, 'cannot take part'));
   }
 
-  async #evict(taskId: TaskId): Promise<void> {
+  /** Removes a task from the cache, unless a pin keeps it here. */
+  async giveUp(taskId: TaskId): Promise<void> {
     const { world, peers } = this.#options;
+    if (world.store.isKept(taskId)) return world.log.info({ taskId }, 'kept by a pin, not removed');
     peers.get(taskId)?.leave();
     const held = world.store.row(taskId) !== undefined;
     await world.store.remove(taskId).catch((err: unknown) => world.log.warn({ taskId, err }, 'not removed'));

@@ -25,4 +25,6 @@ export interface HostWorld extends World {
   readonly starvedAfterMs: number;
   /** Whether there is a swarm at all; without one every download goes straight to the origin. */
   readonly alone: boolean;
+  /** Nobody on the way to NATS can listen: headers of jobs may be lent to this host. */
+  readonly isPrivate?: boolean;
 }

@@ -7,10 +7,12 @@ import {
   type JobRecord,
   type JobRequest,
   type JobRequestInput,
+  jobIdOf,
   jobRequestSchema,
 } from '../../core/jobs.ts';
 import type { Bus } from '../../transport/bus.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
+import { HeaderKeeper } from './header-keeper.ts';
 
 /** A page of a list; `next` is the `after` of the page behind, absent at the end. */
 export interface JobPage<R> {
@@ -23,8 +25,8 @@ export interface JobOptions {
   /** One job for each key; without one each call is a job of its own. */
   readonly idempotencyKey?: string | undefined;
   /**
-   * With what the registry is asked. They stay in the memory of this process, which hands them to the one host that
-   * reads: a job that is not read before this process ends fails with ERR_JOB_HEADERS_LOST.
+   * With what the registry is asked for images. They stay in the memory of this process, which hands them to the one
+   * host that reads: a job that is not read before this process ends fails with ERR_JOB_HEADERS_LOST.
    */
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
@@ -62,8 +64,11 @@ export function jobsClient(world: {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly random: Random;
+  /** Nobody on the way to NATS can listen: TLS, or one machine. Else no headers are taken. */
+  readonly isPrivate?: boolean;
 }): Jobs {
-  const { bus, clock, random } = world;
+  const { bus, clock, random, isPrivate = false } = world;
+  const keeper = new HeaderKeeper(bus);
   const to = { sender: bus.name };
   const within = { timeoutMs: ASK_MS };
 
@@ -91,8 +96,19 @@ export function jobsClient(world: {
     show,
     watch,
     async create(input, options = {}) {
-      const { idempotencyKey = Buffer.from(random.bytes(16)).toString('hex') } = options;
-      return bus.request(SUBJECTS.jobCreate, to, { request: checked(input), idempotencyKey }, within);
+      const { idempotencyKey = Buffer.from(random.bytes(16)).toString('hex'), headers } = options;
+      if (headers !== undefined) {
+        if (!isPrivate) throw openLink();
+        // Before anybody works on it.
+        keeper.keep(jobIdOf(idempotencyKey), headers);
+        return bus.request(
+          SUBJECTS.jobCreate,
+          to,
+          { request: checkedJob({ ...input, headersKeptBy: bus.name }), idempotencyKey },
+          within,
+        );
+      }
+      return bus.request(SUBJECTS.jobCreate, to, { request: checkedJob(input), idempotencyKey }, within);
     },
     async list(filter = {}) {
       const answer = await bus.request(SUBJECTS.jobsAsk, to, { op: 'list', ...filter }, within);
@@ -108,8 +124,15 @@ export function jobsClient(world: {
   };
 }
 
-/** @throws ERR_CONFIG_INVALID */
-function checked(input: JobRequestInput): JobRequest {
+function openLink(): ShoalError {
+  return new ShoalError(
+    'ERR_CONFIG_INVALID',
+    'headers of a job go over NATS only by TLS or on one machine: use a tls:// URL, or leave them out',
+  );
+}
+
+/** A request with what has a default. @throws ERR_CONFIG_INVALID */
+export function checkedJob(input: JobRequestInput): JobRequest {
   const parsed = jobRequestSchema.safeParse(input);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

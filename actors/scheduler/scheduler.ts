@@ -18,6 +18,7 @@ import { SUBJECTS } from '../../transport/subjects.ts';
 import { claimedPieces, probedPieces } from './claimed-pieces.ts';
 import { SchedulerGroup } from './group/group.ts';
 import { HostQuota } from './host-quota.ts';
+import { SchedulerJobs } from './job/jobs.ts';
 import { SchedulerQuery } from './query.ts';
 import { ResourceTable } from './resource-table.ts';
 import { ServedPartitions } from './served-partitions.ts';
@@ -37,6 +38,7 @@ export class SchedulerActor {
   readonly #tasks: TaskTable;
   readonly #query: SchedulerQuery;
   readonly #heard: HostQuota;
+  readonly #jobs: SchedulerJobs;
   readonly #resources = new ResourceTable();
   readonly #sinceMs: number;
   #subscriptions: Subscription[] = [];
@@ -59,6 +61,7 @@ export class SchedulerActor {
       epochOf: (partition) => this.#group.epochOf(partition),
     });
     this.#group = new SchedulerGroup({ ...world, tenures: this.#served, describe: () => this.#describe() });
+    this.#jobs = new SchedulerJobs(world, (partition) => this.#group.epochOf(partition) !== undefined);
     this.#query = new SchedulerQuery(world, this.#tasks, () => this.#view());
   }
 
@@ -77,6 +80,7 @@ export class SchedulerActor {
       bus.subscribe(SUBJECTS.alive, {}, (alive, { hostId }) => this.#alive(asHost(hostId), alive), { admit }),
     ];
     this.#group.start();
+    this.#jobs.start();
     this.#tick();
   }
 
@@ -272,6 +276,7 @@ export class SchedulerActor {
     for (const hostId of this.#heard.silent(now, LIMITS.hostGoneMs)) this.#lost(hostId);
     this.#tasks.tick(now);
     this.#ticks += 1;
+    this.#jobs.tick();
     if (this.#ticks % 120 === 0) this.#resources.forgetIdle(now);
     metrics.known(this.#tasks.size, hosts.size);
     metrics.busState(bus.state);
@@ -297,6 +302,7 @@ export class SchedulerActor {
   /** Stops answering. */
   stop(): void {
     this.#cancelTick?.();
+    this.#jobs.stop();
     this.#group.stop();
     this.#served.stop();
     for (const subscription of this.#subscriptions) subscription.close();

@@ -1,4 +1,5 @@
-import { bucketConfig, streamConfig } from '../../transport/streams.ts';
+import type { Bucket } from '../../transport/bus.ts';
+import { bucketConfig, queueConfig, streamConfig } from '../../transport/streams.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 
 /** What a user of NATS is to a swarm. */
@@ -7,7 +8,7 @@ export const ROLES = ['scheduler', 'host', 'operator', 'monitor', 'gateway'] as 
 export type Role = (typeof ROLES)[number];
 
 /** How far a role's right on a subject goes: all of it, or only where the token of that name is the user's own. */
-type Extent = 'all' | 'hostId' | 'sender';
+type Extent = 'all' | 'hostId' | 'sender' | 'keeper';
 type Grants = Readonly<Partial<Record<Role, Extent>>>;
 
 /** One row of the matrix: a subject, and who may publish and hear it. */
@@ -18,6 +19,7 @@ export interface SubjectAccess {
   readonly subscribe: Grants;
 }
 
+const BUCKETS: readonly Bucket[] = ['directory', 'ownership', 'jobs', 'job-hosts'];
 const ASKING: Grants = { operator: 'sender', monitor: 'sender', gateway: 'sender' };
 const CHANGING: Grants = { operator: 'sender', gateway: 'sender' };
 const WATCHING: Grants = { operator: 'all', monitor: 'all', gateway: 'all' };
@@ -46,13 +48,16 @@ function streamApi(name: string): string[] {
 }
 
 function stored(): SubjectAccess[] {
-  const buckets = [bucketConfig('SWARM', 'directory'), bucketConfig('SWARM', 'ownership')];
-  const streams = [streamConfig('SWARM', 'tasks'), streamConfig('SWARM', 'deliveries'), ...buckets];
+  const buckets = BUCKETS.map((bucket) => bucketConfig('SWARM', bucket));
+  const jobs = queueConfig('SWARM', 'jobs');
+  const streams = [streamConfig('SWARM', 'tasks'), streamConfig('SWARM', 'deliveries'), jobs, ...buckets];
   return toPublish(SCHEDULER, [
     ...streams.flatMap((stream) => stream.subjects),
     ...streams.flatMap(({ name }) => streamApi(name)),
     // Ordered consumers are held back by flow control.
     ...buckets.map(({ name }) => `$JS.FC.${name}.>`),
+    // Work that is done is told so.
+    `$JS.ACK.${jobs.name}.>`,
   ]);
 }
 
@@ -89,7 +94,10 @@ export const ACCESS: readonly SubjectAccess[] = [
   of(SUBJECTS.schedulerAlive, SCHEDULER, { ...SCHEDULER, ...WATCHING }),
   of(SUBJECTS.query, { host: 'sender', ...ASKING }, SCHEDULER),
   of(SUBJECTS.explain, { host: 'sender', ...ASKING }, { host: 'all' }),
-  of(SUBJECTS.fetch, CHANGING, OWN_HOST),
+  of(SUBJECTS.fetch, SCHEDULER, OWN_HOST),
+  of(SUBJECTS.lookUp, SCHEDULER, OWN_HOST),
+  of(SUBJECTS.jobHeaders, CHANGING, OWN_HOST),
+  of(SUBJECTS.handOver, SCHEDULER, { operator: 'keeper', gateway: 'keeper' }),
   of(SUBJECTS.remove, CHANGING, SCHEDULER),
   of(SUBJECTS.jobCreate, CHANGING, SCHEDULER),
   of(SUBJECTS.jobCancel, CHANGING, SCHEDULER),
@@ -116,5 +124,5 @@ export const ACCESS: readonly SubjectAccess[] = [
 
 /** Whether a role answers requests at subjects that it may not publish on: each one once, where the asker said. */
 export function mayAnswer(role: Role): boolean {
-  return role === 'host';
+  return role === 'host' || role === 'operator' || role === 'gateway';
 }

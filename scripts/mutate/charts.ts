@@ -11,6 +11,7 @@ const TESTS: Readonly<Record<string, readonly string[]>> = {
   piece: ['test/actors/host/piece/**/*.test.ts', 'test/actors/host/peer/lease-book.test.ts'],
   task: ['test/actors/scheduler/task/**/*.test.ts'],
   resource: ['test/actors/resource.test.ts'],
+  job: ['test/actors/scheduler/job/*.test.ts'],
   partition: ['test/actors/scheduler/group/*.test.ts'],
   scheduler: ['test/actors/scheduler/group/*.test.ts'],
 };

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { ShoalError } from '../../core/errors.ts';
 import { LIMITS } from '../../core/limits.ts';
-import type { Bus, LogSubject, PublishSubject, RequestSubject } from '../../transport/bus.ts';
+import type { Bus, LogSubject, PublishSubject, QueueSubject, RequestSubject } from '../../transport/bus.ts';
 
 /** What the contract suite needs of an implementation. */
 export interface BusWorld {
@@ -29,6 +29,12 @@ export const ask: RequestSubject<{ hostId: string; taskId: string; sender: strin
 export const tell: PublishSubject<{ hostId: string }, Text> = {
   kind: 'publish',
   template: 'tell.{hostId}',
+  message: text,
+};
+const work: QueueSubject<{ kind: string; jobId: string }, Text> = {
+  kind: 'queue',
+  stream: 'jobs',
+  template: 'job.{kind}.{jobId}',
   message: text,
 };
 const record: LogSubject<{ partition: string; taskId: string }, Text> = {
@@ -208,6 +214,52 @@ export function busContract(name: string, makeWorld: () => Promise<BusWorld>): v
       expect([...heard].sort()).toEqual(['h1 a', 'h2 b', 'one a']);
       one.close();
       all.close();
+    });
+
+    test('gives work to one worker, once, and has one message of each subject', async () => {
+      const done: string[] = [];
+      const other = await world.bus('worker');
+      const take = (bus: Bus) =>
+        bus.work(work, { ackMs: 60_000, atOnce: 2 }, async ({ text: what }, { jobId }) => {
+          done.push(`${jobId} ${what}`);
+        });
+      expect(await client.enqueue(work, { kind: 'k', jobId: 'a' }, { text: 'first' })).toBe(true);
+      expect(await client.enqueue(work, { kind: 'k', jobId: 'a' }, { text: 'again' })).toBe(false);
+      const working = [take(server), take(other)];
+      for (const jobId of ['b', 'c', 'd', 'e'])
+        expect(await client.enqueue(work, { kind: 'k', jobId }, { text: 'x' })).toBe(true);
+      await vi.waitFor(() => expect(done).toHaveLength(5), 10_000);
+      expect([...done].sort()).toEqual(['a first', 'b x', 'c x', 'd x', 'e x']);
+      // What is dealt with is gone: the same subject is taken again.
+      await vi.waitFor(async () => {
+        const queued = await client.enqueue(work, { kind: 'k', jobId: 'a' }, { text: 'second' });
+        expect(queued).toBe(true);
+      }, 10_000);
+      await vi.waitFor(() => expect(done).toContain('a second'), 10_000);
+      for (const each of working) each.close();
+      await other.close();
+    });
+
+    test('gives work again that failed, and that of a worker that is gone', async () => {
+      const tried: string[] = [];
+      const dying = await world.bus('dying');
+      const held = dying.work(work, { ackMs: 1_000, atOnce: 1 }, () => {
+        tried.push('dying');
+        return new Promise(() => {});
+      });
+      await client.enqueue(work, { kind: 'k', jobId: 'f' }, { text: 'x' });
+      await vi.waitFor(() => expect(tried).toEqual(['dying']), 10_000);
+      const working = server.work(work, { ackMs: 1_000, atOnce: 1 }, async () => {
+        tried.push('server');
+        if (tried.length === 2) throw new Error('not yet');
+      });
+      // While it says that it is at it, nobody else has it.
+      held.close();
+      await dying.close();
+      await vi.waitFor(() => expect(tried).toEqual(['dying', 'server', 'server']), 20_000);
+      expect(await client.enqueue(work, { kind: 'k', jobId: 'g' }, { text: 'x' })).toBe(true);
+      await vi.waitFor(() => expect(tried).toHaveLength(4), 10_000);
+      working.close();
     });
 
     test('keeps the order of what one bus publishes', async () => {

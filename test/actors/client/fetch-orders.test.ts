@@ -157,3 +157,51 @@ test('a hostile order is dropped and answered as invalid, whatever it is', async
   expect(get).not.toHaveBeenCalled();
   await hub.bus('x').close();
 });
+
+test('what a pin brought is spared at once, kept on the disk at the end, and let go with the order', async () => {
+  const { clock, orders, downloads, content } = openOrders();
+  const untilMs = clock.wall() + 60 * MINUTE_MS;
+  const order = orderOf(urls(2), { keepUntilMs: untilMs });
+  orders.take(order);
+  downloads[0]?.end();
+  await settle(clock);
+  expect(content.spare).toHaveBeenCalledTimes(1);
+  expect(content.keep).not.toHaveBeenCalled();
+  downloads[1]?.end();
+  await settle(clock);
+  expect(content.keep).toHaveBeenCalledWith(JOB, [expect.stringMatching(/^sha256-/)], untilMs);
+  expect(content.unspare).toHaveBeenCalledTimes(2);
+  // Asked again it is kept on, where its time has moved.
+  orders.take({ ...order, items: [] });
+  expect(content.keep).toHaveBeenCalledTimes(1);
+  orders.take({ ...order, items: [], keepUntilMs: untilMs + 120 * MINUTE_MS });
+  expect(content.keep).toHaveBeenCalledTimes(2);
+  orders.take({ ...order, items: [], keepUntilMs: 0 });
+  expect(content.release).toHaveBeenCalledWith(JOB);
+  expect(orders.take(order).known).toBe(2);
+});
+
+test('an order that is over stops what runs, and a late message of it begins nothing', async () => {
+  const { clock, orders, downloads, content } = openOrders();
+  orders.take(orderOf(urls(9)));
+  expect(orders.take(orderOf([], { total: 1, end: true })).known).toBe(0);
+  await settle(clock);
+  expect(downloads).toHaveLength(4);
+  for (const { signal } of downloads) expect(signal.aborted).toBe(true);
+  expect(content.release).toHaveBeenCalledWith(JOB);
+  expect(() => orders.take(orderOf(urls(9)))).toThrow(expect.objectContaining({ code: 'ERR_JOB_CANCELLED' }));
+});
+
+test('an order of a higher priority is begun first', async () => {
+  const { clock, orders, downloads } = openOrders();
+  orders.take(orderOf(urls(5), { jobId: named('1') }));
+  const urgent = [{ resource: 'http://origin.example/urgent' }];
+  orders.take(orderOf(urls(5), { jobId: named('2'), priority: 4 }));
+  orders.take(orderOf(urgent, { jobId: named('3'), priority: 9 }));
+  downloads[0]?.end();
+  await settle(clock);
+  expect(downloads.at(-1)?.resource).toBe('http://origin.example/urgent');
+  for (const { end } of downloads.slice(1)) end();
+  await settle(clock);
+  expect(downloads[5]?.resource).toBe('http://origin.example/4');
+});

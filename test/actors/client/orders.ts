@@ -1,5 +1,6 @@
 import { vi } from 'vitest';
 import { FetchOrders } from '../../../actors/client/fetch-orders.ts';
+import { LentHeaders } from '../../../actors/client/lent-headers.ts';
 import type { DownloadProgress, DownloadRequest, DownloadResult } from '../../../core/download.ts';
 import type { EventData, EventType } from '../../../core/events.ts';
 import type { FetchItem, FetchOrder } from '../../../core/fetch-messages.ts';
@@ -73,18 +74,35 @@ export function openOrders({
         if (auto) clock.after(20, end);
       }),
   );
+  const lent = new LentHeaders();
+  const release = vi.fn();
+  const evict = vi.fn((_item: FetchItem) => Promise.resolve(3));
+  const keep = vi.fn();
+  const unspare = vi.fn();
+  const spare = vi.fn(() => Promise.resolve(unspare));
   const emit = <T extends EventType>(type: T, id: string, data: EventData<T>): void =>
     void events.push({ type, id, data });
   /** A daemon as it is born, on a bus of its own. */
   const born = () => {
     const orders = new FetchOrders(
       { bus: hub.bus(HOST), clock, emit, hostId: HOST, log: silentLogger },
-      { get },
+      { get, evict, spare, keep, release },
+      lent,
     );
     orders.start();
     return orders;
   };
-  return { clock, hub, asker: hub.bus('cli-1'), born, orders: born(), get, downloads, events };
+  return {
+    clock,
+    hub,
+    asker: hub.bus('cli-1'),
+    born,
+    orders: born(),
+    get,
+    downloads,
+    events,
+    content: { evict, keep, release, spare, unspare },
+  };
 }
 
 const RESULT: DownloadResult = {

@@ -5,7 +5,8 @@ import { withMatrix } from '../../../scripts/docs-security.ts';
 import { closedNats, HOST, OTHER_HOST, refusals } from './closed-nats.ts';
 
 const PAGE = await readFile(new URL('../../../docs/SECURITY.md', import.meta.url), 'utf8');
-const STREAMS = ['shoal-tasks', 'shoal-deliveries', 'KV_shoal-directory', 'KV_shoal-ownership'];
+const BUCKETS = ['directory', 'ownership', 'jobs', 'job-hosts'].map((bucket) => `KV_shoal-${bucket}`);
+const STREAMS = ['shoal-tasks', 'shoal-deliveries', 'shoal-jobs', ...BUCKETS];
 
 interface Cell {
   readonly subject: string;
@@ -45,7 +46,7 @@ function concrete(subject: string, owner: { hostId: string; sender: string }): s
   return subject
     .replace(/\{(\w+)\}/g, (_variable, name: string) => {
       if (name === 'hostId') return owner.hostId;
-      return name === 'sender' ? owner.sender : `a-${name}`;
+      return name === 'sender' || name === 'keeper' ? owner.sender : `a-${name}`;
     })
     .replace(/>$/, 'rest');
 }

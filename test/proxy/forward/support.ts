@@ -85,6 +85,7 @@ export async function startProxy(options: TestOptions = {}): Promise<TestProxy> 
   const host = composeHost({
     world,
     registry: { ask: () => Promise.reject(new Error('no registry is asked by the forward proxy')) },
+    baseOf: () => '',
     admission: { memoryMs: 50, graceMs: 0 },
     trust: { publicKey: new Uint8Array(32), accept() {}, learnKeys() {} },
     onBook() {},

@@ -1,20 +1,21 @@
 import { expect, test } from 'vitest';
-import { followOrder, pageOf } from '../../app/preheat/follow-order.ts';
-import { ShoalError } from '../../core/errors.ts';
-import { type FetchReply, ORDER_PAGE_BYTES } from '../../core/fetch-messages.ts';
-import { LIMITS } from '../../core/limits.ts';
-import { NOTHING_SPENT, timeSpent } from '../../core/time-spent.ts';
-import { encode } from '../../transport/codec.ts';
-import { SUBJECTS } from '../../transport/subjects.ts';
-import { HOST, JOB, openOrders, orderOf, settle, urls } from '../actors/client/orders.ts';
-import { seededRandom } from '../transport/real-clock.ts';
+import { endOrder, followOrder, type HostOrder } from '../../../../actors/scheduler/job/follow-order.ts';
+import { ShoalError } from '../../../../core/errors.ts';
+import { type FetchReply, ORDER_PAGE_BYTES, pageOf } from '../../../../core/fetch-messages.ts';
+import { LIMITS } from '../../../../core/limits.ts';
+import { NOTHING_SPENT, timeSpent } from '../../../../core/time-spent.ts';
+import { encode } from '../../../../transport/codec.ts';
+import { SUBJECTS } from '../../../../transport/subjects.ts';
+import { codeOf } from '../../../transport/bus-contract.ts';
+import { seededRandom } from '../../../transport/real-clock.ts';
+import { HOST, JOB, openOrders, orderOf, settle, urls } from '../../client/orders.ts';
 
 const NEVER = new AbortController().signal;
-const orderFor = (items: ReturnType<typeof urls>, wait = true) => ({
+const orderFor = (items: ReturnType<typeof urls>, terms: HostOrder['terms'] = {}): HostOrder => ({
   jobId: JOB,
   hostId: HOST,
   items,
-  wait,
+  terms,
   everyMs: 300,
 });
 
@@ -31,18 +32,17 @@ async function follow(
       ended = true;
     },
   );
+  following.catch(() => undefined);
   await world.clock.run(world.clock.now() + 3_600_000, () => ended);
   return following;
 }
 
-test('an order that is not waited for ends once it was taken', async () => {
+test('an order says what else is wanted of it', async () => {
   const world = openOrders();
-  expect(await follow(world, orderFor(urls(3), false))).toMatchObject({
-    state: 'accepted',
-    items: 3,
-    done: 0,
-  });
-  expect(world.downloads).toHaveLength(3);
+  const outcome = await follow(world, orderFor(urls(2), { verb: 'evict' }));
+  expect(outcome).toMatchObject({ state: 'done', items: 2, done: 2, length: 6 });
+  expect(world.downloads).toEqual([]);
+  expect(world.content.evict.mock.calls.map(([item]) => item)).toEqual(urls(2));
 });
 
 test('an order is followed to its end, and every failure told with its resource', async () => {
@@ -139,19 +139,23 @@ test('a host that refuses an order is not asked again', async () => {
   });
 });
 
-test('what is given up is told as far as it came', async () => {
+test('an order that is over is followed no more, and nothing of it goes on', async () => {
   const world = openOrders();
   const stopping = new AbortController();
-  world.clock.after(2_000, () => {
-    world.downloads[0]?.end(7);
+  const ended: Promise<unknown>[] = [];
+  world.clock.after(4_000, () => {
+    stopping.abort(new ShoalError('ERR_CANCELLED', 'cancelled'));
+    ended.push(endOrder(world.asker, { jobId: JOB, hostId: HOST, over: true }));
   });
-  world.clock.after(4_000, () => stopping.abort(new ShoalError('ERR_TIMEOUT', 'not done in 4 s')));
-  expect(await follow(world, orderFor(urls(2)), () => {}, stopping.signal)).toMatchObject({
-    state: 'unfinished',
-    done: 1,
-    doneBytes: 7,
-    error: { code: 'ERR_TIMEOUT' },
-  });
+  expect(await codeOf(follow(world, orderFor(urls(9)), () => {}, stopping.signal))).toBe('ERR_CANCELLED');
+  await world.clock.run(10_000);
+  await Promise.all(ended);
+  expect(world.downloads).toHaveLength(4);
+  for (const { signal } of world.downloads) expect(signal.aborted).toBe(true);
+  expect(world.events).toEqual([]);
+  // A message that comes late begins nothing.
+  expect(await follow(world, orderFor(urls(9)))).toMatchObject({ error: { code: 'ERR_JOB_CANCELLED' } });
+  expect(world.downloads).toHaveLength(4);
 });
 
 test('no page is more than a message', () => {

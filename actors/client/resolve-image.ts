@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
 import { ShoalError } from '../../core/errors.ts';
+import type { FetchItem } from '../../core/fetch-messages.ts';
 import { type Digest, digestAlgorithm, parseDigest } from '../../core/ids.ts';
+import { fitsPattern } from '../../core/job-words.ts';
 import {
   blobsOf,
   type Descriptor,
@@ -13,7 +16,6 @@ import {
 import { choosePlatform, formatPlatform, type Platform } from '../../core/oci-platform.ts';
 import { formatImageReference, type ImageReference } from '../../core/oci-reference.ts';
 import type { RegistryAnswer, RegistryClient } from '../../origins/registry/registry.ts';
-import type { PreheatItem } from './preheat.ts';
 
 /** How the parts of an image are found. */
 export interface ImageResolver {
@@ -21,15 +23,25 @@ export interface ImageResolver {
   /** Base URL of a registry by its name. */
   readonly baseOf: (name: string) => string;
   readonly platform: Platform | 'all';
+  /** The login of whoever asks, in the place of this host's own. */
+  readonly authorization?: string | undefined;
+}
+
+/** One part of an image, and its bytes. */
+export interface ImagePart extends FetchItem {
+  readonly size: number;
 }
 
 /** An index of indexes is followed, one of those is not. */
 const DEPTH = 2;
 /** Manifests of one image at most. */
 const MOST_MANIFESTS = 256;
+/** Tags of one pattern, and pages of tags that are read for it, at most. */
+const MOST_TAGS = 256;
+const MOST_PAGES = 100;
 
 interface Found {
-  readonly item: PreheatItem;
+  readonly item: ImagePart;
   readonly manifest: Manifest;
 }
 
@@ -42,16 +54,14 @@ export async function resolveImage(
   resolver: ImageResolver,
   reference: ImageReference,
   signal: AbortSignal,
-): Promise<PreheatItem[]> {
+): Promise<ImagePart[]> {
   const base = resolver.baseOf(reference.registry);
   const place = `${base}/v2/${reference.repository}`;
   const name = formatImageReference(reference);
 
   async function manifestOf(version: string, digest: Digest | undefined): Promise<Found> {
     const path = `/v2/${reference.repository}/manifests/${version}`;
-    const headers = { accept: MANIFEST_ACCEPT };
-    const answer = await resolver.registry.ask({ base, method: 'GET', path, headers }, signal);
-    refuseStatus(answer, name);
+    const answer = await askManifest(resolver, base, path, name, signal);
     const proven = provenDigest(answer, digest, name);
     const manifest = parseManifest(answer.body, answer.headers['content-type']);
     const item = { resource: `${place}/manifests/${proven}`, digest: proven, size: answer.body.length };
@@ -83,7 +93,81 @@ export async function resolveImage(
   ];
 }
 
-function blobItem(place: string, { digest, size }: Descriptor): PreheatItem {
+/** The image by the digest that its tag has now. @throws as `resolveImage` */
+export async function nameByDigest(
+  resolver: ImageResolver,
+  reference: ImageReference,
+  signal: AbortSignal,
+): Promise<ImageReference> {
+  if (reference.digest !== undefined) return reference;
+  const name = formatImageReference(reference);
+  const base = resolver.baseOf(reference.registry);
+  const path = `/v2/${reference.repository}/manifests/${reference.tag}`;
+  const answer = await askManifest(resolver, base, path, name, signal);
+  return { ...reference, digest: provenDigest(answer, undefined, name) };
+}
+
+/** The tags of a repository that fit, in the registry's order. @throws ERR_IMAGE_REFERENCE (none, or too many), ERR_SOURCE_* */
+export async function fittingTags(
+  resolver: ImageResolver,
+  { registry, repository }: ImageReference,
+  pattern: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const base = resolver.baseOf(registry);
+  const name = `${registry}/${repository}`;
+  const tags: string[] = [];
+  let path: string | undefined = `/v2/${repository}/tags/list?n=1000`;
+  for (let pages = 0; path !== undefined && pages < MOST_PAGES; pages += 1) {
+    const { authorization } = resolver;
+    const answer: RegistryAnswer = await resolver.registry.ask(
+      { base, method: 'GET', path, authorization },
+      signal,
+    );
+    refuseStatus(answer, `list of the tags of ${name}`);
+    const page = tagsSchema.safeParse(jsonOf(answer.body));
+    if (!page.success) throw new ShoalError('ERR_IMAGE_MANIFEST', `no list of the tags of ${name}`);
+    tags.push(...(page.data.tags ?? []).filter((tag) => fitsPattern(tag, pattern)));
+    path = nextPath(answer.headers['link']);
+  }
+  if (tags.length > 0 && tags.length <= MOST_TAGS) return tags;
+  const count = tags.length === 0 ? 'no tag' : `${tags.length} tags, more than ${MOST_TAGS}`;
+  throw new ShoalError('ERR_IMAGE_REFERENCE', `${count} of ${name} fit ${pattern}`);
+}
+
+const tagsSchema = z.object({ tags: z.array(z.string().max(128)).nullish() });
+
+function jsonOf(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(body));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where a list goes on, at the same registry. @see RFC 8288 */
+function nextPath(link: string | undefined): string | undefined {
+  const [, target] = /<([^>]*)>\s*;[^,]*rel="?next"?/.exec(link ?? '') ?? [];
+  if (target === undefined) return undefined;
+  const { pathname, search } = new URL(target, 'http://registry.invalid');
+  return pathname.startsWith('/v2/') ? `${pathname}${search}` : undefined;
+}
+
+/** @throws ERR_SOURCE_* */
+async function askManifest(
+  { registry, authorization }: ImageResolver,
+  base: string,
+  path: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<RegistryAnswer> {
+  const headers = { accept: MANIFEST_ACCEPT };
+  const answer = await registry.ask({ base, method: 'GET', path, headers, authorization }, signal);
+  refuseStatus(answer, name);
+  return answer;
+}
+
+function blobItem(place: string, { digest, size }: Descriptor): ImagePart {
   return { resource: `${place}/blobs/${digest}`, digest, size };
 }
 

@@ -1,23 +1,23 @@
-import { type Clock, sleep } from '../../core/clock.ts';
-import { type ErrorCode, ShoalError, toShoalError } from '../../core/errors.ts';
+import { type Clock, sleep } from '../../../core/clock.ts';
+import { type ErrorCode, ShoalError, toShoalError } from '../../../core/errors.ts';
 import {
   type FetchItem,
+  type FetchOrder,
   type FetchReply,
-  ORDER_ITEMS,
-  ORDER_PAGE_BYTES,
   ORDER_STATES,
-} from '../../core/fetch-messages.ts';
-import type { HostId } from '../../core/ids.ts';
-import type { Bus } from '../../transport/bus.ts';
-import { SUBJECTS } from '../../transport/subjects.ts';
+  pageOf,
+} from '../../../core/fetch-messages.ts';
+import type { HostId } from '../../../core/ids.ts';
+import type { Bus } from '../../../transport/bus.ts';
+import { SUBJECTS } from '../../../transport/subjects.ts';
 
 /** What one host is ordered to fetch. */
 export interface HostOrder {
   readonly jobId: string;
   readonly hostId: HostId;
   readonly items: readonly FetchItem[];
-  /** Whether its end is waited for; else that it was taken. */
-  readonly wait: boolean;
+  /** What else is said of the order. */
+  readonly terms: Pick<FetchOrder, 'verb' | 'priority' | 'keepUntilMs' | 'lent'>;
   /** How often it is asked, ms. */
   readonly everyMs: number;
 }
@@ -29,10 +29,10 @@ export interface ItemFailure {
   readonly message: string;
 }
 
-/** How an order stands on its host: `unfinished` where it was not waited for long enough. */
+/** How an order ended on its host. */
 export interface HostOutcome {
   readonly hostId: string;
-  readonly state: 'accepted' | 'done' | 'failed' | 'unfinished';
+  readonly state: 'done' | 'failed';
   readonly items: number;
   readonly done: number;
   readonly failed: number;
@@ -52,9 +52,7 @@ const AGAIN_MS = 500;
 const SILENT_MS = 30_000;
 /** A host that is sent items and does not know more for so many answers is given up. */
 const IDLE_ANSWERS = 20;
-const ERRORS_TOLD = 20;
-/** What an item takes in a message beside its texts, bytes, with room to spare. */
-const ITEM_BYTES = 64;
+const ERRORS_TOLD = 3;
 
 /** No answer, which may be another's to the next question. */
 const SILENCE: ReadonlySet<ErrorCode> = new Set([
@@ -65,7 +63,7 @@ const SILENCE: ReadonlySet<ErrorCode> = new Set([
 
 /**
  * Gives a host its order and follows it: what gets lost is sent again, a daemon that is born again is told again.
- * Never throws: what goes wrong is the outcome.
+ * What goes wrong is the outcome. @throws the signal's reason
  */
 export async function followOrder(
   world: { readonly bus: Bus; readonly clock: Clock },
@@ -89,7 +87,6 @@ export async function followOrder(
   try {
     for (;;) {
       const reply = await conversation.tell();
-      if (!order.wait) return outcome('accepted');
       if (reply.done + reply.failed >= total) {
         if (reply.failed === 0) return outcome('done');
         return outcome('failed', { errors: await conversation.failures() });
@@ -97,8 +94,9 @@ export async function followOrder(
       await sleep(clock, order.everyMs, signal);
     }
   } catch (thrown) {
-    const { code, message } = toShoalError(signal.aborted ? signal.reason : thrown);
-    return outcome(signal.aborted ? 'unfinished' : 'failed', { error: { code, message } });
+    signal.throwIfAborted();
+    const { code, message } = toShoalError(thrown);
+    return outcome('failed', { error: { code, message } });
   }
 }
 
@@ -159,7 +157,8 @@ class Conversation {
   async #ask(items: FetchItem[], statesFrom?: number): Promise<FetchReply> {
     const { bus, clock } = this.#world;
     const { jobId, hostId } = this.#order;
-    const order = { jobId, total: this.#order.items.length, from: this.#known, items };
+    const { terms } = this.#order;
+    const order = { ...terms, jobId, total: this.#order.items.length, from: this.#known, items };
     const question = statesFrom === undefined ? order : { ...order, statesFrom };
     const begunMs = clock.now();
     for (;;) {
@@ -184,14 +183,16 @@ class Conversation {
   }
 }
 
-/** The items from an index on that one message carries. */
-export function pageOf(items: readonly FetchItem[], from: number): FetchItem[] {
-  const page: FetchItem[] = [];
-  let bytes = 0;
-  for (const item of items.slice(from, from + ORDER_ITEMS)) {
-    bytes += ITEM_BYTES + Buffer.byteLength(item.resource) + (item.digest?.length ?? 0);
-    if (bytes > ORDER_PAGE_BYTES) break;
-    page.push(item);
-  }
-  return page;
+/**
+ * Tells a host that nothing of an order goes on, or is kept: `over` for good, else until it comes anew.
+ * @throws ERR_BUS_* where it does not answer
+ */
+export async function endOrder(
+  bus: Bus,
+  order: { jobId: string; hostId: HostId; over: boolean },
+): Promise<void> {
+  const { jobId, hostId, over } = order;
+  const ending = over ? { end: true as const } : { keepUntilMs: 0 };
+  const message: FetchOrder = { jobId, total: 1, from: 0, items: [], ...ending };
+  await bus.request(SUBJECTS.fetch, { hostId, sender: bus.name }, message, { timeoutMs: ANSWER_MS });
 }
