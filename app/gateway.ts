@@ -11,7 +11,7 @@ import { TokenDoor } from '../gateway/tokens/token-door.ts';
 import { type Closing, opening } from './closing.ts';
 import type { GatewayConfig } from './config.ts';
 import { createEmit } from './events.ts';
-import { imageParts } from './image-parts.ts';
+import { openImageLookup } from './image-lookup.ts';
 import type { RootLogger } from './logging.ts';
 import { openGatewayMetrics } from './metrics.ts';
 import { openNatsBus } from './nats-bus.ts';
@@ -43,6 +43,7 @@ async function compose(config: GatewayConfig, logger: RootLogger, closing: Closi
   const world = { bus, clock: realClock, random: realRandom };
   const presence = new SchedulerPresence(bus, realClock);
   closing.use({ [Symbol.asyncDispose]: async () => presence.close() });
+  const images = closing.use(openImageLookup(config, log, realClock));
   const { metrics, text } = openGatewayMetrics();
   metrics.busState(bus.state);
   bus.onState((state) => metrics.busState(state));
@@ -63,7 +64,7 @@ async function compose(config: GatewayConfig, logger: RootLogger, closing: Closi
         events: new EventFeed(bus),
         login: (headers) => tokens.check(headers),
         audit: (record) => writeAudit({ ...world, emit, logger: log }, record),
-        imageParts: imageParts(config, log, realClock),
+        imageParts: images.partsOf,
         registryBase: (registry) => registryBase(registry, registries),
         harborLogin: gateway.harborLogin,
         onAnswered: (route, status) => metrics.answered(route, status),

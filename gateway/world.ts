@@ -25,7 +25,7 @@ export interface Swarm {
 }
 
 /** One thing that an image is made of. */
-export interface ImagePart {
+export interface PartOfImage {
   readonly digest: Digest;
   readonly size: number;
 }
@@ -52,7 +52,7 @@ export interface GatewayWorld {
   readonly imageParts: (
     reference: ImageReference,
     platform: Platform | 'all',
-  ) => Promise<readonly ImagePart[]>;
+  ) => Promise<readonly PartOfImage[]>;
   /** Base URL of a registry by its name. */
   readonly registryBase: (name: string) => string;
   /** Whether Harbor has to show a token. */

@@ -70,6 +70,7 @@ curl -N -H "Authorization: Bearer $TOKEN" http://127.0.0.1:7402/api/v1/jobs/JOB/
 - **Lists** come by the page: \`limit\` rows at most, and \`next\`, which is the \`cursor\` of the page behind. A page may be short, or empty, and
   have a \`next\` all the same: a search stops after 40 ms and goes on there.
 - **Streams** are server-sent events. A comment comes every 15 s where nothing happens.
+- **Several gateways** may serve one swarm, each with a NATS login of its own (\`shoal auth add gateway NAME\`).
 - **Changes** are written down: as the event \`api.changed\`, and for 90 days in the stream \`<swarm>-audit\`.
 
 \`?\` marks what may be left out.`;

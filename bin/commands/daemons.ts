@@ -14,7 +14,13 @@ const gatewaySettings = settingsOf('gateway');
 const gatewayOnly = gatewaySettings.filter((name) => !hostSettings.includes(name));
 
 /** With what the gateway asks registries what an image is made of. */
-const REGISTRY_SETTINGS = ['registry', 'docker-config', 'allow-origin', 'origin-proxy'] as const;
+const REGISTRY_SETTINGS = [
+  'registry',
+  'docker-config',
+  'allow-origin',
+  'only-origin',
+  'origin-proxy',
+] as const;
 
 /** Adds `up`, `scheduler`, `seed`, `peer` and `gateway`; returns `scheduler`, which has commands of its own. */
 export function addDaemons(program: Command): Command {

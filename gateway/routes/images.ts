@@ -6,7 +6,7 @@ import { type Platform, parsePlatform } from '../../core/oci-platform.ts';
 import { formatImageReference, parseImageReference } from '../../core/oci-reference.ts';
 import { nextField, nextOf, pageParameters } from '../page-query.ts';
 import { type ApiRoute, answer } from '../route.ts';
-import type { GatewayWorld, ImagePart, Swarm } from '../world.ts';
+import type { GatewayWorld, PartOfImage, Swarm } from '../world.ts';
 
 const rowSchema = z
   .object({
@@ -62,7 +62,7 @@ export function imageRoutes(world: GatewayWorld): ApiRoute[] {
 /** Hosts that hold one of the parts at least, by id: a page of each part's, as far as all of these reach. */
 async function holdersOf(
   swarm: Swarm,
-  parts: readonly ImagePart[],
+  parts: readonly PartOfImage[],
   { after, limit }: { readonly after: string | undefined; readonly limit: number },
 ): Promise<RowPage<ImageHost>> {
   const pages = await Promise.all(
