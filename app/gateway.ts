@@ -16,6 +16,7 @@ import type { RootLogger } from './logging.ts';
 import { openGatewayMetrics } from './metrics.ts';
 import { openNatsBus } from './nats-bus.ts';
 import { loginName } from './nats-login.ts';
+import { isPrivateLink } from './private-link.ts';
 import { realClock, realRandom } from './real-world.ts';
 import { swarmQueries } from './swarm-query.ts';
 import { VERSION } from './version.ts';
@@ -60,7 +61,7 @@ async function compose(config: GatewayConfig, logger: RootLogger, closing: Closi
         nats: () => bus.state,
         swarm: swarmQueries(bus, { schedulers: () => presence.count }),
         schedulers: () => presence.rows(),
-        jobs: jobsClient(world),
+        jobs: jobsClient({ ...world, isPrivate: isPrivateLink(nats) }),
         events: new EventFeed(bus),
         login: (headers) => tokens.check(headers),
         audit: (record) => writeAudit({ ...world, emit, logger: log }, record),

@@ -1,3 +1,4 @@
+import { resolveImage } from '../actors/client/resolve-image.ts';
 import type { Clock } from '../core/clock.ts';
 import { isDigest } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
@@ -11,7 +12,6 @@ import { createAddressPolicy } from '../origins/address-policy.ts';
 import { openRegistries } from '../origins/registry/open-registries.ts';
 import { chooseProxy } from '../origins/way/proxy-choice.ts';
 import type { HostConfig } from './config.ts';
-import { resolveImage } from './preheat/resolve-image.ts';
 import { realRandom } from './real-world.ts';
 
 interface Known {
