@@ -37,6 +37,8 @@ export interface HarborImage {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly scope: string;
+  /** `image` unless told otherwise. */
+  readonly type?: 'file';
 }
 
 /** Speaks as Harbor's provider `dragonfly` does: its requests, and how it takes the answers. */
@@ -54,9 +56,9 @@ export class HarborClient {
     await this.#send('GET', '/healthy');
   }
 
-  async preheat({ url, headers, scope }: HarborImage): Promise<HarborAnswer> {
+  async preheat({ url, headers, scope, type }: HarborImage): Promise<HarborAnswer> {
     const args = {
-      ...{ type: 'image', url, tag: '', filtered_query_params: '', headers, scope },
+      ...{ type: type ?? 'image', url, tag: '', filtered_query_params: '', headers, scope },
       ...{ concurrent_count: 0, timeout: 0 },
     };
     const text = await this.#send('POST', '/oapi/v1/jobs', {
