@@ -12,19 +12,21 @@ import {
   type Explanation,
   explanationSchema,
   type HostRow,
-  type HostStatus,
   hostRowSchema,
-  hostStatusSchema,
-  type ImageRow,
-  imageRowSchema,
   type SchedulerRow,
   schedulerRowSchema,
   type TaskDetail,
-  type TaskHistory,
   type TaskRow,
   taskDetailSchema,
-  taskHistorySchema,
   taskRowSchema,
+} from '../core/swarm-rows.ts';
+import {
+  type HostStatus,
+  hostStatusSchema,
+  type ImageRow,
+  imageRowSchema,
+  type TaskHistory,
+  taskHistorySchema,
 } from './control.ts';
 import { readFrames } from './frames.ts';
 import { readLines } from './lines.ts';

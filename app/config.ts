@@ -79,14 +79,47 @@ export interface HostConfig extends CommonConfig {
 /** All that a scheduler can be told; frozen. */
 export type SchedulerConfig = CommonConfig;
 
+/** Where the HTTP API listens, and whom it lets in. */
+export interface GatewayListen {
+  readonly listen: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** PEM files; absent: plain HTTP. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined;
+  readonly harborLogin: 'token' | 'none';
+}
+
+/** All that a gateway, and `up`, can be told; frozen. */
+export interface GatewayConfig extends HostConfig {
+  readonly gateway: GatewayListen;
+}
+
 /** NATS where nothing else is said, for commands that need one. */
 export const DEFAULT_NATS = 'nats://127.0.0.1:4222';
 
 /** The configuration of a host daemon: file < environment < flags. @throws ERR_CONFIG_INVALID, ERR_STORE_IO */
 export function loadHostConfig(input: ConfigInput): HostConfig {
+  return deepFreeze(hostConfig(readSettings(input), input));
+}
+
+/** The configuration of a gateway, and of a host beside it. @throws ERR_CONFIG_INVALID, ERR_STORE_IO */
+export function loadGatewayConfig(input: ConfigInput): GatewayConfig {
   const settings = readSettings(input);
-  const common = commonConfig(settings);
+  const { 'gateway-cert': certFile, 'gateway-key': keyFile } = settings;
   return deepFreeze({
+    ...hostConfig(settings, input),
+    gateway: {
+      listen: settings['gateway-listen'],
+      port: settings['gateway-port'],
+      tls: pairOf('gateway-cert', certFile, 'gateway-key', keyFile),
+      harborLogin: settings['harbor-login'],
+    },
+  });
+}
+
+function hostConfig(settings: Settings, input: ConfigInput): HostConfig {
+  const common = commonConfig(settings);
+  return {
     ...common,
     role: settings.role,
     advertise: settings.advertise,
@@ -96,7 +129,7 @@ export function loadHostConfig(input: ConfigInput): HostConfig {
     proxyPort: settings['proxy-port'],
     forward: {
       rules: settings['proxy-rules'],
-      ca: proxyCa(settings),
+      ca: pairOf('proxy-ca-cert', settings['proxy-ca-cert'], 'proxy-ca-key', settings['proxy-ca-key']),
       connectPorts: settings['connect-port'],
       prefixOrigins: settings['prefix-origin'],
     },
@@ -116,7 +149,7 @@ export function loadHostConfig(input: ConfigInput): HostConfig {
     limitDownBytesPerSec: settings['limit-down'] || undefined,
     accessMemoryMs: settings['access-memory'],
     accessGraceMs: settings['access-grace'],
-  });
+  };
 }
 
 /** The configuration of a scheduler: file < environment < flags. @throws ERR_CONFIG_INVALID */
@@ -140,14 +173,10 @@ function commonConfig(settings: Settings): CommonConfig {
 }
 
 /** One without the other is a mistake, not a wish. @throws ERR_CONFIG_INVALID */
-function proxyCa(settings: Settings): ForwardOptions['ca'] {
-  const { 'proxy-ca-cert': certFile, 'proxy-ca-key': keyFile } = settings;
+function pairOf(cert: string, certFile: string | undefined, key: string, keyFile: string | undefined) {
   if (certFile === undefined && keyFile === undefined) return undefined;
   if (certFile !== undefined && keyFile !== undefined) return { certFile, keyFile };
-  throw new ShoalError(
-    'ERR_CONFIG_INVALID',
-    'proxy-ca-cert and proxy-ca-key belong together: give both, or neither',
-  );
+  throw new ShoalError('ERR_CONFIG_INVALID', `${cert} and ${key} belong together: give both, or neither`);
 }
 
 function defaultForm(): LogConfig['format'] {

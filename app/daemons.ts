@@ -2,7 +2,8 @@ import type { HostControl } from '../admin/control.ts';
 import { startAdminPort } from '../admin/port.ts';
 import { startAdmin } from '../admin/server.ts';
 import { type Closing, opening } from './closing.ts';
-import type { HostConfig, SchedulerConfig } from './config.ts';
+import type { GatewayConfig, HostConfig, SchedulerConfig } from './config.ts';
+import { openGateway } from './gateway.ts';
 import { openHost } from './host.ts';
 import type { RootLogger } from './logging.ts';
 import { openScheduler } from './scheduler.ts';
@@ -14,6 +15,8 @@ export interface Daemon extends AsyncDisposable {
   readonly socketPath?: string;
   /** HOST:PORT of the registry mirror and the proxy; absent for a scheduler. */
   readonly proxy?: string;
+  /** Where the HTTP API is, of a gateway. */
+  readonly gateway?: string;
 }
 
 /** A host daemon: its control socket, the host itself, its admin port. */
@@ -53,6 +56,23 @@ export function openSchedulerDaemon(config: SchedulerConfig, logger: RootLogger)
   });
 }
 
+/** A gateway and its admin port. */
+export function openGatewayDaemon(config: GatewayConfig, logger: RootLogger): Promise<Daemon> {
+  return opening(async (closing) => {
+    const gateway = closing.use(await openGateway(config, logger));
+    const admin = closing.use(
+      await startAdminPort({
+        adminListen: config.adminListen,
+        adminPort: config.adminPort,
+        health: () => gateway.health(),
+        metrics: () => gateway.metricsText(),
+        logger: logger.child({ sub: 'admin' }),
+      }),
+    );
+    return daemon(closing, admin.port, { gateway: gateway.url });
+  });
+}
+
 /** A control socket at its place, whose host is still to come. */
 export interface ControlSocket {
   readonly socketPath: string;
@@ -77,7 +97,7 @@ export async function openControlSocket(
 function daemon(
   closing: Closing,
   adminPort: number,
-  host: Pick<Daemon, 'socketPath' | 'proxy'> = {},
+  host: Pick<Daemon, 'socketPath' | 'proxy' | 'gateway'> = {},
 ): Daemon {
   return {
     adminPort,

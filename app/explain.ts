@@ -1,5 +1,6 @@
-import type { Explanation, TaskDetail, TaskHistory } from '../admin/control.ts';
+import type { TaskHistory } from '../admin/control.ts';
 import type { Delivery } from '../core/delivery.ts';
+import type { Explanation, TaskDetail } from '../core/swarm-rows.ts';
 
 /** What was heard of a task, from whom. */
 export interface Heard {

@@ -25,7 +25,7 @@ export function hostControl(facts: Facts): HostControl {
   const { world, host } = facts;
   const { downloads } = host;
   const own = { hostId: world.hostId, delivery: (taskId: TaskId) => host.peers.delivery(taskId) };
-  const queries = swarmQueries(world.bus, own);
+  const queries = swarmQueries(world.bus, { own });
   const startedMs = world.clock.now();
   return {
     ...queries,

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { BusGaugeState, HostMetrics, SchedulerMetrics } from '../core/metrics.ts';
+import type { BusGaugeState, GatewayMetrics, HostMetrics, SchedulerMetrics } from '../core/metrics.ts';
 import { TIME_PARTS, type TimePart } from '../core/time-spent.ts';
 
 /** A facade that actors count with, and the text that Prometheus reads. */
@@ -166,6 +166,18 @@ export function openSchedulerMetrics(): MetricsOf<SchedulerMetrics> {
       syncs.inc();
       seconds.observe(durationMs / 1000);
     },
+    busState: busState(registry),
+  };
+  return textOf(metrics, registry);
+}
+
+/** The metrics of a gateway; docs/METRICS.md is generated from them. */
+export function openGatewayMetrics(): MetricsOf<GatewayMetrics> {
+  const registry = new Registry();
+  const help = 'Requests to the HTTP API that were answered, by route and status.';
+  const answered = counter(registry, 'shoal_api_requests_total', help, ['route', 'status']);
+  const metrics: GatewayMetrics = {
+    answered: (route, status) => answered.inc({ route, status }),
     busState: busState(registry),
   };
   return textOf(metrics, registry);

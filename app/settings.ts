@@ -13,7 +13,7 @@ import {
 } from './setting-types.ts';
 
 /** Which commands a setting concerns. */
-export type SettingScope = 'host' | 'scheduler' | 'both';
+export type SettingScope = 'host' | 'scheduler' | 'gateway' | 'both';
 
 /** How a setting is shown in help and docs. */
 export interface SettingMeta {
@@ -284,6 +284,28 @@ export const SETTINGS = {
     'While a source cannot be reached, how old its last word for a credential may be; 0: content behind credentials is given to nobody then.',
     { scope: 'host', value: 'DURATION', defaultText: '10m' },
   ),
+  'gateway-listen': setting(ip.default('127.0.0.1'), 'Address that the HTTP API listens on.', {
+    scope: 'gateway',
+    value: 'IP',
+  }),
+  'gateway-port': setting(port(7402), 'Port of the HTTP API, and of what Harbor asks; 0: any free one.', {
+    scope: 'gateway',
+    value: 'PORT',
+  }),
+  'gateway-cert': setting(
+    z.string().min(1).optional(),
+    'Certificate of the HTTP API, PEM: with it and its key it is spoken to by TLS.',
+    { scope: 'gateway', value: 'FILE', defaultText: 'none: plain HTTP' },
+  ),
+  'gateway-key': setting(z.string().min(1).optional(), 'Private key of that certificate, PEM.', {
+    scope: 'gateway',
+    value: 'FILE',
+  }),
+  'harbor-login': setting(
+    z.enum(['token', 'none']).default('token'),
+    'Whether Harbor has to show a token (token), or whoever reaches the port may preheat as Harbor does (none).',
+    { scope: 'gateway', value: 'WHAT' },
+  ),
   'log-level': setting(
     z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
     'Least level that is logged.',
@@ -322,8 +344,8 @@ export function settingVariable(name: SettingName): string {
   return `SHOAL_${name.replaceAll('-', '_').toUpperCase()}`;
 }
 
-/** The settings that concern a host or a scheduler, in order. */
-export function settingsOf(scope: 'host' | 'scheduler'): SettingName[] {
+/** The settings that concern a role, in order. */
+export function settingsOf(scope: 'host' | 'scheduler' | 'gateway'): SettingName[] {
   const names = Object.keys(SETTINGS) as SettingName[];
   return names.filter((name) => ['both', scope].includes(settingMeta(name).scope));
 }

@@ -1,4 +1,11 @@
 import { z } from 'zod';
+import { type TaskHistory, taskHistorySchema } from '../admin/control.ts';
+import type { Delivery } from '../core/delivery.ts';
+import { ShoalError, toShoalError } from '../core/errors.ts';
+import { type HostId, isHostId, parseTaskId, type TaskId } from '../core/ids.ts';
+import { isBehind, justBefore, type PageQuery, type RowPage } from '../core/list-page.ts';
+import type { Query } from '../core/query-messages.ts';
+import { fitsHost, fitsTask, type HostFilter, type TaskFilter } from '../core/row-filter.ts';
 import {
   type Explanation,
   type HostRow,
@@ -6,20 +13,14 @@ import {
   type SchedulerRow,
   schedulerRowSchema,
   type TaskDetail,
-  type TaskHistory,
   type TaskRow,
   taskDetailSchema,
-  taskHistorySchema,
   taskRowSchema,
-} from '../admin/control.ts';
-import type { Delivery } from '../core/delivery.ts';
-import { ShoalError, toShoalError } from '../core/errors.ts';
-import { type HostId, isHostId, parseTaskId, type TaskId } from '../core/ids.ts';
-import type { Query } from '../core/query-messages.ts';
+} from '../core/swarm-rows.ts';
 import type { Bus } from '../transport/bus.ts';
 import { SUBJECTS } from '../transport/subjects.ts';
 import { explanation } from './explain.ts';
-import { type Paged, walkPages } from './walk-pages.ts';
+import { walkPages } from './walk-pages.ts';
 
 const WAIT_MS = 500;
 /** The log is read for an answer. */
@@ -64,8 +65,27 @@ export interface SwarmQueries {
   schedulers(): Promise<SchedulerRow[]>;
 }
 
+/** The same by the page, so that no answer is large. */
+export interface SwarmPages {
+  /** A page of `tasks`. @throws as `tasks` */
+  taskPage(query: PageQuery<TaskFilter>): Promise<RowPage<TaskRow>>;
+  /** A task with a page of its hosts alone. @throws as `task` */
+  taskWith(taskId: string, query: PageQuery): Promise<{ task: TaskDetail; next: string | undefined }>;
+  /** A page of `hosts`. @throws as `tasks` */
+  hostPage(query: PageQuery<HostFilter>): Promise<RowPage<HostRow>>;
+}
+
+type Asked<F = undefined> = Omit<PageQuery<F>, 'limit'> & { readonly limit?: number | undefined };
+
+/** What whoever asks knows itself. */
+export interface SwarmKnown {
+  readonly own?: OwnDeliveries | undefined;
+  /** How many schedulers there are: none is waited for beyond; undefined where it is not known. */
+  readonly schedulers?: (() => number | undefined) | undefined;
+}
+
 /** Asks all schedulers over the bus, and puts their answers together. */
-export function swarmQueries(bus: Bus, own?: OwnDeliveries): SwarmQueries {
+export function swarmQueries(bus: Bus, { own, schedulers }: SwarmKnown = {}): SwarmQueries & SwarmPages {
   /** @param most Go on as soon as so many answered. */
   async function ask<T>(
     noun: string,
@@ -74,7 +94,7 @@ export function swarmQueries(bus: Bus, own?: OwnDeliveries): SwarmQueries {
     most?: number,
     waitMs = WAIT_MS,
   ): Promise<T[]> {
-    const options = { waitMs, ...(most === undefined ? {} : { most }) };
+    const options = waitFor(waitMs, most ?? schedulers?.());
     const answers = await bus.gather(SUBJECTS.query, { noun, sender: bus.name }, query, options);
     const valid = answers.flatMap((answer) => {
       const parsed = schema.safeParse(answer);
@@ -84,12 +104,14 @@ export function swarmQueries(bus: Bus, own?: OwnDeliveries): SwarmQueries {
     throw new ShoalError('ERR_BUS_NO_RESPONDERS', 'no scheduler answers');
   }
 
-  async function task(taskId: string): Promise<TaskDetail> {
+  async function taskWith(taskId: string, query: Asked) {
     const id = parseTaskId(taskId);
     let known: TaskDetail | undefined;
-    const peers = await walkPages<TaskDetail['peers'][number]>({
+    const { rows: peers, next } = await walkPages<TaskDetail['peers'][number]>({
       idOf: ({ hostId }) => hostId,
       weightOf: ({ have }) => have,
+      after: query.after,
+      limit: query.limit,
       async ask(page, most) {
         const answers = await ask('task', { op: 'show', taskId: id, ...page }, taskReply, most);
         const details = answers.flatMap((answer) => answer.task ?? []);
@@ -98,22 +120,48 @@ export function swarmQueries(bus: Bus, own?: OwnDeliveries): SwarmQueries {
         return answers.map((answer) => ({ rows: answer.task?.peers ?? [], next: answer.next }));
       },
     });
-    if (known !== undefined) return { ...known, peers };
+    if (known !== undefined) return { task: { ...known, peers: [...peers] }, next };
     throw unknownTask(id);
   }
+
+  async function task(taskId: string): Promise<TaskDetail> {
+    return (await taskWith(taskId, {})).task;
+  }
+
+  const taskPage = listOf<TaskRow, TaskFilter>({
+    idOf: ({ taskId }) => taskId,
+    weightOf: ({ holders, fetching }) => holders + fetching,
+    async ask(page, tasks, most) {
+      const query: Query = { op: 'list', ...page, ...(tasks && { tasks }) };
+      const answers = await ask('task', query, tasksReply, most);
+      return answers.map((answer) => ({ rows: answer.tasks, next: answer.next }));
+    },
+    fits: fitsTask,
+  });
+
+  const hostPage = listOf<HostRow, HostFilter>({
+    idOf: ({ hostId }) => hostId,
+    weightOf: ({ aliveAgoMs }) => -aliveAgoMs,
+    async ask(page, hosts, most) {
+      const query: Query = { op: 'list', ...page, ...(hosts && { hosts }) };
+      const answers = await ask('host', query, hostsReply, most);
+      return answers.map((answer) => ({ rows: answer.hosts, next: answer.next }));
+    },
+    fits: fitsHost,
+  });
 
   async function history(taskId: string): Promise<TaskHistory> {
     const id = parseTaskId(taskId);
     // So that nobody is waited for who is not there.
-    const schedulers = await ask('task', { op: 'show', taskId: id, limit: 1 }, z.unknown());
+    const answering = await ask('task', { op: 'show', taskId: id, limit: 1 }, z.unknown());
     let known: z.infer<typeof historyReply>['history'];
     let unread: string | undefined;
-    const deliveries = await walkPages<TaskHistory['deliveries'][number]>({
+    const { rows: deliveries } = await walkPages<TaskHistory['deliveries'][number]>({
       idOf: ({ hostId }) => hostId,
       weightOf: ({ atMs }) => atMs,
       async ask(page) {
         const query: Query = { op: 'history', taskId: id, ...page };
-        const answers = await ask('task', query, historyReply, schedulers.length, LOG_WAIT_MS);
+        const answers = await ask('task', query, historyReply, answering.length, LOG_WAIT_MS);
         for (const answer of answers) {
           known = known?.created === undefined ? (answer.history ?? known) : known;
           unread ??= answer.unread;
@@ -125,7 +173,7 @@ export function swarmQueries(bus: Bus, own?: OwnDeliveries): SwarmQueries {
       throw new ShoalError('ERR_BUS_UNAVAILABLE', `the task log cannot be read (${unread ?? 'no answer'})`);
     }
     if (known.created === undefined && deliveries.length === 0) throw unknownTask(id);
-    return { taskId: id, ...known, deliveries };
+    return { taskId: id, ...known, deliveries: [...deliveries] };
   }
 
   /** What hosts say of themselves; only the one that asks where the bus does not carry. */
@@ -165,21 +213,15 @@ export function swarmQueries(bus: Bus, own?: OwnDeliveries): SwarmQueries {
     task,
     history,
     explain,
-    tasks(limit) {
-      return walkPages<TaskRow>({
-        idOf: ({ taskId }) => taskId,
-        weightOf: ({ holders, fetching }) => holders + fetching,
-        limit,
-        async ask(page, most): Promise<Paged<TaskRow>[]> {
-          const answers = await ask('task', { op: 'list', ...page }, tasksReply, most);
-          return answers.map((answer) => ({ rows: answer.tasks, next: answer.next }));
-        },
-      });
-    },
+    taskPage,
+    taskWith,
+    hostPage,
+    tasks: async (limit) => [...(await taskPage({ limit })).rows],
+    hosts: async (limit) => [...(await hostPage({ limit })).rows],
     async removeTask(taskId) {
       const id = parseTaskId(taskId);
       const to = { taskId: id, sender: bus.name };
-      const answers = await bus.gather(SUBJECTS.remove, to, {}, { waitMs: WAIT_MS });
+      const answers = await bus.gather(SUBJECTS.remove, to, {}, waitFor(WAIT_MS, schedulers?.()));
       if (answers.length === 0) throw new ShoalError('ERR_BUS_NO_RESPONDERS', 'no scheduler answers');
       if (!answers.some(({ known }) => known)) throw unknownTask(id);
       return { hosts: Math.max(...answers.map(({ hosts }) => hosts)) };
@@ -189,18 +231,42 @@ export function swarmQueries(bus: Bus, own?: OwnDeliveries): SwarmQueries {
       const rows = answers.flatMap(({ schedulers }) => schedulers);
       return rows.sort((a, b) => (a.schedulerId < b.schedulerId ? -1 : 1));
     },
-    hosts(limit) {
-      return walkPages<HostRow>({
-        idOf: ({ hostId }) => hostId,
-        weightOf: ({ aliveAgoMs }) => -aliveAgoMs,
-        limit,
-        async ask(page, most): Promise<Paged<HostRow>[]> {
-          const answers = await ask('host', { op: 'list', ...page }, hostsReply, most);
-          return answers.map((answer) => ({ rows: answer.hosts, next: answer.next }));
-        },
-      });
-    },
   };
+}
+
+interface Listed<R, F> {
+  readonly idOf: (row: R) => string;
+  readonly weightOf: (row: R) => number;
+  readonly ask: (
+    page: Pick<Query, 'after' | 'limit'>,
+    filter: F | undefined,
+    most: number | undefined,
+  ) => Promise<readonly RowPage<R>[]>;
+  readonly fits: (row: R, filter: F) => boolean;
+}
+
+/** A list of schedulers by the page. */
+function listOf<R, F>({ idOf, weightOf, ask, fits }: Listed<R, F>) {
+  return async (query: Asked<F>): Promise<RowPage<R>> => {
+    const { after, limit, id = '', filter, enough = () => false } = query;
+    const first = id === '' ? '' : justBefore(id);
+    const { rows, next } = await walkPages<R>({
+      idOf,
+      weightOf,
+      after: after !== undefined && after > first ? after : first || undefined,
+      limit,
+      enough: (at) => enough() || (id !== '' && isBehind(at, id)),
+      ask: (page, most) => ask(page, filter, most),
+    });
+    // A scheduler of another version may know nothing of filters.
+    const fitting = rows.filter((row) => idOf(row).startsWith(id) && (!filter || fits(row, filter)));
+    const isOver = next === undefined || (id !== '' && isBehind(next, id));
+    return { rows: fitting, next: isOver ? undefined : next };
+  };
+}
+
+function waitFor(waitMs: number, most: number | undefined): { waitMs: number; most?: number } {
+  return { waitMs, ...(most === undefined ? {} : { most }) };
 }
 
 function unknownTask(id: string): ShoalError {

@@ -16,9 +16,9 @@ export async function runDaemon<D extends Daemon>(
   const stop = stopAsked();
   logger.info({ version: VERSION, pid: process.pid }, `${name} starting`);
   const daemon = await open(logger);
-  const { adminPort, socketPath, proxy } = daemon;
+  const { adminPort, socketPath, proxy, gateway } = daemon;
   const host = socketPath === undefined ? {} : { socketPath, proxy };
-  logger.info({ adminPort, ...host }, `${name} up`);
+  logger.info({ adminPort, ...host, ...(gateway !== undefined && { gateway }) }, `${name} up`);
   onReady(daemon);
   const signal = await stop;
   logger.info({ signal }, `${name} stopping`);

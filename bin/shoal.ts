@@ -9,6 +9,7 @@ import { addGet } from './commands/get.ts';
 import { addJobs } from './commands/jobs.ts';
 import { addProxy } from './commands/proxy.ts';
 import { addReading } from './commands/reading.ts';
+import { addToken } from './commands/token.ts';
 import { errorJson, errorText } from './report-error.ts';
 
 const USAGE = 2;
@@ -34,6 +35,7 @@ function createProgram(): Command {
   addConfigure(program);
   addProxy(program);
   addAuth(program);
+  addToken(program);
   return program;
 }
 

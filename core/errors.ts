@@ -177,6 +177,20 @@ export const ERRORS = {
   ERR_OUTPUT: user(500, 1, 'Check that the output path can be written.'),
   ERR_TIMEOUT: user(504, 124, 'Give a longer --timeout, or look at `shoal explain` for what is slow.'),
   ERR_CANCELLED: user(499, 130, 'Run the same command again: it goes on from what is there.'),
+  ERR_API_REQUEST: user(
+    400,
+    2,
+    'Compare the request with /openapi.json; what is wrong with it is said above.',
+  ),
+  ERR_API_ROUTE: user(404, 3, 'See /openapi.json for what there is.'),
+  ERR_API_LOGIN: user(
+    401,
+    1,
+    'Send `Authorization: Bearer TOKEN`; an operator makes one with `shoal token create`.',
+  ),
+  ERR_API_SCOPE: user(403, 1, 'Take a token with a scope named above: `shoal token create --scope SCOPE`.'),
+  ERR_API_BUSY: system(503, 75, 'Try again later: the gateway has as much under way as it takes.'),
+  ERR_TOKEN_NOT_FOUND: user(404, 3, 'See `shoal token ls`.'),
   ERR_DAEMON_UNAVAILABLE: user(503, 1, 'Start a daemon (`shoal peer --nats URL`), or name its --dir.'),
   ERR_INTERNAL: system(500, 1, 'Report this with the log lines around it.', false),
 } as const satisfies Record<string, CodeEntry>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { auditSchema } from './audit.ts';
 import { bytesBySourceSchema as bytesBySource, deliverySourceSchema } from './delivery.ts';
 import { JOB_KINDS, jobProgressSchema } from './jobs.ts';
 import { failureReasonSchema } from './sync-messages.ts';
@@ -167,6 +168,10 @@ export const EVENTS = {
       against: z.int().describe('the larger epoch accepted, or the clock of the host in ms'),
       why: z.enum(['older', 'ahead']),
     }),
+  },
+  'api.changed': {
+    about: 'Somebody changed something through the HTTP API, or tried to; or made or revoked a token of it.',
+    data: auditSchema.omit({ atMs: true }),
   },
   'host.drained': {
     about: 'A host left in good order.',

@@ -59,6 +59,13 @@ export interface SchedulerMetrics {
   busState(state: BusGaugeState): void;
 }
 
+/** What a gateway counts. */
+export interface GatewayMetrics {
+  /** A request was answered; `route` is a path with its variables in it. */
+  answered(route: string, status: number): void;
+  busState(state: BusGaugeState): void;
+}
+
 /** Counts nothing. */
 export const silentHostMetrics: HostMetrics = {
   received() {},

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { deliverySchema } from './delivery.ts';
 import { hostId, taskId } from './message-fields.ts';
+import { hostFilterSchema, taskFilterSchema } from './row-filter.ts';
 
 /** command line → schedulers. A list is answered by the page: its rows go on behind the id `after`. */
 export const querySchema = z.object({
@@ -9,6 +10,9 @@ export const querySchema = z.object({
   after: z.string().max(256).optional(),
   /** Rows of a page at most; it ends sooner where a message is full. */
   limit: z.int().min(1).max(4096).optional(),
+  /** Only rows that fit; a page may then be short, or empty, and go on. */
+  tasks: taskFilterSchema.optional(),
+  hosts: hostFilterSchema.optional(),
 });
 export type Query = z.infer<typeof querySchema>;
 

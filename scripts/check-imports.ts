@@ -7,7 +7,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 const PLANES = ['transport', 'dataplane', 'origins', 'storage'];
 const BELOW_ACTORS = ['core', 'scheduling', 'machines', ...PLANES];
-const BELOW_APP = [...BELOW_ACTORS, 'actors', 'admin', 'proxy'];
+const BELOW_APP = [...BELOW_ACTORS, 'actors', 'admin', 'gateway', 'proxy'];
 
 /**
  * What the files of a folder may import, beside their own folder. The longest prefix of a path is its folder: `actors`
@@ -28,6 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'actors/client': [...BELOW_ACTORS, 'actors/*', 'actors/host'],
   admin: BELOW_ACTORS.concat('actors'),
   proxy: [...BELOW_ACTORS, 'actors', 'admin'],
+  gateway: ['core', 'transport', 'actors/client', 'actors/jobs'],
   app: BELOW_APP,
   sim: BELOW_APP,
   bin: [...BELOW_APP, 'app'],

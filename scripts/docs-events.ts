@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { EVENTS, type EventType } from '../core/events.ts';
-import { EXAMPLES, HOST, SCHEDULER } from './event-examples.ts';
+import { EXAMPLES, GATEWAY, HOST, SCHEDULER } from './event-examples.ts';
 
 /** One example of an event as it is on the wire. */
 export function exampleEvent(type: EventType): {
@@ -8,7 +8,7 @@ export function exampleEvent(type: EventType): {
   readonly body: Record<string, unknown>;
 } {
   const { by, data } = EXAMPLES[type];
-  const speaker = by === 'host' ? HOST : SCHEDULER;
+  const speaker = { host: HOST, scheduler: SCHEDULER, gateway: GATEWAY }[by];
   const [noun] = type.split('.');
   const { taskId, hostId, jobId } = data as { taskId?: string; hostId?: string; jobId?: string };
   const id = (noun === 'host' ? hostId : (taskId ?? jobId)) ?? speaker;

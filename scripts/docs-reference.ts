@@ -1,5 +1,5 @@
 import type { Registry } from 'prom-client';
-import { openHostMetrics, openSchedulerMetrics } from '../app/metrics.ts';
+import { openGatewayMetrics, openHostMetrics, openSchedulerMetrics } from '../app/metrics.ts';
 import { SETTINGS, type SettingName, settingMeta, settingVariable } from '../app/settings.ts';
 import { ERRORS, type ErrorCode } from '../core/errors.ts';
 import { ORIGIN_REASONS } from '../core/origin-reasons.ts';
@@ -57,7 +57,7 @@ export function configPage(): string {
     const { data } = SETTINGS[name].safeParse(undefined);
     const plain = isEmpty(data) ? 'none' : `\`${String(data)}\``;
     const flag = `\`--${name}${value === undefined ? '' : ` ${value}`}\`${list ? ', repeatable' : ''}`;
-    const where = { host: 'hosts', scheduler: 'schedulers', both: 'all' }[scope];
+    const where = { host: 'hosts', scheduler: 'schedulers', gateway: 'gateways', both: 'all' }[scope];
     return [`\`${name}\``, flag, `\`${settingVariable(name)}\``, defaultText ?? plain, where, about];
   });
   return `# Configuration
@@ -106,6 +106,10 @@ ${await metricsTable(openHostMetrics().registry)}
 ## Schedulers
 
 ${await metricsTable(openSchedulerMetrics().registry)}
+
+## Gateways
+
+${await metricsTable(openGatewayMetrics().registry)}
 
 Reasons of \`shoal_origin_bytes_total\`:
 

@@ -66,6 +66,10 @@ const ABOUT: Record<keyof typeof SUBJECTS, { who: string; what: string }> = {
   logManifest: { who: 'scheduler → task log', what: 'the hashes of its pieces, paged' },
   logFailed: { who: 'scheduler → task log', what: 'a task was given up' },
   logRetired: { who: 'scheduler → task log', what: 'a task was forgotten' },
+  audit: {
+    who: 'gateway, operator → audit log',
+    what: 'who changed what through the HTTP API (docs/API.md)',
+  },
   delivery: { who: 'scheduler → deliveries', what: 'what a host received, by source' },
 };
 
@@ -103,7 +107,7 @@ function messages(): string {
 
 function streams(): string {
   const day = 24 * 3600 * 1e9;
-  return (['tasks', 'deliveries'] as const)
+  return (['tasks', 'deliveries', 'audit'] as const)
     .map((name) => {
       const { subjects, max_age, max_bytes } = streamConfig('shoal', name);
       const bounds = `${max_age / day} days, ${max_bytes / 1024 ** 2} MiB`;
@@ -137,6 +141,7 @@ operator sets them. Without JetStream everything else works; schedulers then rec
 ${streams()}
 | bucket \`<swarm>-directory\` | scheduler keys | 16 MiB |
 | bucket \`<swarm>-ownership\` | partitions and sessions | 16 MiB |
+| bucket \`<swarm>-tokens\` | hashes of the tokens of the HTTP API | 16 MiB |
 
 Streams keep the last message of each subject.
 

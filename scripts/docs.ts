@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
+import { apiPage } from './docs-api.ts';
 import { decisionsPage } from './docs-decisions.ts';
 import { eventsPage } from './docs-events.ts';
 import { measurementsPage } from './docs-measurements.ts';
@@ -8,6 +9,7 @@ import { configPage, errorsPage, metricsPage } from './docs-reference.ts';
 /** Pages that are made from code or data, by their place in docs/. */
 export async function pages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
+    ['API.md', apiPage()],
     ['CONFIG.md', configPage()],
     ['ERRORS.md', errorsPage()],
     ['EVENTS.md', eventsPage()],

@@ -3,6 +3,7 @@ import { NOTHING_SPENT, timeSpent } from '../core/time-spent.ts';
 
 export const TASK = 'sha256-9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08';
 export const HOST = '7d3b1f0c9a5e4d2f8b6a1c0e3f5d7b92';
+export const GATEWAY = 'gateway';
 export const SCHEDULER = '5c1e9d7a3b2f4068';
 const JOB = '4f0c7be1d2a94835b6e0c3d7a1925f48';
 const PARENT = '21c04fe9b8d7465fa3e0d1c2b3a49586';
@@ -19,7 +20,9 @@ const DONE = {
 const NO_TIME = timeSpent(NOTHING_SPENT, 0);
 
 /** One example of each event's data, and whether a host or a scheduler says it. */
-export const EXAMPLES: { readonly [T in EventType]: { by: 'host' | 'scheduler'; data: EventData<T> } } = {
+export const EXAMPLES: {
+  readonly [T in EventType]: { by: 'host' | 'scheduler' | 'gateway'; data: EventData<T> };
+} = {
   'task.created': {
     by: 'scheduler',
     data: { taskId: TASK, length: 268435456, sources: ['https://files.example.org/model.bin'] },
@@ -136,6 +139,17 @@ export const EXAMPLES: { readonly [T in EventType]: { by: 'host' | 'scheduler'; 
   'scheduler.refused': {
     by: 'host',
     data: { hostId: HOST, epoch: 1767225600000, against: 1767229200000, why: 'older' },
+  },
+  'api.changed': {
+    by: 'gateway',
+    data: {
+      who: 'ci',
+      tokenId: '9d3c1f0a7b2e4586',
+      from: '10.0.0.7',
+      action: 'job.create',
+      target: JOB,
+      outcome: 'done',
+    },
   },
   'host.drained': { by: 'host', data: { hostId: HOST } },
 };

@@ -55,7 +55,7 @@ describe('links', () => {
 
   test('pages name no file that is not there', () => {
     const folders =
-      'core|scheduling|machines|actors|transport|dataplane|origins|storage|proxy|admin|app|bin|sim';
+      'core|scheduling|machines|actors|transport|dataplane|origins|storage|proxy|gateway|admin|app|bin|sim';
     const file = new RegExp(`\`((?:${folders}|docs|test|bench|scripts)/[\\w./-]*?)/?\``, 'g');
     const named = pages.flatMap((page) => {
       const text = withoutFences(read(page));

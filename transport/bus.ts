@@ -41,7 +41,7 @@ export interface QueueSubject<T extends Tokens, M> extends SubjectBase<M> {
 }
 
 /** The buckets of the swarm. */
-export type Bucket = 'directory' | 'ownership' | 'jobs' | 'job-hosts';
+export type Bucket = 'directory' | 'ownership' | 'jobs' | 'job-hosts' | 'tokens';
 
 /** Whether a message of that many bytes is looked at; else it costs nothing more, and a request is answered ERR_SCHED_BUSY. */
 export type AdmitMessage<T extends Tokens> = (tokens: T, bytes: number) => boolean;

@@ -36,6 +36,12 @@ const STREAMS = {
     max_bytes: 128 * MIB,
     max_age: 7 * DAY_NANOS,
   },
+  audit: {
+    subjects: 'audit.>',
+    description: 'who changed what through the HTTP API of Shoal',
+    max_bytes: 64 * MIB,
+    max_age: 90 * DAY_NANOS,
+  },
 } as const;
 
 const QUEUES = {

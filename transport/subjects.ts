@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { auditSchema } from '../core/audit.ts';
 import { deliverySchema } from '../core/delivery.ts';
 import {
   fetchOrderSchema,
@@ -194,6 +195,12 @@ export const SUBJECTS = {
     'tasks',
     'log.{partition}.{taskId}.retired',
     logEndedSchema,
+  ),
+  /** One message each: `id` is random. */
+  audit: log<BySender & { id: string }, z.infer<typeof auditSchema>>(
+    'audit',
+    'audit.{sender}.{id}',
+    auditSchema,
   ),
   delivery: log<OfTaskHost, z.infer<typeof deliverySchema>>(
     'deliveries',

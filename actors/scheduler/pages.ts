@@ -3,6 +3,8 @@ import type { Query } from '../../core/query-messages.ts';
 /** What the rows of a page take up at most, but for the last of them: well below what a message holds. */
 const PAGE_BYTES = 96 * 1024;
 const PAGE_ROWS = 512;
+/** Rows that one page looks at, where few of them are asked for. */
+const SCANNED_ROWS = 4_096;
 /** How long the order of a list is kept for whoever walks it. */
 const KEPT_MS = 10_000;
 
@@ -28,8 +30,12 @@ export class PagedList<Id extends string, R> {
     this.#row = row;
   }
 
-  /** The rows behind `after`, at most `limit`. */
-  page({ after, limit = PAGE_ROWS }: Pick<Query, 'after' | 'limit'>, nowMs: number): Page<R> {
+  /** The rows behind `after` that fit, at most `limit`. */
+  page(
+    { after, limit = PAGE_ROWS }: Pick<Query, 'after' | 'limit'>,
+    nowMs: number,
+    fits: (row: R) => boolean = () => true,
+  ): Page<R> {
     if (after === undefined || nowMs - this.#sortedMs > KEPT_MS) {
       this.#sorted = [...new Set(this.#ids())].sort();
       this.#sortedMs = nowMs;
@@ -38,10 +44,12 @@ export class PagedList<Id extends string, R> {
     const rows: R[] = [];
     let bytes = 0;
     let at = after === undefined ? 0 : firstBehind(sorted, after);
-    for (; at < sorted.length && rows.length < Math.min(limit, PAGE_ROWS) && bytes < PAGE_BYTES; at += 1) {
+    const most = Math.min(limit, PAGE_ROWS);
+    const end = Math.min(sorted.length, at + SCANNED_ROWS);
+    for (; at < end && rows.length < most && bytes < PAGE_BYTES; at += 1) {
       const id = sorted[at];
       const row = id === undefined ? undefined : this.#row(id);
-      if (row === undefined) continue;
+      if (row === undefined || !fits(row)) continue;
       rows.push(row);
       bytes += encoder.encode(JSON.stringify(row)).length;
     }

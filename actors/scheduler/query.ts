@@ -1,6 +1,8 @@
 import { ShoalError } from '../../core/errors.ts';
 import type { HostId, TaskId } from '../../core/ids.ts';
 import type { Query, RemoveReply } from '../../core/query-messages.ts';
+import { fitsHost, fitsTask } from '../../core/row-filter.ts';
+import type { HostRow } from '../../core/swarm-rows.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import { type Page, PagedList } from './pages.ts';
 import type { TaskView } from './task/view.ts';
@@ -38,13 +40,17 @@ export class SchedulerQuery {
   answer(noun: string, query: Query): unknown {
     const nowMs = this.#world.clock.now();
     if (noun === 'host') {
-      const { rows, next } = this.#hostList.page(query, nowMs);
+      const { hosts: wanted } = query;
+      const fits = wanted && ((row: HostRow) => fitsHost(row, wanted));
+      const { rows, next } = this.#hostList.page(query, nowMs, fits);
       return { hosts: rows, next };
     }
     if (noun === 'scheduler') return { schedulers: [this.#standing()] };
     if (noun !== 'task') throw new ShoalError('ERR_BUS_MESSAGE_INVALID', `no such noun: ${noun}`);
     if (query.op === 'list') {
-      const { rows, next } = this.#taskList.page(query, nowMs);
+      const { tasks: wanted } = query;
+      const fits = wanted && ((row: TaskView) => fitsTask(row, wanted));
+      const { rows, next } = this.#taskList.page(query, nowMs, fits);
       return { tasks: rows, next };
     }
     if (query.taskId === undefined) throw new ShoalError('ERR_BUS_MESSAGE_INVALID', 'no task named');
@@ -52,7 +58,7 @@ export class SchedulerQuery {
     return this.#show(query.taskId, query);
   }
 
-  #hostRow(hostId: HostId) {
+  #hostRow(hostId: HostId): HostRow | undefined {
     const row = this.#world.hosts.get(hostId);
     if (row === undefined) return undefined;
     const { alive, heardMs } = row;

@@ -51,17 +51,32 @@ function stored(): SubjectAccess[] {
   const buckets = BUCKETS.map((bucket) => bucketConfig('SWARM', bucket));
   const jobs = queueConfig('SWARM', 'jobs');
   const streams = [streamConfig('SWARM', 'tasks'), streamConfig('SWARM', 'deliveries'), jobs, ...buckets];
-  const subjects = [
+  return toPublish(SCHEDULER, [
     ...streams.flatMap((stream) => stream.subjects),
     ...streams.flatMap(({ name }) => streamApi(name)),
     // Ordered consumers are held back by flow control.
     ...buckets.map(({ name }) => `$JS.FC.${name}.>`),
     // Work that is done is told so.
     `$JS.ACK.${jobs.name}.>`,
-  ];
+  ]);
+}
+
+/** The tokens of the HTTP API, and who changed what: what whoever makes tokens and whoever asks for them needs. */
+function storedForApi(): SubjectAccess[] {
+  const tokens = bucketConfig('SWARM', 'tokens');
+  const { name } = streamConfig('SWARM', 'audit');
+  return toPublish({ operator: 'all', gateway: 'all' }, [
+    ...tokens.subjects,
+    ...streamApi(tokens.name),
+    `$JS.FC.${tokens.name}.>`,
+    ...['INFO', 'CREATE', 'UPDATE'].map((verb) => `$JS.API.STREAM.${verb}.${name}`),
+  ]);
+}
+
+function toPublish(publish: Grants, subjects: readonly string[]): SubjectAccess[] {
   return subjects.map((subject) => ({
     subject: subject.replace('SWARM', '<swarm>'),
-    publish: SCHEDULER,
+    publish,
     subscribe: NOBODY,
   }));
 }
@@ -88,13 +103,20 @@ export const ACCESS: readonly SubjectAccess[] = [
   of(SUBJECTS.jobCreate, CHANGING, SCHEDULER),
   of(SUBJECTS.jobCancel, CHANGING, SCHEDULER),
   of(SUBJECTS.jobsAsk, ASKING, SCHEDULER),
+  of(SUBJECTS.audit, CHANGING, NOBODY),
   {
     subject: '<swarm>.v1.event.{noun}.{verb}.{hostId}.{id}',
     publish: { ...OWN_HOST, ...SCHEDULER },
     subscribe: WATCHING,
   },
+  {
+    subject: '<swarm>.v1.event.api.changed.{sender}.{id}',
+    publish: { ...SCHEDULER, host: 'sender', ...CHANGING },
+    subscribe: WATCHING,
+  },
   { subject: '<swarm>.v1.event.>', publish: NOBODY, subscribe: WATCHING },
   ...stored(),
+  ...storedForApi(),
   // Answers: of a scheduler to anybody who asks. A host answers what it was asked, once.
   { subject: '_INBOX_SHOAL.host.{hostId}.>', publish: SCHEDULER, subscribe: OWN_HOST },
   { subject: '_INBOX_SHOAL.client.{sender}.>', publish: SCHEDULER, subscribe: ASKING },

@@ -10,14 +10,25 @@ const commands = () => import('../daemon-commands.ts');
 
 const hostSettings = settingsOf('host');
 const seedSettings = hostSettings.filter((name) => name !== 'role');
+const gatewaySettings = settingsOf('gateway');
+const gatewayOnly = gatewaySettings.filter((name) => !hostSettings.includes(name));
 
-/** Adds `up`, `scheduler`, `seed` and `peer`; returns `scheduler`, which has commands of its own. */
+/** With what the gateway asks registries what an image is made of. */
+const REGISTRY_SETTINGS = [
+  'registry',
+  'docker-config',
+  'allow-origin',
+  'only-origin',
+  'origin-proxy',
+] as const;
+
+/** Adds `up`, `scheduler`, `seed`, `peer` and `gateway`; returns `scheduler`, which has commands of its own. */
 export function addDaemons(program: Command): Command {
   const up = program
     .command('up')
     .summary('bring up a whole swarm on this machine')
     .description(
-      'Bring up a whole swarm on this machine: a scheduler and a seed, with a nats-server of its own unless --nats names one.',
+      'Bring up a whole swarm on this machine: a scheduler, a seed and the HTTP API, with a nats-server of its own unless --nats names one.',
     )
     .addHelpText(
       'after',
@@ -28,7 +39,7 @@ export function addDaemons(program: Command): Command {
       ),
     )
     .action(async (options: Options) => (await commands()).runUp(options));
-  addSettings(up, seedSettings);
+  addSettings(up, [...seedSettings, ...gatewayOnly]);
 
   const scheduler = program
     .command('scheduler')
@@ -66,5 +77,21 @@ export function addDaemons(program: Command): Command {
     )
     .action(async (options: Options) => (await commands()).runPeer(options));
   addSettings(peer, hostSettings);
+
+  const gateway = program
+    .command('gateway')
+    .summary('run the HTTP API')
+    .description(
+      'Run the HTTP API of a swarm: OpenAPI at /openapi.json, a page to try it at /, and what Harbor asks a preheat provider. Tokens are made by `shoal token create`.',
+    )
+    .addHelpText(
+      'after',
+      example(
+        'shoal gateway --nats nats://10.0.0.1:4222',
+        'shoal gateway --nats nats://10.0.0.1:4222 --gateway-listen 0.0.0.0 --gateway-cert api.pem --gateway-key api.key',
+      ),
+    )
+    .action(async (options: Options) => (await commands()).runGateway(options));
+  addSettings(gateway, [...gatewaySettings, ...REGISTRY_SETTINGS]);
   return scheduler;
 }

@@ -1,6 +1,6 @@
-import type { Explanation } from '../../admin/control.ts';
 import type { DeliverySource } from '../../core/delivery.ts';
 import { fromText, reasonsText, timeText } from '../../core/delivery-text.ts';
+import type { Explanation } from '../../core/swarm-rows.ts';
 import { formatBytes, formatDuration, formatRate } from '../../core/units.ts';
 import { factsText, printable } from './tables.ts';
 import { wrapText } from './wrap.ts';

@@ -1,12 +1,6 @@
-import type {
-  HostRow,
-  HostStatus,
-  ImageRow,
-  SchedulerRow,
-  TaskDetail,
-  TaskRow,
-} from '../../admin/control.ts';
+import type { HostStatus, ImageRow } from '../../admin/control.ts';
 import { reasonsText } from '../../core/delivery-text.ts';
+import type { HostRow, SchedulerRow, TaskDetail, TaskRow } from '../../core/swarm-rows.ts';
 import { formatBytes, formatDuration } from '../../core/units.ts';
 import { factsText, tableText } from './tables.ts';
 

@@ -1,7 +1,8 @@
-import type { HostControl, HostStatus, TaskDetail } from '../../admin/control.ts';
+import type { HostControl, HostStatus } from '../../admin/control.ts';
 import type { DownloadResult } from '../../core/download.ts';
 import { ShoalError } from '../../core/errors.ts';
 import { parseDigest, taskIdOfDigest } from '../../core/ids.ts';
+import type { TaskDetail } from '../../core/swarm-rows.ts';
 import { NOTHING_SPENT, timeSpent } from '../../core/time-spent.ts';
 import { hashesOf } from '../support/piece-hashes.ts';
 

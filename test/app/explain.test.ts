@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
-import type { TaskDetail, TaskHistory } from '../../admin/control.ts';
+import type { TaskHistory } from '../../admin/control.ts';
 import { explanation } from '../../app/explain.ts';
 import type { Delivery } from '../../core/delivery.ts';
+import type { TaskDetail } from '../../core/swarm-rows.ts';
 
 const TASK = `sha256-${'a'.repeat(64)}`;
 const [A = '', B = '', C = ''] = ['a', 'b', 'c'].map((digit) => digit.repeat(32));

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { PagedList } from '../../actors/scheduler/pages.ts';
 import { walkPages } from '../../app/walk-pages.ts';
+import type { RowPage } from '../../core/list-page.ts';
 
 interface Row {
   readonly id: string;
@@ -9,17 +10,21 @@ interface Row {
   readonly text: string;
 }
 
-const walk = (lists: readonly PagedList<string, Row>[], limit?: number) =>
+const page = (lists: readonly PagedList<string, Row>[], limit?: number, after?: string) =>
   walkPages<Row>({
     idOf: ({ id }) => id,
     weightOf: ({ weight }) => weight,
     limit,
-    ask: async (page) =>
+    after,
+    ask: async (asked) =>
       lists.map((list) => {
-        const { rows, next } = list.page({ limit: 3, ...page }, 0);
+        const { rows, next } = list.page({ limit: 3, ...asked }, 0);
         return { rows, next };
       }),
   });
+
+const walk = async (lists: readonly PagedList<string, Row>[], limit?: number) =>
+  (await page(lists, limit)).rows;
 
 const listOf = (rows: readonly Row[]) =>
   new PagedList(
@@ -49,6 +54,14 @@ test('whatever several schedulers list, each id comes once, in order, with its h
         expect(rows.map(({ weight }) => weight)).toEqual(best);
         const few = await walk(lists.map(listOf), n + 1);
         expect(few.map(({ id }) => id)).toEqual(ids.slice(0, n + 1));
+        const paged: string[] = [];
+        for (let next: string | undefined = ''; next !== undefined; ) {
+          const found: RowPage<Row> = await page(lists.map(listOf), n + 1, next || undefined);
+          expect(found.rows.length).toBeLessThanOrEqual(n + 1);
+          paged.push(...found.rows.map(({ id }) => id));
+          ({ next } = found);
+        }
+        expect(paged).toEqual(ids);
       },
     ),
     { numRuns: 100 },
@@ -75,4 +88,20 @@ test('a row that went meanwhile is left out, and the walk goes on', async () => 
     (id) => (id < 'e' ? undefined : { id, weight: 0, text: '' }),
   );
   expect((await walk([list])).map(({ id }) => id)).toEqual(['e', 'f', 'g']);
+});
+
+test('a page looks at so many rows alone, where few fit', () => {
+  const ids = Array.from({ length: 10_000 }, (_, index) => String(index).padStart(5, '0'));
+  const list = new PagedList(
+    () => ids,
+    (id) => ({ id }),
+  );
+  const only = ({ id }: { id: string }) => id === '09999';
+  const first = list.page({}, 0, only);
+  expect(first).toEqual({ rows: [], next: '04095' });
+  const second = list.page({ after: '04095' }, 0, only);
+  expect(list.page({ after: second.next ?? '' }, 0, only)).toEqual({
+    rows: [{ id: '09999' }],
+    next: undefined,
+  });
 });

@@ -2,11 +2,12 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, wri
 import { join } from 'node:path';
 import { beforeAll, expect, test, vi } from 'vitest';
 import type { HostControl } from '../../admin/control.ts';
-import { explanationSchema, taskHistorySchema } from '../../admin/control.ts';
+import { taskHistorySchema } from '../../admin/control.ts';
 import { startAdmin } from '../../admin/server.ts';
 import { downloadResultSchema } from '../../core/download.ts';
 import { ERRORS, type ErrorCode, ShoalError } from '../../core/errors.ts';
 import { silentLogger } from '../../core/logger.ts';
+import { explanationSchema } from '../../core/swarm-rows.ts';
 import { fakeControl, RESULT, STATUS, TASK } from '../admin/fake-control.ts';
 import { type Ran, ROOT, SHOAL, startCommand } from '../support/child.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -68,6 +69,8 @@ test('help names every command, and each shows examples', async () => {
     'proxy',
     'image',
     'auth',
+    'gateway',
+    'token',
   ]) {
     expect(stdout).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
   }
@@ -96,6 +99,10 @@ test('help names every command, and each shows examples', async () => {
     ['auth', 'init'],
     ['auth', 'add'],
     ['auth', 'rotate'],
+    ['gateway'],
+    ['token', 'create'],
+    ['token', 'ls'],
+    ['token', 'revoke'],
     ['image', 'ls'],
     ['events'],
   ];
@@ -136,6 +143,10 @@ test.each([
   [['preheat', URL_, '--label', 'nonsense']],
   [['preheat', URL_, '--timeout', 'soon']],
   [['proxy', 'ca']],
+  [['token', 'create', 'ci', '--scope', 'everything']],
+  [['token', 'create', 'two words']],
+  [['token', 'create', 'ci', '--expires', 'soon']],
+  [['gateway', '--gateway-cert', 'alone.pem']],
   [['task']],
 ])('what is used wrongly ends with 2: %j', async (args) => {
   const { code, stdout, stderr } = await shoal(...args);

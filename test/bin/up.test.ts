@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { explanationSchema } from '../../admin/control.ts';
+import { explanationSchema } from '../../core/swarm-rows.ts';
 import { SHOAL, startChild, startCommand, until } from '../support/child.ts';
 import { digestOfFile, MIB, writeRandomFile } from '../support/files.ts';
 import { startOriginServer } from '../support/origin-server.ts';
@@ -31,9 +31,10 @@ test('up brings up a swarm that gets a file, tells of it, shows its health and s
     '--log-format',
     'json',
   ];
-  const up = startChild([...SHOAL, 'up', ...flags, '--allow-origin', `127.0.0.1:${origin.port}`], at('log'));
+  const own = ['--gateway-port', '0', '--allow-origin', `127.0.0.1:${origin.port}`];
+  const up = startChild([...SHOAL, 'up', ...flags, ...own], at('log'));
   try {
-    const { adminPort } = await until('the swarm to be up', () => logged(at('log'), 'swarm up'));
+    const { adminPort, gateway } = await until('the swarm to be up', () => logged(at('log'), 'swarm up'));
     const nats = await until(
       'the address of NATS',
       () => /NATS at (\S+),/.exec(readFileSync(at('log'), 'utf8'))?.[1],
@@ -79,6 +80,23 @@ test('up brings up a swarm that gets a file, tells of it, shows its health and s
       originReasons: { 'no-holder': 5 * MIB },
       heard: { scheduler: true, hosts: 1, log: 'read' },
     });
+    const token = ['token', 'create', 'ci', '--scope', 'read', '--dir', at('up'), '--json'];
+    const made = await startCommand([...SHOAL, ...token]).done;
+    const headers = { authorization: `Bearer ${JSON.parse(made.stdout).token}` };
+    const tasks = `${gateway}/api/v1/tasks`;
+    expect(await (await fetch(`${tasks}?id=${digest}`, { headers })).json()).toMatchObject({
+      tasks: [{ taskId: digest.replace(':', '-'), holders: 1 }],
+    });
+    const listed = await startCommand([...SHOAL, 'token', 'ls', '--nats', nats]).done;
+    expect(listed.stdout).toMatch(/^ID +NAME +SCOPES +MADE +HOLDS\n[0-9a-f]{16} +ci +read +\S+ \S+ +until /);
+    expect(await startCommand([...SHOAL, 'token', 'revoke', 'ci', '--nats', nats]).done).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^revoked ci \(/),
+    });
+    await until(
+      'the token to be revoked',
+      async () => (await fetch(tasks, { headers })).status === 401 || undefined,
+    );
     const second = await startCommand([...SHOAL, 'peer', ...flags, '--nats', nats]).done;
     expect(second).toMatchObject({ code: 1, stderr: expect.stringContaining('ERR_CONFIG_DIR_LOCKED') });
   } finally {

@@ -14,6 +14,6 @@ test.each(Object.keys(EVENTS) as EventType[])('the example of %s is a valid even
   const { subject, body } = exampleEvent(type);
   const { data } = body;
   expect(EVENTS[type].data.strict().parse(data)).toEqual(data);
-  expect(subject).toMatch(/^shoal\.v1\.event\.[a-z]+\.[a-z]+\.[0-9a-f]+\.[0-9a-z-]+$/);
+  expect(subject).toMatch(/^shoal\.v1\.event\.[a-z]+\.[a-z]+\.[0-9a-z]+\.[0-9a-z-]+$/);
   expect(made.get('EVENTS.md')).toContain(JSON.stringify(body, null, 2));
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Explanation } from '../../admin/control.ts';
 import { swarmQueries } from '../../app/swarm-query.ts';
 import { ORIGIN_REASONS } from '../../core/origin-reasons.ts';
+import type { Explanation } from '../../core/swarm-rows.ts';
 import type { SimGet } from '../../sim/host.ts';
 import { createSimulation, type Simulation } from '../../sim/world.ts';
 import { delivered, digestOf, MIB, URL_A } from './scene.ts';

@@ -13,6 +13,7 @@ const SOURCES = [
   'dataplane',
   'origins',
   'proxy',
+  'gateway',
   'admin',
   'app',
   'bin',

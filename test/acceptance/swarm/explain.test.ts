@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { type Explanation, explanationSchema, taskHistorySchema } from '../../../admin/control.ts';
+import { taskHistorySchema } from '../../../admin/control.ts';
 import { ORIGIN_REASONS } from '../../../core/origin-reasons.ts';
+import { type Explanation, explanationSchema } from '../../../core/swarm-rows.ts';
 import { SHOAL, startCommand, until } from '../../support/child.ts';
 import { lastJson } from '../../support/swarm.ts';
 import { note, openScene, type Scene, SIZE, SLOW } from './scene.ts';

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest';
-import type { SchedulerRow } from '../../../admin/control.ts';
 import { PARTITIONS } from '../../../core/ids.ts';
+import type { SchedulerRow } from '../../../core/swarm-rows.ts';
 import { connectNatsBus } from '../../../transport/nats-bus.ts';
 import { SUBJECTS } from '../../../transport/subjects.ts';
 import { SHOAL, skewedBy, startCommand, until } from '../../support/child.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Explanation } from '../../../admin/control.ts';
 import { explainText } from '../../../bin/views/explain.ts';
 import { historyText } from '../../../bin/views/history.ts';
+import type { Explanation } from '../../../core/swarm-rows.ts';
 import { NOTHING_SPENT, timeSpent } from '../../../core/time-spent.ts';
 
 const MIB = 1024 * 1024;
