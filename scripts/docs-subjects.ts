@@ -106,8 +106,9 @@ ${table()}
 
 ## Kept by JetStream
 
-Declared in code, made by whoever needs them first, brought in step where they differ; replicas and placement stay as the
-operator sets them. Without JetStream everything else works; schedulers then recover from what hosts hold alone.
+Declared in code, made by whoever needs them first, brought in step where they differ; what operators set beside that stays.
+In a cluster of NATS three servers keep each (\`nats-replicas\`): one while there are no more, and three as soon as there are;
+never fewer than before. Without JetStream everything else works; schedulers then recover from what hosts hold alone.
 
 | kept in | subjects | at most |
 | --- | --- | --- |

@@ -8,6 +8,7 @@ import {
   isTaskId,
   parseTaskId,
   partitionOf,
+  type ResourceId,
   type TaskId,
 } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
@@ -226,15 +227,30 @@ export class SchedulerActor {
   #resolve(
     tokens: { partition: string; resourceId: string; hostId: string },
     request: ResolveRequest,
-  ): ResolveReply {
+  ): ResolveReply | Promise<ResolveReply> {
     const hostId = asHost(tokens.hostId);
-    if (!isResourceId(tokens.resourceId) || String(partitionOf(tokens.resourceId)) !== tokens.partition) {
+    const { resourceId } = tokens;
+    if (!isResourceId(resourceId) || String(partitionOf(resourceId)) !== tokens.partition) {
       throw new ShoalError('ERR_BUS_MESSAGE_INVALID', 'the resource id or its partition is not valid');
     }
-    this.#checkOwned(partitionOf(tokens.resourceId));
-    const resource = this.#resources.open(tokens.resourceId, hostId);
+    const partition = partitionOf(resourceId);
+    this.#checkOwned(partition);
+    const answer = () => {
+      this.#checkOwned(partition);
+      return this.#answerOf(resourceId, hostId, request);
+    };
+    // What is known need not be read again to be known.
+    const reading = request.outcome === undefined ? this.#tasks.reading(partition) : undefined;
+    return reading === undefined ? answer() : reading.then(answer);
+  }
+
+  #answerOf(resourceId: ResourceId, hostId: HostId, request: ResolveRequest): ResolveReply {
+    const { clock } = this.#world;
+    const resource = this.#resources.open(resourceId, hostId);
+    const logged = resource.isAnswered ? undefined : this.#tasks.urls.get(resourceId);
+    if (logged !== undefined) resource.recall(logged, clock.now(), clock.wall());
     const wasAsked = resource.isAsking(hostId, request.ask);
-    const reply = resource.resolve(hostId, request, this.#world.clock.now(), this.#world.clock.wall());
+    const reply = resource.resolve(hostId, request, clock.now(), clock.wall());
     if (request.outcome?.kind === 'found') {
       const { taskId, probed, readingBytes } = request.outcome;
       const source = { url: request.url, credentials: request.credentials };

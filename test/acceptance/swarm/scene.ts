@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { digestOfFile, MIB, writeRandomFile } from '../../support/files.ts';
 import { type OriginServer, startOriginServer } from '../../support/origin-server.ts';
-import { type Get, type GetOptions, type GetOutcome, type Swarm, startSwarm } from '../../support/swarm.ts';
+import {
+  type Get,
+  type GetOptions,
+  type GetOutcome,
+  type Swarm,
+  type SwarmOptions,
+  startSwarm,
+} from '../../support/swarm.ts';
 
 /** Bytes of the file that is distributed. */
 export const SIZE = 256 * MIB;
@@ -30,9 +37,7 @@ export interface Scene {
 }
 
 /** Opens a scene of 1 seed and 4 peers for the running test; it is closed, and its logs printed on failure, by itself. */
-export async function openScene(
-  options: { readonly hostFlags?: readonly string[]; readonly schedulers?: number } = {},
-): Promise<Scene> {
+export async function openScene(options: Partial<SwarmOptions> = {}): Promise<Scene> {
   const dir = mkdtempSync(join(tmpdir(), 'shoal-scene-'));
   const file = join(dir, 'file');
   const digest = writeRandomFile(file, SIZE);
@@ -40,7 +45,7 @@ export async function openScene(
   mkdirSync(join(dir, 'out'));
   const swarm = await startSwarm({
     peers: 4,
-    schedulers: options.schedulers ?? 1,
+    ...options,
     dir: join(dir, 'swarm'),
     hostFlags: ['--allow-origin', `127.0.0.1:${origin.port}`, ...(options.hostFlags ?? [])],
   });

@@ -1,0 +1,77 @@
+import { expect } from 'vitest';
+import type { SchedulerRow, TaskRow } from '../../../admin/control.ts';
+import { PARTITIONS } from '../../../core/ids.ts';
+import { SHOAL, startCommand, until } from '../../support/child.ts';
+import { storedBytes } from '../../support/files.ts';
+import type { Swarm } from '../../support/swarm.ts';
+import { getOnEach, longestGapMs, note, type Scene, SIZE } from './scene.ts';
+
+/** The hosts that get the file of a scene. */
+export const FOUR = ['peer1', 'peer2', 'peer3', 'peer4'] as const;
+/** Every partition there is. */
+export const ALL = Array.from({ length: PARTITIONS }, (_, partition) => partition);
+
+/** What a host of `SLOW` flags receives, bytes a second. */
+const SLOW_BYTES_PER_SEC = 20_000_000;
+/** How soon all must be right again when a fault is over, ms. */
+export const HEALED_MS = 10_000;
+
+async function listed(swarm: Swarm, noun: 'scheduler' | 'host' | 'task'): Promise<unknown> {
+  const ran = await startCommand([...SHOAL, noun, 'ls', '--nats', swarm.natsUrl, '--json']).done;
+  return ran.code === 0 ? JSON.parse(ran.stdout) : [];
+}
+
+/** What `shoal scheduler ls` shows. */
+export async function schedulers(swarm: Swarm): Promise<SchedulerRow[]> {
+  return (await listed(swarm, 'scheduler')) as SchedulerRow[];
+}
+
+/** Waits until so many schedulers are listed, which serve every partition, each once. */
+export async function shared(swarm: Swarm, count: number, guided = true): Promise<readonly SchedulerRow[]> {
+  return until(`${count} schedulers to share all partitions`, async () => {
+    const rows = await schedulers(swarm);
+    const served = rows.flatMap(({ partitions }) => partitions).sort((a, b) => a - b);
+    const isWhole = rows.length === count && JSON.stringify(served) === JSON.stringify(ALL);
+    return isWhole && rows.every((row) => row.guided === guided) ? rows : undefined;
+  });
+}
+
+/** How many hosts hold all of the only task; undefined where there is not one. */
+export async function holders(swarm: Swarm): Promise<number | undefined> {
+  const rows = (await listed(swarm, 'task')) as TaskRow[];
+  return rows.length === 1 ? rows[0]?.holders : undefined;
+}
+
+/** Waits until the schedulers share all, every host is there, and so many are known to hold the file; says how long it took. */
+export async function whole(swarm: Swarm, schedulerCount: number, holderCount?: number): Promise<void> {
+  const begunMs = performance.now();
+  await shared(swarm, schedulerCount);
+  await Promise.all(swarm.hosts.map((host) => swarm.ready(host)));
+  if (holderCount !== undefined) {
+    await until(`${holderCount} holders to be known`, async () =>
+      (await holders(swarm)) === holderCount ? true : undefined,
+    );
+  }
+  const tookMs = performance.now() - begunMs;
+  note(`whole again after ${Math.round(tookMs)} ms`);
+  expect(tookMs).toBeLessThanOrEqual(HEALED_MS);
+}
+
+/**
+ * Four gets, and what happens when one of them has a good part. When it is over all end right, within ten seconds and
+ * what the rest takes at the limit of the hosts (`SLOW`).
+ */
+export async function inMidDownload(scene: Scene, happens: () => Promise<unknown>): Promise<void> {
+  const gets = getOnEach(scene, FOUR);
+  await scene.swarm.holds('peer1', SIZE * 0.3);
+  await happens();
+  const overMs = performance.now();
+  const least = Math.min(...FOUR.map((host) => storedBytes(scene.swarm.dirOf(host))));
+  const restMs = (Math.max(0, SIZE - least) / SLOW_BYTES_PER_SEC) * 1_000;
+  await Promise.all([...gets.values()].map(({ done }) => done));
+  const tookMs = performance.now() - overMs;
+  const outcomes = await scene.allRight(gets);
+  note(`done ${Math.round(tookMs)} ms after the fault, of which the links take ${Math.round(restMs)}`);
+  note(`longest gap without a byte: ${Math.round(longestGapMs(outcomes))} ms`);
+  expect(tookMs).toBeLessThanOrEqual(restMs + HEALED_MS);
+}
