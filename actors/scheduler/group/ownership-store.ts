@@ -105,8 +105,11 @@ export class OwnershipStore {
   async #put(heartbeat: Heartbeat): Promise<void> {
     const { clock, directory } = this.#options;
     const sentMs = clock.now();
+    const { newest } = this.view;
     const value = recordBytes(heartbeat);
     this.#revision = await this.#bounded(directory.put(this.#key, value, this.#revision));
+    // What is written is newer than all there is: the store that was read is gone, and its revisions say nothing here.
+    if (this.#revision < newest) this.view.replace(await this.#bounded(directory.entries()));
     this.view.take({ key: this.#key, value, revision: this.#revision });
     this.#termEndsMs = sentMs + LIMITS.termMs;
   }

@@ -34,6 +34,11 @@ export class OwnershipView {
     this.#clock = clock;
   }
 
+  /** The largest revision that was heard of, of what is there. */
+  get newest(): number {
+    return Math.max(0, ...this.#revisions.values());
+  }
+
   row(partition: number): (OwnershipRow & { readonly revision: number }) | undefined {
     return this.#rows.get(partition);
   }

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { OwnershipStore } from '../../../../actors/scheduler/group/ownership-store.ts';
+import { schedulerIdFrom } from '../../../../core/ids.ts';
+import { heartbeatKey, partitionKey, recordBytes } from '../../../../core/ownership.ts';
+import { SimClock } from '../../../../sim/clock.ts';
+import { ModelStore } from '../../../../sim/group/store.ts';
+import { SimRandom } from '../../../../sim/random.ts';
+
+const [SELF, OTHER] = [1, 2].map((index) => schedulerIdFrom(new Uint8Array(8).fill(index)));
+const heartbeat = { keyId: 'key', leaving: false, offers: [] };
+
+test('who read a store that is gone by now believes none of it, however large its revisions were', async () => {
+  if (SELF === undefined || OTHER === undefined) throw new Error('no ids');
+  const clock = new SimClock();
+  const store = new ModelStore(clock, new SimRandom(1));
+  const directory = store.directory({ isCut: false, run: (work) => work() });
+  const key = heartbeatKey(OTHER);
+  const value = recordBytes({ ...heartbeat, keyId: 'other' });
+  let begun = false;
+  const history = async () => {
+    let revision = 0;
+    for (let beats = 0; beats < 20; beats += 1) revision = await directory.put(key, value, revision);
+    await directory.put(partitionKey(1), recordBytes({ owner: OTHER, epoch: 5 }), 0);
+  };
+  const own = new OwnershipStore({
+    clock,
+    self: SELF,
+    keyId: 'key',
+    directory: {
+      ...directory,
+      async entries() {
+        const entries = await directory.entries();
+        if (!begun) store.wipe();
+        begun = true;
+        return entries;
+      },
+    },
+  });
+  const ended = history().then(() => own.enter(heartbeat));
+  await clock.run(10_000);
+  await ended;
+  expect(own.view.heartbeat(OTHER)).toBeUndefined();
+  expect(own.view.row(1)).toBeUndefined();
+  // What another says in the new store counts, though it has a smaller revision than it once had.
+  own.view.take({ key, value, revision: 2 });
+  expect(own.view.heartbeat(OTHER)).toMatchObject({ revision: 2 });
+});
