@@ -13,6 +13,10 @@ const ABOUT: Record<keyof typeof SUBJECTS, { who: string; what: string }> = {
     what: 'all a host has to say of a task; its whole set of leases back',
   },
   resolve: { who: 'host → owning scheduler', what: 'which content a URL stands for now' },
+  originTold: {
+    who: 'owner of the URL → owner of the task',
+    what: 'what a host was told by the origin, and what it reads of it now',
+  },
   announce: {
     who: 'host → any scheduler',
     what: 'a public key; a membership token, scheduler keys and an address book back',

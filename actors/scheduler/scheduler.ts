@@ -1,34 +1,23 @@
 import type { Cancel } from '../../core/clock.ts';
 import { ShoalError } from '../../core/errors.ts';
 import type { Alive, AnnounceReply, AnnounceRequest, Holds } from '../../core/host-messages.ts';
-import {
-  type HostId,
-  isHostId,
-  isResourceId,
-  isTaskId,
-  parseTaskId,
-  partitionOf,
-  type ResourceId,
-  type TaskId,
-} from '../../core/ids.ts';
+import { type HostId, isHostId, isTaskId, parseTaskId, partitionOf, type TaskId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
-import type { ResolveReply, ResolveRequest } from '../../core/resolve-messages.ts';
 import type { SyncReply, SyncRequest } from '../../core/sync-messages.ts';
 import type { Subscription } from '../../transport/bus.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
-import { claimedPieces, probedPieces } from './claimed-pieces.ts';
+import { claimedPieces } from './claimed-pieces.ts';
 import { SchedulerGroup } from './group/group.ts';
 import { HostQuota } from './host-quota.ts';
 import { SchedulerQuery } from './query.ts';
 import { ResourceTable } from './resource-table.ts';
 import { ServedPartitions } from './served-partitions.ts';
 import { TaskTable } from './task-table.ts';
+import { asHost, UrlAnswers, unowned } from './url-answers.ts';
 import type { GroupWorld } from './world.ts';
 
 const TICK_MS = 500;
 const QUEUE = 'scheduler';
-/** Why a task is not opened for the answer of an origin. */
-const UNOPENED: ReadonlySet<string> = new Set(['ERR_SCHED_BUSY', 'ERR_BUS_UNAVAILABLE']);
 
 /** One scheduler: routes what hosts say to the actors of its tasks, and keeps the table of hosts. */
 export class SchedulerActor {
@@ -39,6 +28,7 @@ export class SchedulerActor {
   readonly #query: SchedulerQuery;
   readonly #heard: HostQuota;
   readonly #resources = new ResourceTable();
+  readonly #urls: UrlAnswers;
   readonly #sinceMs: number;
   #subscriptions: Subscription[] = [];
   #cancelTick: Cancel | undefined;
@@ -60,6 +50,12 @@ export class SchedulerActor {
       epochOf: (partition) => this.#group.epochOf(partition),
     });
     this.#group = new SchedulerGroup({ ...world, tenures: this.#served, describe: () => this.#describe() });
+    this.#urls = new UrlAnswers({
+      world,
+      resources: this.#resources,
+      tasks: this.#tasks,
+      owns: (partition) => this.#group.epochOf(partition) !== undefined,
+    });
     this.#query = new SchedulerQuery(world, this.#tasks, () => this.#view());
   }
 
@@ -88,7 +84,8 @@ export class SchedulerActor {
     const match = { partition };
     return [
       bus.serve(SUBJECTS.sync, match, (request, tokens) => this.#sync(tokens, request), { admit }),
-      bus.serve(SUBJECTS.resolve, match, (request, tokens) => this.#resolve(tokens, request), { admit }),
+      bus.serve(SUBJECTS.resolve, match, (request, tokens) => this.#urls.resolve(tokens, request), { admit }),
+      bus.subscribe(SUBJECTS.originTold, match, (told, { taskId }) => this.#urls.told(asTask(taskId), told)),
       bus.subscribe(SUBJECTS.holds, match, (holds, { hostId }) => this.#holds(asHost(hostId), holds), {
         admit,
       }),
@@ -97,11 +94,7 @@ export class SchedulerActor {
 
   /** @throws ERR_BUS_UNAVAILABLE where the partition is not to be granted from here at the moment */
   #checkOwned(partition: number): void {
-    if (this.#group.epochOf(partition) !== undefined) return;
-    throw new ShoalError(
-      'ERR_BUS_UNAVAILABLE',
-      'this scheduler cannot tell that it still owns the partition',
-    );
+    if (this.#group.epochOf(partition) === undefined) throw unowned();
   }
 
   #describe() {
@@ -224,56 +217,6 @@ export class SchedulerActor {
     return task.ready === undefined ? answer() : task.ready.then(answer);
   }
 
-  #resolve(
-    tokens: { partition: string; resourceId: string; hostId: string },
-    request: ResolveRequest,
-  ): ResolveReply | Promise<ResolveReply> {
-    const hostId = asHost(tokens.hostId);
-    const { resourceId } = tokens;
-    if (!isResourceId(resourceId) || String(partitionOf(resourceId)) !== tokens.partition) {
-      throw new ShoalError('ERR_BUS_MESSAGE_INVALID', 'the resource id or its partition is not valid');
-    }
-    const partition = partitionOf(resourceId);
-    this.#checkOwned(partition);
-    const answer = () => {
-      this.#checkOwned(partition);
-      return this.#answerOf(resourceId, hostId, request);
-    };
-    // What is known need not be read again to be known.
-    const reading = request.outcome === undefined ? this.#tasks.reading(partition) : undefined;
-    return reading === undefined ? answer() : reading.then(answer);
-  }
-
-  #answerOf(resourceId: ResourceId, hostId: HostId, request: ResolveRequest): ResolveReply {
-    const { clock } = this.#world;
-    const resource = this.#resources.open(resourceId, hostId);
-    const logged = resource.isAnswered ? undefined : this.#tasks.urls.get(resourceId);
-    if (logged !== undefined) resource.recall(logged, clock.now(), clock.wall());
-    const wasAsked = resource.isAsking(hostId, request.ask);
-    const reply = resource.resolve(hostId, request, clock.now(), clock.wall());
-    if (request.outcome?.kind === 'found') {
-      const { taskId, probed, readingBytes } = request.outcome;
-      const source = { url: request.url, credentials: request.credentials };
-      const task = this.#tryOpen(taskId, hostId, probedPieces(probed));
-      if (task === undefined) return reply;
-      const { actor, ready } = task;
-      const tell = () => actor.resolved(hostId, source, probed, readingBytes, wasAsked);
-      if (ready !== undefined) void ready.then(tell);
-      else tell();
-    }
-    return reply;
-  }
-
-  /** What a URL points to is told also where another has the task, or the host too much at work: it hears so when it syncs. */
-  #tryOpen(taskId: TaskId, hostId: HostId, pieces: number) {
-    try {
-      return this.#tasks.open(taskId, hostId, pieces);
-    } catch (error) {
-      if (error instanceof ShoalError && UNOPENED.has(error.code)) return undefined;
-      throw error;
-    }
-  }
-
   // --- time ---
 
   #tick(): void {
@@ -321,11 +264,6 @@ export class SchedulerActor {
   get size(): { readonly tasks: number; readonly hosts: number } {
     return { tasks: this.#tasks.size, hosts: this.#world.hosts.size };
   }
-}
-
-function asHost(token: string): HostId {
-  if (isHostId(token)) return token;
-  throw new ShoalError('ERR_BUS_MESSAGE_INVALID', 'the subject names no host');
 }
 
 function asTask(token: string): TaskId {

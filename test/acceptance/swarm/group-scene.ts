@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
-import type { SchedulerRow, TaskRow } from '../../../admin/control.ts';
+import { connectDaemon, type DaemonClient } from '../../../admin/client.ts';
+import type { SchedulerRow } from '../../../admin/control.ts';
 import { PARTITIONS } from '../../../core/ids.ts';
-import { SHOAL, startCommand, until } from '../../support/child.ts';
+import { until } from '../../support/child.ts';
 import { storedBytes } from '../../support/files.ts';
 import type { Swarm } from '../../support/swarm.ts';
 import { getOnEach, longestGapMs, note, type Scene, SIZE } from './scene.ts';
@@ -16,14 +17,14 @@ const SLOW_BYTES_PER_SEC = 20_000_000;
 /** How soon all must be right again when a fault is over, ms. */
 export const HEALED_MS = 10_000;
 
-async function listed(swarm: Swarm, noun: 'scheduler' | 'host' | 'task'): Promise<unknown> {
-  const ran = await startCommand([...SHOAL, noun, 'ls', '--nats', swarm.natsUrl, '--json']).done;
-  return ran.code === 0 ? JSON.parse(ran.stdout) : [];
+/** The daemon of the first host: what `shoal scheduler ls` and the like show, without a process for each look. */
+function daemon(swarm: Swarm): Promise<DaemonClient> {
+  return connectDaemon(swarm.dirOf(swarm.hosts[0] ?? 'seed'));
 }
 
 /** What `shoal scheduler ls` shows. */
 export async function schedulers(swarm: Swarm): Promise<SchedulerRow[]> {
-  return (await listed(swarm, 'scheduler')) as SchedulerRow[];
+  return (await daemon(swarm)).schedulers().catch(() => []);
 }
 
 /** Waits until so many schedulers are listed, which serve every partition, each once. */
@@ -36,22 +37,32 @@ export async function shared(swarm: Swarm, count: number, guided = true): Promis
   });
 }
 
-/** How many hosts hold all of the only task; undefined where there is not one. */
-export async function holders(swarm: Swarm): Promise<number | undefined> {
-  const rows = (await listed(swarm, 'task')) as TaskRow[];
-  return rows.length === 1 ? rows[0]?.holders : undefined;
+/** How many hosts hold all of each task. */
+export async function holders(swarm: Swarm): Promise<ReadonlyMap<string, number>> {
+  const rows = await (await daemon(swarm)).tasks().catch(() => []);
+  return new Map(rows.map(({ taskId, holders: count }) => [taskId, count]));
 }
 
-/** Waits until the schedulers share all, every host is there, and so many are known to hold the file; says how long it took. */
-export async function whole(swarm: Swarm, schedulerCount: number, holderCount?: number): Promise<void> {
+async function isAnnounced(swarm: Swarm, host: string): Promise<boolean> {
+  const status = await connectDaemon(swarm.dirOf(host)).then((client) => client.status());
+  return status.state === 'announced';
+}
+
+/** Waits until the schedulers share all, every host is there, and what they hold is known; says how long it took. */
+export async function whole(
+  swarm: Swarm,
+  schedulerCount: number,
+  held: ReadonlyMap<string, number> = new Map(),
+): Promise<void> {
   const begunMs = performance.now();
   await shared(swarm, schedulerCount);
-  await Promise.all(swarm.hosts.map((host) => swarm.ready(host)));
-  if (holderCount !== undefined) {
-    await until(`${holderCount} holders to be known`, async () =>
-      (await holders(swarm)) === holderCount ? true : undefined,
-    );
+  for (const host of swarm.hosts) {
+    await until(`${host} to be there`, async () => (await isAnnounced(swarm, host)) || undefined);
   }
+  await until('what hosts hold to be known', async () => {
+    const known = await holders(swarm);
+    return [...held].every(([taskId, count]) => (known.get(taskId) ?? 0) >= count) || undefined;
+  });
   const tookMs = performance.now() - begunMs;
   note(`whole again after ${Math.round(tookMs)} ms`);
   expect(tookMs).toBeLessThanOrEqual(HEALED_MS);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { until } from '../../support/child.ts';
 import { askJetStream } from '../../support/jetstream-api.ts';
 import type { Swarm } from '../../support/swarm.ts';
-import { inMidDownload, schedulers, shared, whole } from './group-scene.ts';
+import { inMidDownload, schedulers, shared } from './group-scene.ts';
 import { note, openScene, type Scene, SLOW } from './scene.ts';
 
 const STREAMS = ['KV_shoal-ownership', 'KV_shoal-directory', 'shoal-tasks'] as const;
@@ -42,7 +42,8 @@ test('three servers of NATS: kill -9 of the one that leads, in mid-download: all
     const lost = await leader(swarm);
     await swarm.kill(lost);
     note(`${lost} is gone`);
-    await whole(swarm, 2);
+    // A server that led is missed for 4 to 9 s by the others; till then presence alone decides.
+    await shared(swarm, 2);
     swarm.start(lost);
   });
   await shared(swarm, 2);

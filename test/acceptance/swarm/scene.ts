@@ -13,7 +13,7 @@ import {
   startSwarm,
 } from '../../support/swarm.ts';
 
-/** Bytes of the file that is distributed. */
+/** Bytes of the file that is distributed, unless a test says otherwise. */
 export const SIZE = 256 * MIB;
 
 /** Flags that make a download last long enough to have a middle. */
@@ -37,10 +37,13 @@ export interface Scene {
 }
 
 /** Opens a scene of 1 seed and 4 peers for the running test; it is closed, and its logs printed on failure, by itself. */
-export async function openScene(options: Partial<SwarmOptions> = {}): Promise<Scene> {
+export async function openScene({
+  bytes = SIZE,
+  ...options
+}: Partial<SwarmOptions> & { readonly bytes?: number } = {}): Promise<Scene> {
   const dir = mkdtempSync(join(tmpdir(), 'shoal-scene-'));
   const file = join(dir, 'file');
-  const digest = writeRandomFile(file, SIZE);
+  const digest = writeRandomFile(file, bytes);
   const origin = await startOriginServer({ '/file': file });
   mkdirSync(join(dir, 'out'));
   const swarm = await startSwarm({
@@ -63,7 +66,7 @@ export async function openScene(options: Partial<SwarmOptions> = {}): Promise<Sc
     swarm,
     url,
     digest,
-    copies: () => origin.bodyBytes('/file') / SIZE,
+    copies: () => origin.bodyBytes('/file') / bytes,
     get: (host, more) => swarm.get(host, url, { output: outputOf(host), ...more }),
     outputOf,
     async allRight(gets) {
@@ -75,7 +78,7 @@ export async function openScene(options: Partial<SwarmOptions> = {}): Promise<Sc
         note(`${host}: ${figuresOf(outcome)}`);
         outcomes.push(outcome);
       }
-      note(`origin: ${(origin.bodyBytes('/file') / SIZE).toFixed(4)} copies`);
+      note(`origin: ${(origin.bodyBytes('/file') / bytes).toFixed(4)} copies`);
       return outcomes;
     },
   };

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { OwnershipStore } from '../../../../actors/scheduler/group/ownership-store.ts';
+import { OwnershipView } from '../../../../actors/scheduler/group/ownership-view.ts';
 import { schedulerIdFrom } from '../../../../core/ids.ts';
 import { heartbeatKey, partitionKey, recordBytes } from '../../../../core/ownership.ts';
 import { SimClock } from '../../../../sim/clock.ts';
@@ -44,4 +45,44 @@ test('who read a store that is gone by now believes none of it, however large it
   // What another says in the new store counts, though it has a smaller revision than it once had.
   own.view.take({ key, value, revision: 2 });
   expect(own.view.heartbeat(OTHER)).toMatchObject({ revision: 2 });
+});
+
+test('a row of another store counts, though it has the revision of one that was read before', () => {
+  if (SELF === undefined || OTHER === undefined) throw new Error('no ids');
+  const view = new OwnershipView(new SimClock());
+  const row = (owner: typeof SELF) => ({
+    key: partitionKey(1),
+    value: recordBytes({ owner, epoch: 5 }),
+    revision: 4,
+  });
+  view.take(row(SELF));
+  view.replace([row(OTHER)]);
+  expect(view.row(1)?.owner).toBe(OTHER);
+});
+
+test('whose heartbeat was gone resumes nothing, however many tries it takes to read what others did', async () => {
+  if (SELF === undefined) throw new Error('no id');
+  const clock = new SimClock();
+  const store = new ModelStore(clock, new SimRandom(1));
+  const directory = store.directory({ isCut: false, run: (work) => work() });
+  let isFailing = false;
+  const entries = () => (isFailing ? Promise.reject(new Error('lost')) : directory.entries());
+  const own = new OwnershipStore({
+    clock,
+    self: SELF,
+    keyId: 'key',
+    directory: { ...directory, entries },
+  });
+  const lives = async () => {
+    const first = await own.enter(heartbeat);
+    const again = await own.enter(heartbeat);
+    store.wipe();
+    isFailing = true;
+    const failed = await own.enter(heartbeat).catch(() => 'failed');
+    isFailing = false;
+    return [first, again, failed, await own.enter(heartbeat), await own.enter(heartbeat)];
+  };
+  const lived = lives();
+  await clock.run(10_000);
+  expect(await lived).toEqual([false, true, 'failed', false, true]);
 });
