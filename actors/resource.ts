@@ -63,6 +63,17 @@ export class Resource {
     return askOrigin(answer);
   }
 
+  /** What the log tells that the origin said once: it goes along with whoever is sent to ask whether that is still so. */
+  recall(
+    told: { readonly taskId: TaskId; readonly probed: Probed; readonly atMs: number },
+    nowMs: number,
+    wallMs: number,
+  ): void {
+    const { taskId, probed, atMs: saidMs } = told;
+    const atMs = nowMs - Math.max(0, wallMs - saidMs);
+    this.#send({ type: 'answer.recalled', answer: { taskId, probed, atMs, wallMs: saidMs } });
+  }
+
   /** Whether it is this host, with this request, that asks the origin now. */
   isAsking(hostId: HostId, ask: number): boolean {
     const { flight } = this.#chart.context;

@@ -19,6 +19,8 @@ export interface NatsConfig {
   /** URLs; credentials in the user-info are taken out of what is logged. */
   readonly servers: readonly string[];
   readonly login: NatsLogin;
+  /** How many servers of NATS keep what is kept; absent: three of a cluster, else one. */
+  readonly replicas?: number | undefined;
 }
 
 interface CommonConfig {
@@ -161,7 +163,7 @@ function commonConfig(settings: Settings): CommonConfig {
   const login = natsLogin(settings);
   return {
     swarm: settings.swarm,
-    nats: settings.nats && { servers: settings.nats, login },
+    nats: settings.nats && { servers: settings.nats, login, replicas: settings['nats-replicas'] },
     natsLogin: login,
     dir: settings.dir ?? defaultDir(),
     adminListen: settings['admin-listen'],

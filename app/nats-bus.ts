@@ -14,7 +14,7 @@ interface Joining {
 let warned = false;
 
 /** The bus of a swarm over NATS, joined as somebody. @throws ERR_CONFIG_INVALID (a URL, a name, a login whose file is not right) */
-export function openNatsBus({ servers, login }: NatsConfig, who: Sender, joining: Joining): Bus {
+export function openNatsBus({ servers, login, replicas }: NatsConfig, who: Sender, joining: Joining): Bus {
   const { logger } = joining;
   const onOpen = () => {
     if (warned || who.kind === 'client') return;
@@ -25,5 +25,5 @@ export function openNatsBus({ servers, login }: NatsConfig, who: Sender, joining
         ' close it with `shoal auth init` (docs/SECURITY.md)',
     );
   };
-  return connectNatsBus({ servers, ...login, ...who, ...joining, onOpen });
+  return connectNatsBus({ servers, replicas, ...login, ...who, ...joining, onOpen });
 }

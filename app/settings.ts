@@ -91,6 +91,14 @@ export const SETTINGS = {
     defaultText: 'none; `scheduler`, `seed`, `peer` and `events` take nats://127.0.0.1:4222',
   }),
   ...NATS_SETTINGS,
+  'nats-replicas': setting(
+    z.coerce
+      .number()
+      .refine((count) => [1, 3, 5].includes(count), '1, 3 or 5')
+      .optional(),
+    'How many servers of a NATS cluster keep the task log and who owns what: 1, 3 or 5. Where there are fewer, one does until there are enough. It is never lowered.',
+    { scope: 'both', value: 'N', defaultText: '3 where NATS is a cluster, else 1' },
+  ),
   dir: setting(
     z.string().min(1).optional(),
     'Where the daemon keeps its cache, its identity and its socket; one daemon a directory.',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { taskId, uint, url, wireError } from './message-fields.ts';
+import { hostId, source, taskId, uint, url, wireError } from './message-fields.ts';
 import { probedSchema } from './probed.ts';
 
 export const resolveRequestSchema = z.object({
@@ -48,3 +48,14 @@ export const resolveReplySchema = z.discriminatedUnion('status', [
   z.object({ status: z.literal('failed'), error: wireError }),
 ]);
 export type ResolveReply = z.infer<typeof resolveReplySchema>;
+
+/** scheduler → owner of the task: what a host told of its first answer of the origin, to the owner of the URL. */
+export const originToldSchema = z.object({
+  hostId,
+  source,
+  probed: probedSchema,
+  readingBytes: uint,
+  /** Whether the host was sent to ask: what it read so is believed. */
+  wasAsked: z.boolean(),
+});
+export type OriginTold = z.infer<typeof originToldSchema>;

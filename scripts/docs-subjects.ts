@@ -13,6 +13,10 @@ const ABOUT: Record<keyof typeof SUBJECTS, { who: string; what: string }> = {
     what: 'all a host has to say of a task; its whole set of leases back',
   },
   resolve: { who: 'host → owning scheduler', what: 'which content a URL stands for now' },
+  originTold: {
+    who: 'owner of the URL → owner of the task',
+    what: 'what a host was told by the origin, and what it reads of it now',
+  },
   announce: {
     who: 'host → any scheduler',
     what: 'a public key; a membership token, scheduler keys and an address book back',
@@ -133,8 +137,9 @@ ${table()}
 
 ## Kept by JetStream
 
-Declared in code, made by whoever needs them first, brought in step where they differ; replicas and placement stay as the
-operator sets them. Without JetStream everything else works; schedulers then recover from what hosts hold alone.
+Declared in code, made by whoever needs them first, brought in step where they differ; what operators set beside that stays.
+In a cluster of NATS three servers keep each (\`nats-replicas\`): one while there are no more, and three as soon as there are;
+never fewer than before. Without JetStream everything else works; schedulers then recover from what hosts hold alone.
 
 | kept in | subjects | at most |
 | --- | --- | --- |

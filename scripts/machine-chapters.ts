@@ -173,7 +173,8 @@ export const CHAPTERS: Readonly<Record<string, Chapter>> = {
     states: {
       word: 'What the origin said.',
       'word.unknown': 'Nobody has asked the origin yet.',
-      'word.known': 'It named the content; that answers whoever waited for the flight that brought it.',
+      'word.known':
+        'It named the content; that answers whoever waited for the flight that brought it. What the log tells of it answers nobody: it goes along with who asks next.',
       'word.broken': 'It was read in one stream, which broke off: that content is not pointed to again.',
       flight: 'Whether a host asks the origin now; it answers all who asked before it left.',
       'flight.landed': 'Nobody does: the next who asks is sent.',

@@ -49,6 +49,11 @@ export function isQueued(error: unknown): boolean {
   return caused(error, JetStreamApiError)?.message.includes('messages per subject') === true;
 }
 
+/** Whether the server has no room, or no leader, for what is to be kept: another error of its API than those above. */
+export function isRefused(error: unknown): boolean {
+  return apiCode(error) !== undefined && !isWrongSequence(error) && !isGone(error);
+}
+
 /** Whether an answer did not come in time. */
 export function isLate(error: unknown): boolean {
   return caused(error, TimeoutError) !== undefined;
@@ -67,10 +72,11 @@ export function translated(error: unknown): ShoalError {
   }
   const code = apiCode(error);
   if (isGone(error) && code !== JetStreamApiCodes.StreamNotFound) {
-    return new ShoalError('ERR_BUS_UNAVAILABLE', 'JetStream is not enabled on the NATS server', {
-      cause: error,
-      details: { jetstream: false },
-    });
+    const why =
+      code === undefined
+        ? 'JetStream does not answer: it is not enabled on the NATS server, or has no leader now'
+        : 'JetStream is not enabled on the NATS server';
+    return new ShoalError('ERR_BUS_UNAVAILABLE', why, { cause: error, details: { jetstream: false } });
   }
   if (code !== undefined) {
     const { message } = caused(error, JetStreamApiError) ?? {};

@@ -1,13 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type JetStreamClient, jetstream } from '@nats-io/jetstream';
-import type { QueuedIterator } from '@nats-io/transport-node';
+import type { NatsConnection, QueuedIterator } from '@nats-io/transport-node';
 import { ShoalError } from '../core/errors.ts';
 import { LIMITS } from '../core/limits.ts';
 import type { Logger } from '../core/logger.ts';
 import { onAbort } from '../core/on-abort.ts';
-import { apiCode, isGone, isLate, isMadeByAnother, translated } from './jetstream-errors.ts';
+import { ASKS, declareStream } from './declare-stream.ts';
+import { isGone, isLate, isMadeByAnother, isRefused, translated } from './jetstream-errors.ts';
 import type { NatsClient } from './nats-client.ts';
-import { drifted, type StreamDeclaration } from './streams.ts';
+import type { StreamDeclaration } from './streams.ts';
 
 /**
  * Waits before the next try on a stream that is gone, ms. The first is for one that somebody removed; the others for
@@ -16,22 +17,39 @@ import { drifted, type StreamDeclaration } from './streams.ts';
  */
 const AGAIN_MS = [0, 20, 100, 400];
 
-/** Times that something about a stream is asked. */
-const ASKS = 5;
+/** Servers that keep a stream of a cluster, unless a setting says otherwise: one may die. */
+const CLUSTER_REPLICAS = 3;
+/** Between two tries to have a stream kept by more servers. */
+const MORE_REPLICAS_MS = 10_000;
 
 /** What is done with JetStream; `dropped` aborts when the connection is lost, and nobody waits any more. */
-export type JetStreamUse<R> = (js: JetStreamClient, dropped: AbortSignal) => Promise<R>;
+export type JetStreamUse<R> = (
+  js: JetStreamClient,
+  dropped: AbortSignal,
+  connection: NatsConnection,
+) => Promise<R>;
+
+interface JetStreamOptions {
+  readonly logger: Logger;
+  /** How many servers are to keep each stream; absent: as many as are sensible. */
+  readonly replicas?: number | undefined;
+}
 
 /** JetStream over a connection that comes and goes, on streams that are made where they are missing. */
 export class JetStream {
   readonly #client: NatsClient;
   readonly #logger: Logger;
+  readonly #replicas: number | undefined;
   readonly #ensured = new Map<string, Promise<void>>();
-  #warned = false;
+  /** Streams that fewer servers keep than should, and when that is tried again. */
+  readonly #thin = new Map<string, { readonly stream: StreamDeclaration; readonly dueMs: number }>();
+  /** Streams in which nothing could be kept the last time. */
+  readonly #unkept = new Set<string>();
 
-  constructor(client: NatsClient, logger: Logger) {
+  constructor(client: NatsClient, { logger, replicas }: JetStreamOptions) {
     this.#client = client;
     this.#logger = logger;
+    this.#replicas = replicas;
     client.onState((state) => {
       // A server that comes back may have lost its store.
       if (state !== 'connected') this.#ensured.clear();
@@ -43,17 +61,20 @@ export class JetStream {
    * @throws ERR_BUS_UNAVAILABLE, ERR_BUS_TIMEOUT, ERR_BUS_DENIED, ERR_BUS_MESSAGE_TOO_LARGE, and the ShoalErrors of `run`
    */
   async on<R>(stream: StreamDeclaration, run: JetStreamUse<R>): Promise<R> {
+    this.#thicken();
     for (let tries = 0; ; tries += 1) {
       let ensured = false;
       try {
         await this.#ensure(stream);
         ensured = true;
-        return await this.#use(run);
+        const result = await this.#use(run);
+        this.#unkept.delete(stream.name);
+        return result;
       } catch (error) {
         if (isGone(error) || isLate(error)) this.#ensured.delete(stream.name);
         const waitMs = (ensured && isGone(error)) || isMadeByAnother(error) ? AGAIN_MS[tries] : undefined;
         if (waitMs === undefined) {
-          if (isGone(error)) this.#warn();
+          if (isGone(error) || isRefused(error)) this.#warn(stream, error);
           throw translated(error);
         }
         await delay(waitMs);
@@ -62,14 +83,16 @@ export class JetStream {
   }
 
   #use<R>(run: JetStreamUse<R>, timeout: number = LIMITS.busStoreMs): Promise<R> {
-    return this.#client.use((connection, dropped) => run(jetstream(connection, { timeout }), dropped));
+    return this.#client.use((connection, dropped) =>
+      run(jetstream(connection, { timeout }), dropped, connection),
+    );
   }
 
   /** Makes the stream, or brings it in step with its declaration; once a connection. */
   #ensure(stream: StreamDeclaration): Promise<void> {
     let ensured = this.#ensured.get(stream.name);
     if (ensured === undefined) {
-      ensured = this.#use((js) => this.#declare(js, stream), LIMITS.busStoreMs / ASKS);
+      ensured = this.#declare(stream);
       this.#ensured.set(stream.name, ensured);
       ensured.catch(() => {
         if (this.#ensured.get(stream.name) === ensured) this.#ensured.delete(stream.name);
@@ -78,40 +101,41 @@ export class JetStream {
     return ensured;
   }
 
-  async #declare(js: JetStreamClient, stream: StreamDeclaration): Promise<void> {
-    const { streams } = await js.jetstreamManager(false);
-    const actual = await asked(() => streams.info(stream.name)).catch((error: unknown) => {
-      if (apiCode(error) === undefined || !isGone(error)) throw error;
-      // Whoever declares the same at the same time is answered the same.
-      return asked(() => streams.add({ ...stream }));
-    });
-    if (!drifted(stream, actual.config)) return;
-    try {
-      await asked(() => streams.update(stream.name, stream));
-      this.#logger.info({ stream: stream.name }, 'stream brought in step with its declaration');
-    } catch (error) {
-      if (apiCode(error) === undefined) throw error;
-      this.#logger.warn(
-        { err: error, stream: stream.name },
-        'stream differs from its declaration, used as it is',
+  async #declare(stream: StreamDeclaration): Promise<void> {
+    const { name } = stream;
+    let replicas = 1;
+    const kept = await this.#use(async (js, _, { info }) => {
+      const isCluster = info?.cluster !== undefined;
+      replicas = this.#replicas ?? (isCluster ? CLUSTER_REPLICAS : 1);
+      const { streams } = await js.jetstreamManager(false);
+      // A server by itself may say yes to any number.
+      return declareStream({ streams, stream, replicas: isCluster ? replicas : 1, logger: this.#logger });
+    }, LIMITS.busStoreMs / ASKS);
+    if (kept >= replicas) return void this.#thin.delete(name);
+    if (!this.#thin.has(name)) {
+      this.#logger.warn({ stream: name, kept, replicas }, 'fewer servers of nats keep a stream than should');
+    }
+    this.#thin.set(name, { stream, dueMs: performance.now() + MORE_REPLICAS_MS });
+  }
+
+  /** Tries again to have streams kept by more servers: a cluster that grew says so to nobody. */
+  #thicken(): void {
+    const nowMs = performance.now();
+    for (const [name, { stream, dueMs }] of this.#thin) {
+      if (nowMs < dueMs) continue;
+      this.#thin.set(name, { stream, dueMs: nowMs + MORE_REPLICAS_MS });
+      this.#declare(stream).catch((err: unknown) =>
+        this.#logger.debug({ err, stream: name }, 'a stream cannot be declared now'),
       );
     }
   }
 
-  #warn(): void {
-    if (!this.#warned) this.#logger.warn({}, 'this nats-server has no jetstream: no task log, no directory');
-    this.#warned = true;
-  }
-}
-
-/** Asks again what is not answered: nats-server 2.9 loses requests that come while another client makes the stream. */
-async function asked<R>(ask: () => Promise<R>): Promise<R> {
-  for (let left = ASKS - 1; ; left -= 1) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (!isLate(error) || left === 0) throw error;
-    }
+  /** Once, until it works again. */
+  #warn({ name }: StreamDeclaration, error: unknown): void {
+    if (this.#unkept.has(name)) return;
+    this.#unkept.add(name);
+    const { message } = translated(error);
+    this.#logger.warn({ stream: name, why: message }, 'jetstream does not keep this now; going on without');
   }
 }
 

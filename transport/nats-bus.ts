@@ -12,6 +12,8 @@ import { TypedBus } from './typed-bus.ts';
 export interface NatsBusOptions extends NatsTarget, NatsDoors {
   readonly swarm: string;
   readonly logger?: Logger;
+  /** How many servers of NATS are to keep what is kept; absent: three of a cluster, else one. */
+  readonly replicas?: number | undefined;
 }
 
 const realClock: Clock = {
@@ -29,8 +31,8 @@ const realClock: Clock = {
  * @throws ERR_CONFIG_INVALID (a server URL, the swarm's name, the client's name, a login)
  */
 export function connectNatsBus(options: NatsBusOptions): Bus {
-  const { swarm, logger = silentLogger, onOpen, onRefused, ...target } = options;
+  const { swarm, logger = silentLogger, onOpen, onRefused, replicas, ...target } = options;
   const counters = newCounters();
-  const wire = new NatsWire({ target, swarm, counters, logger, doors: { onOpen, onRefused } });
+  const wire = new NatsWire({ target, swarm, counters, logger, replicas, doors: { onOpen, onRefused } });
   return new TypedBus({ name: target.name, wire, swarm, counters, logger, clock: realClock });
 }

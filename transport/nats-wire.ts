@@ -22,6 +22,8 @@ interface NatsWireParts {
   readonly counters: BusCounters;
   readonly logger: Logger;
   readonly doors?: NatsDoors;
+  /** How many servers of NATS are to keep what is kept; absent: as many as are sensible. */
+  readonly replicas?: number | undefined;
 }
 
 /** A wire over NATS and its JetStream. */
@@ -35,7 +37,7 @@ export class NatsWire implements Wire {
   /** @throws ERR_CONFIG_INVALID */
   constructor(parts: NatsWireParts) {
     this.#client = new NatsClient(parts.target, parts.counters, parts.logger, parts.doors);
-    this.#jetstream = new JetStream(this.#client, parts.logger);
+    this.#jetstream = new JetStream(this.#client, parts);
     this.#swarm = parts.swarm;
     this.#logger = parts.logger;
   }

@@ -36,7 +36,7 @@ import {
   removeReplySchema,
   removeSchema,
 } from '../core/query-messages.ts';
-import { resolveReplySchema, resolveRequestSchema } from '../core/resolve-messages.ts';
+import { originToldSchema, resolveReplySchema, resolveRequestSchema } from '../core/resolve-messages.ts';
 import { leasesPushSchema, syncReplySchema, syncRequestSchema } from '../core/sync-messages.ts';
 import type { LogSubject, PublishSubject, QueueSubject, RequestSubject, Tokens } from './bus.ts';
 
@@ -88,6 +88,10 @@ export const SUBJECTS = {
     'hostId',
     resolveRequestSchema,
     resolveReplySchema,
+  ),
+  originTold: publish<OfTask, z.infer<typeof originToldSchema>>(
+    'task.{partition}.{taskId}.told',
+    originToldSchema,
   ),
   announce: request<OfHost, z.infer<typeof announceRequestSchema>, z.infer<typeof announceReplySchema>>(
     'host.{hostId}.announce',

@@ -1,23 +1,14 @@
 import type { Cancel } from '../../core/clock.ts';
 import { ShoalError } from '../../core/errors.ts';
 import type { Alive, AnnounceReply, AnnounceRequest, Holds } from '../../core/host-messages.ts';
-import {
-  type HostId,
-  isHostId,
-  isResourceId,
-  isTaskId,
-  parseTaskId,
-  partitionOf,
-  type TaskId,
-} from '../../core/ids.ts';
+import { type HostId, isHostId, isTaskId, parseTaskId, partitionOf, type TaskId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
-import type { ResolveReply, ResolveRequest } from '../../core/resolve-messages.ts';
 import type { SyncReply, SyncRequest } from '../../core/sync-messages.ts';
 import type { Subscription } from '../../transport/bus.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import { Attention } from './attention.ts';
 import { Backlog } from './backlog.ts';
-import { claimedPieces, probedPieces } from './claimed-pieces.ts';
+import { claimedPieces } from './claimed-pieces.ts';
 import { SchedulerGroup } from './group/group.ts';
 import { HostQuota } from './host-quota.ts';
 import { SchedulerJobs } from './job/jobs.ts';
@@ -27,6 +18,7 @@ import { ServedPartitions } from './served-partitions.ts';
 import { SyncLoad } from './sync-load.ts';
 import { TaskTable } from './task-table.ts';
 import { Untold } from './untold.ts';
+import { asHost, UrlAnswers, unowned } from './url-answers.ts';
 import type { GroupWorld } from './world.ts';
 
 const TICK_MS = 500;
@@ -35,8 +27,6 @@ const ECHO_MS = 100;
 /** Within so many ms for each host a census is answered. */
 const CENSUS_PER_HOST_MS = 0.25;
 const QUEUE = 'scheduler';
-/** Why a task is not opened for the answer of an origin. */
-const UNOPENED: ReadonlySet<string> = new Set(['ERR_SCHED_BUSY', 'ERR_BUS_UNAVAILABLE']);
 
 /** One scheduler: routes what hosts say to the actors of its tasks, and keeps the table of hosts. */
 export class SchedulerActor {
@@ -48,6 +38,7 @@ export class SchedulerActor {
   readonly #heard: HostQuota;
   readonly #jobs: SchedulerJobs;
   readonly #resources = new ResourceTable();
+  readonly #urls: UrlAnswers;
   readonly #sinceMs: number;
   readonly #backlog: Backlog;
   readonly #load: SyncLoad;
@@ -78,7 +69,9 @@ export class SchedulerActor {
       intervalMs: (peers) => this.#load.intervalMs(peers),
     });
     this.#group = new SchedulerGroup({ ...world, tenures: this.#served, describe: () => this.#describe() });
-    this.#jobs = new SchedulerJobs(world, (partition) => this.#group.epochOf(partition) !== undefined);
+    const owns = (partition: number) => this.#group.epochOf(partition) !== undefined;
+    this.#jobs = new SchedulerJobs(world, owns);
+    this.#urls = new UrlAnswers({ world, resources: this.#resources, tasks: this.#tasks, owns });
     this.#query = new SchedulerQuery(world, this.#tasks, () => this.#view());
   }
 
@@ -122,25 +115,20 @@ export class SchedulerActor {
         admit,
         isLate: ({ patienceMs }) => this.#load.isLate(patienceMs),
       }),
-      bus.serve(SUBJECTS.resolve, match, (request, tokens) => this.#resolve(tokens, request), { admit }),
+      bus.serve(SUBJECTS.resolve, match, (request, tokens) => this.#urls.resolve(tokens, request), { admit }),
+      bus.subscribe(SUBJECTS.originTold, match, (told, { taskId }) => this.#urls.told(asTask(taskId), told)),
       bus.subscribe(
         SUBJECTS.holds,
         { to: partition },
         (holds, { hostId }) => this.#holds(asHost(hostId), holds),
-        {
-          admit,
-        },
+        { admit },
       ),
     ];
   }
 
   /** @throws ERR_BUS_UNAVAILABLE where the partition is not to be granted from here at the moment */
   #checkOwned(partition: number): void {
-    if (this.#group.epochOf(partition) !== undefined) return;
-    throw new ShoalError(
-      'ERR_BUS_UNAVAILABLE',
-      'this scheduler cannot tell that it still owns the partition',
-    );
+    if (this.#group.epochOf(partition) === undefined) throw unowned();
   }
 
   #describe() {
@@ -284,41 +272,6 @@ export class SchedulerActor {
     throw new ShoalError('ERR_SCHED_BUSY', 'this scheduler has more to do than it can', { details });
   }
 
-  #resolve(
-    tokens: { partition: string; resourceId: string; hostId: string },
-    request: ResolveRequest,
-  ): ResolveReply {
-    const hostId = asHost(tokens.hostId);
-    if (!isResourceId(tokens.resourceId) || String(partitionOf(tokens.resourceId)) !== tokens.partition) {
-      throw new ShoalError('ERR_BUS_MESSAGE_INVALID', 'the resource id or its partition is not valid');
-    }
-    this.#checkOwned(partitionOf(tokens.resourceId));
-    const resource = this.#resources.open(tokens.resourceId, hostId);
-    const wasAsked = resource.isAsking(hostId, request.ask);
-    const reply = resource.resolve(hostId, request, this.#world.clock.now(), this.#world.clock.wall());
-    if (request.outcome?.kind === 'found') {
-      const { taskId, probed, readingBytes } = request.outcome;
-      const source = { url: request.url, credentials: request.credentials };
-      const task = this.#tryOpen(taskId, hostId, probedPieces(probed));
-      if (task === undefined) return reply;
-      const { actor, ready } = task;
-      const tell = () => actor.resolved(hostId, source, probed, readingBytes, wasAsked);
-      if (ready !== undefined) void ready.then(tell);
-      else tell();
-    }
-    return reply;
-  }
-
-  /** What a URL points to is told also where another has the task, or the host too much at work: it hears so when it syncs. */
-  #tryOpen(taskId: TaskId, hostId: HostId, pieces: number) {
-    try {
-      return this.#tasks.open(taskId, hostId, pieces);
-    } catch (error) {
-      if (error instanceof ShoalError && UNOPENED.has(error.code)) return undefined;
-      throw error;
-    }
-  }
-
   // --- time ---
 
   #listen(): void {
@@ -378,11 +331,6 @@ export class SchedulerActor {
   get size(): { readonly tasks: number; readonly hosts: number } {
     return { tasks: this.#tasks.size, hosts: this.#world.hosts.size };
   }
-}
-
-function asHost(token: string): HostId {
-  if (isHostId(token)) return token;
-  throw new ShoalError('ERR_BUS_MESSAGE_INVALID', 'the subject names no host');
 }
 
 function asTask(token: string): TaskId {

@@ -2,6 +2,7 @@ import { ShoalError, toShoalError } from '../../core/errors.ts';
 import { type HostId, partitionOf, type TaskId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { LogCreated } from '../../core/log-messages.ts';
+import { LoggedUrls } from './logged-urls.ts';
 import { TaskActor } from './task/task.ts';
 import { TaskLog } from './task-log.ts';
 import { TaskQuota } from './task-quota.ts';
@@ -36,6 +37,8 @@ export class TaskTable {
   readonly #created = new Map<TaskId, LogCreated>();
   /** What holders alone told of tasks, for as long as one holds them. */
   readonly #heard = new Map<TaskId, LogCreated>();
+  /** What the URLs in the partitions pointed to before. */
+  readonly urls = new LoggedUrls();
   readonly #work = new TaskQuota();
 
   constructor(options: TaskTableOptions) {
@@ -67,6 +70,7 @@ export class TaskTable {
   /** Another scheduler owns the partition: nothing of it is kept, written or said here. */
   end(partition: number): void {
     this.#tenures.delete(partition);
+    this.urls.forget(partition);
     const isOf = (taskId: TaskId) => partitionOf(taskId) === partition;
     for (const [taskId, { actor }] of this.#entries) {
       if (!isOf(taskId)) continue;
@@ -79,6 +83,11 @@ export class TaskTable {
     this.#options.world.holdings.forget(isOf);
   }
 
+  /** Resolves when the log of a partition was read, or is not waited for any more; absent: it was. */
+  reading(partition: number): Promise<void> | undefined {
+    return this.#tenures.get(partition)?.reading;
+  }
+
   /** Learns from the log which tasks there are in partitions; goes on without where it cannot be read. */
   async readLog(partitions: readonly number[]): Promise<void> {
     const { onEpoch, world } = this.#options;
@@ -87,6 +96,7 @@ export class TaskTable {
       const entries = await this.#log.readCreated();
       let tasks = 0;
       for (const entry of entries) {
+        this.urls.learn(entry, (each) => wanted.has(each) && this.#tenures.has(each));
         const partition = partitionOf(entry.taskId);
         if (!wanted.has(partition)) continue;
         tasks += 1;

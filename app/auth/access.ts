@@ -85,6 +85,7 @@ function toPublish(publish: Grants, subjects: readonly string[]): SubjectAccess[
 export const ACCESS: readonly SubjectAccess[] = [
   of(SUBJECTS.sync, OWN_HOST, SCHEDULER),
   of(SUBJECTS.resolve, OWN_HOST, SCHEDULER),
+  of(SUBJECTS.originTold, SCHEDULER, SCHEDULER),
   of(SUBJECTS.announce, OWN_HOST, SCHEDULER),
   of(SUBJECTS.alive, OWN_HOST, { ...SCHEDULER, ...WATCHING }),
   of(SUBJECTS.holds, OWN_HOST, SCHEDULER),

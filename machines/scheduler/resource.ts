@@ -8,7 +8,7 @@ export interface Answer {
   readonly probed: Probed;
   readonly atMs: number;
   readonly wallMs: number;
-  /** The flight that brought it; 0: one given up, which answers nobody who waits. */
+  /** The flight that brought it; 0: one given up, or none, which answers nobody who waits. */
   readonly flight: number;
 }
 
@@ -32,6 +32,8 @@ export type ResourceEvent =
   | ({ readonly type: 'flight.left'; readonly nowMs: number } & Sender)
   /** A host came back with the origin's answer. */
   | ({ readonly type: 'origin.answered'; readonly answer: Omit<Answer, 'flight'> } & Sender)
+  /** The log tells what the origin said once. */
+  | { readonly type: 'answer.recalled'; readonly answer: Omit<Answer, 'flight'> }
   /** No word came of it in time. */
   | { readonly type: 'flight.overdue' }
   /** A host came back without. */
@@ -65,6 +67,9 @@ export const resourceMachine = setup({
       const isMine = event.hostId === flight?.hostId && event.ask === flight.ask;
       return { answer: { ...event.answer, flight: isMine ? flight.number : 0 } };
     }),
+    recall: assign(({ event }) =>
+      event.type === 'answer.recalled' ? { answer: { ...event.answer, flight: 0 } } : {},
+    ),
   },
   guards: {
     isMine: ({ context: { flight }, event }) =>
@@ -85,7 +90,10 @@ export const resourceMachine = setup({
       initial: 'unknown',
       states: {
         unknown: {
-          on: { 'origin.answered': { target: 'known', actions: 'keep' } },
+          on: {
+            'origin.answered': { target: 'known', actions: 'keep' },
+            'answer.recalled': { target: 'known', actions: 'recall' },
+          },
         },
         known: {
           on: {

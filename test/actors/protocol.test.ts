@@ -208,17 +208,19 @@ test('the next download after an update sees the update', async () => {
   expect(second.result?.taskId).not.toBe(first.result?.taskId);
 });
 
-/** One host has all, its scheduler restarts `afterMs` later, and the others ask by digest. */
-async function afterRestart(afterMs: number): Promise<{ right: boolean; read: number }> {
+/** One host has all, its scheduler restarts `afterMs` later, and the others ask by digest, or by URL. */
+async function afterRestart(afterMs: number, by: 'digest' | 'url' = 'digest') {
   const sim = await scene({ hosts: 4 });
   const content = sim.publish(URL_A, 3 * MIB);
-  const first = host(sim, 0).get({ resource: URL_A, digest: digestOf(content) });
+  const asked = by === 'url' ? { resource: URL_A } : { resource: URL_A, digest: digestOf(content) };
+  const first = host(sim, 0).get(asked);
   await sim.run(20_000, () => first.state !== 'running');
   await sim.run(afterMs);
   const bytes = sim.origin.bodyBytes;
   sim.scheduler.restart();
   await sim.run(200);
-  const others = [1, 2, 3].map((index) => host(sim, index).get({ resource: digestOf(content) }));
+  const resource = by === 'url' ? URL_A : digestOf(content);
+  const others = [1, 2, 3].map((index) => host(sim, index).get({ resource }));
   await sim.run(30_000, () => others.every(({ state }) => state !== 'running'));
   const right = await Promise.all(others.map((get) => delivered(get, content)));
   return { right: right.every(Boolean), read: sim.origin.bodyBytes - bytes };
@@ -226,6 +228,10 @@ async function afterRestart(afterMs: number): Promise<{ right: boolean; read: nu
 
 test('a restarted scheduler knows by log and census who holds what, and leases nothing of it from the origin', async () => {
   expect(await afterRestart(1_500)).toEqual({ right: true, read: 0 });
+});
+
+test('a restarted scheduler knows by the log what a URL points to: the origin is only asked whether it still is so', async () => {
+  expect(await afterRestart(1_500, 'url')).toEqual({ right: true, read: 0 });
 });
 
 test('content is found again though the scheduler restarts in the moment it is whole', async () => {

@@ -60,6 +60,18 @@ test('the first asker asks the origin, and one who comes later waits for a fligh
   });
 });
 
+test('what the log tells goes along with the first who is sent, and answers nobody who asks after it', () => {
+  const { resource, ask, found, now } = watched();
+  resource.recall({ taskId: version(1), probed, atMs: WALL - 1_000 }, now(), WALL);
+  expect(ask(A, 1)).toMatchObject({ status: 'ask-origin', known: { taskId: version(1), probed } });
+  expect(ask(B, 1, { maxStaleMs: 2_000 })).toMatchObject({ status: 'resolved', taskId: version(1) });
+  expect(ask(B, 2, { maxStaleMs: 900 })).toMatchObject({ status: 'wait' });
+  found(A, 1, version(2));
+  // It is older than what was heard since.
+  resource.recall({ taskId: version(1), probed, atMs: WALL }, now(), WALL);
+  expect(ask(C, 1, { maxStaleMs: 1_000 })).toMatchObject({ status: 'resolved', taskId: version(2) });
+});
+
 test('one flight answers all who waited for it', () => {
   const { ask, found } = watched();
   ask(A, 1);

@@ -70,6 +70,13 @@ test('several NATS servers are kept with their credentials', () => {
   });
 });
 
+test('how many servers of NATS keep what is kept follows from NATS, unless it is said', () => {
+  const replicas = (env: Record<string, string>) =>
+    loadSchedulerConfig({ flags: { nats: 'a' }, env }).nats?.replicas;
+  expect(replicas({})).toBeUndefined();
+  expect(replicas({ SHOAL_NATS_REPLICAS: '5' })).toBe(5);
+});
+
 test('a configuration is frozen to its depth', () => {
   const config = loadHostConfig({ flags: { ...cache, 'allow-origin': ['a'] }, env: {} });
   expect(Object.isFrozen(config) && Object.isFrozen(config.log) && Object.isFrozen(config.allowOrigins)).toBe(
@@ -124,6 +131,8 @@ test.each([
   [{ 'admin-port': '1.5' }],
   [{ advertise: 'example.org' }],
   [{ 'cache-size': 'big' }],
+  [{ 'nats-replicas': '2' }],
+  [{ 'nats-replicas': 'many' }],
 ])('%j is refused, and no password is printed', (flags) => {
   const load = () => loadHostConfig({ flags: { ...cache, ...flags }, env: {} });
   expect(load).toThrow(expect.objectContaining({ code: 'ERR_CONFIG_INVALID' }));

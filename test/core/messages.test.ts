@@ -16,7 +16,7 @@ import type { HostId, TaskId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import { logCreatedSchema, logEndedSchema, logManifestSchema } from '../../core/log-messages.ts';
 import { explainReplySchema, explainSchema, querySchema } from '../../core/query-messages.ts';
-import { resolveReplySchema, resolveRequestSchema } from '../../core/resolve-messages.ts';
+import { originToldSchema, resolveReplySchema, resolveRequestSchema } from '../../core/resolve-messages.ts';
 import {
   leaseSetSchema,
   leasesPushSchema,
@@ -140,6 +140,7 @@ const VALID: Record<string, readonly [z.ZodType, unknown]> = {
       outcome: { kind: 'found', taskId, probed, readingBytes: 5 },
     },
   ],
+  originTold: [originToldSchema, { hostId, source, probed, readingBytes: 5, wasAsked: true }],
   resolveReply: [resolveReplySchema, { status: 'resolved', taskId, probed }],
   holds: [
     holdsSchema,

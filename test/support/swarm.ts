@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import { type HostStatus, hostStatusSchema } from '../../admin/control.ts';
 import { downloadResultSchema } from '../../core/download.ts';
-import { findCommand } from '../../scripts/ensure-system.mjs';
 import { type Child, type Ran, SHOAL, startChild, startCommand, until } from './child.ts';
 import { storedBytes } from './files.ts';
 import { freePort } from './free-port.ts';
+import { natsServers, numbered } from './nats-servers.ts';
 
 /** How a `shoal get` ended. `result` is there where it succeeded. */
 export interface GetOutcome extends Ran {
@@ -37,6 +37,10 @@ export interface SwarmOptions {
   readonly hostFlags?: readonly string[];
   /** Address that NATS listens on. */
   readonly natsAddress?: string;
+  /** `nats`, `nats2`, …: one unless given, else a cluster. */
+  readonly natsServers?: number;
+  /** Text of a configuration file of NATS; it may say how JetStream is, which else is simply on. */
+  readonly natsConfig?: string;
   /** What to put before the command of a host and of its `get`s, to run it elsewhere (another namespace). */
   readonly inside?: (host: string) => readonly string[];
   /** What is added to the environment of a member. */
@@ -46,11 +50,13 @@ export interface SwarmOptions {
 }
 
 /**
- * A swarm of separate processes on this machine: `nats`, `scheduler`, `seed`, `peer1`, `peer2`, …
+ * A swarm of separate processes on this machine: `nats`, `scheduler`, `seed`, `peer1`, `peer2`, …; more of NATS and of
+ * schedulers as `nats2`, `scheduler2`, …
  * Further schedulers (`scheduler2`, …) are there once they are started.
  */
 export interface Swarm extends AsyncDisposable {
   readonly dir: string;
+  /** A comma list where NATS is a cluster. */
   readonly natsUrl: string;
   /** Names of the host daemons, the seed first. */
   readonly hosts: readonly string[];
@@ -92,13 +98,11 @@ function outcomeOf(ran: Ran): GetOutcome {
 /** Starts a swarm and waits until every host has joined. @throws Error with the logs where one does not */
 export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'shoal-swarm-'));
-  const address = options.natsAddress ?? '127.0.0.1';
-  const port = await freePort(address);
-  const natsUrl = `nats://${address}:${port}`;
+  const { natsAddress, natsServers: count, natsConfig } = options;
+  const nats = await natsServers({ dir, count, address: natsAddress, config: natsConfig });
+  const natsUrl = [...nats.values()].map(({ url }) => url).join(',');
   const peers = Array.from({ length: options.peers }, (_, index) => `peer${index + 1}`);
-  const schedulers = Array.from({ length: options.schedulers ?? 1 }, (_, index) =>
-    index === 0 ? 'scheduler' : `scheduler${index + 1}`,
-  );
+  const schedulers = numbered('scheduler', options.schedulers ?? 1);
   const hosts = options.seed === false ? peers : ['seed', ...peers];
   const members = new Map<string, Child>();
   const proxyPorts = new Map<string, number>();
@@ -107,10 +111,8 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
   mkdirSync(logDir, { recursive: true });
 
   function commandOf(name: string): readonly string[] {
-    if (name === 'nats') {
-      const program = findCommand('nats-server') ?? 'nats-server';
-      return [program, '-a', address, '-p', String(port), '-js', '-sd', dirOf('nats')];
-    }
+    const server = nats.get(name);
+    if (server !== undefined) return server.command;
     const joined = ['--nats', natsUrl, '--dir', dirOf(name), '--admin-port', '0'];
     if (name.startsWith('scheduler')) return [...SHOAL, 'scheduler', ...joined];
     const before = options.inside?.(name) ?? [];
@@ -178,9 +180,9 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
         .map((file) => `--- ${file}\n${tail(join(logDir, file), lines)}`)
         .join('\n'),
     async [Symbol.asyncDispose]() {
-      const others = [...members].filter(([name]) => name !== 'nats');
+      const others = [...members].filter(([name]) => !nats.has(name));
       await Promise.all(others.map(([, child]) => child.stop()));
-      await members.get('nats')?.stop();
+      await Promise.all([...nats.keys()].map((name) => members.get(name)?.stop()));
       const { KEEP_LAB } = process.env;
       if (KEEP_LAB === undefined) rmSync(dir, { recursive: true, force: true });
     },
@@ -189,7 +191,7 @@ export async function startSwarm(options: SwarmOptions): Promise<Swarm> {
   try {
     // A host of another namespace has a port of its own there, whatever is free here.
     for (const host of hosts) proxyPorts.set(host, await freePort('127.0.0.1'));
-    for (const name of ['nats', ...schedulers, ...hosts]) start(name);
+    for (const name of [...nats.keys(), ...schedulers, ...hosts]) start(name);
     for (const host of hosts) await swarm.ready(host);
   } catch (cause) {
     const logs = swarm.logs(20);

@@ -29,6 +29,8 @@ export class OwnershipStore {
   /** Until when this scheduler may grant: a term after an acknowledged heartbeat was sent. */
   #termEndsMs = Number.NEGATIVE_INFINITY;
   #isNew = true;
+  /** Others may have taken over: so it is until what they did was read, however many tries that takes. */
+  #wasGone = false;
 
   constructor(options: OwnershipStoreOptions) {
     this.#options = options;
@@ -55,9 +57,12 @@ export class OwnershipStore {
     }
     const known = await this.#bounded(directory.get(this.#key));
     this.#revision = known?.revision ?? 0;
+    this.#wasGone ||= known === undefined;
     await this.#put(heartbeat);
     this.view.replace(await this.#bounded(directory.entries()));
-    return known !== undefined;
+    const isResumed = !this.#wasGone;
+    this.#wasGone = false;
+    return isResumed;
   }
 
   /** Heartbeats under the own key are of processes before this one: nobody need wait for their terms. */
@@ -105,8 +110,11 @@ export class OwnershipStore {
   async #put(heartbeat: Heartbeat): Promise<void> {
     const { clock, directory } = this.#options;
     const sentMs = clock.now();
+    const { newest } = this.view;
     const value = recordBytes(heartbeat);
     this.#revision = await this.#bounded(directory.put(this.#key, value, this.#revision));
+    // What is written is newer than all there is: the store that was read is gone, and its revisions say nothing here.
+    if (this.#revision < newest) this.view.replace(await this.#bounded(directory.entries()));
     this.view.take({ key: this.#key, value, revision: this.#revision });
     this.#termEndsMs = sentMs + LIMITS.termMs;
   }

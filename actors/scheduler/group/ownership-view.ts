@@ -34,6 +34,11 @@ export class OwnershipView {
     this.#clock = clock;
   }
 
+  /** The largest revision that was heard of, of what is there. */
+  get newest(): number {
+    return Math.max(0, ...this.#revisions.values());
+  }
+
   row(partition: number): (OwnershipRow & { readonly revision: number }) | undefined {
     return this.#rows.get(partition);
   }
@@ -74,10 +79,12 @@ export class OwnershipView {
   /** One change; one that is older than what is known comes late. */
   take({ key, value, revision }: Change): void {
     const known = this.#revisions.get(key) ?? 0;
-    if (revision < known || (revision === known && value !== undefined)) return;
+    const of = ownershipKey(key);
+    // A heartbeat that is told again has not moved; a row of that number may be of another store.
+    const isAgain = revision === known && value !== undefined && (of === undefined || 'heartbeatOf' in of);
+    if (revision < known || isAgain) return;
     if (value === undefined) this.#revisions.delete(key);
     else this.#revisions.set(key, revision);
-    const of = ownershipKey(key);
     if (of === undefined) return;
     if ('partition' in of) {
       const row = value && readOwnershipRow(value);

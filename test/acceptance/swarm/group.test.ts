@@ -1,38 +1,12 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { PARTITIONS } from '../../../core/ids.ts';
-import type { SchedulerRow } from '../../../core/swarm-rows.ts';
 import { connectNatsBus } from '../../../transport/nats-bus.ts';
 import { SUBJECTS } from '../../../transport/subjects.ts';
-import { SHOAL, skewedBy, startCommand, until } from '../../support/child.ts';
-import type { Swarm } from '../../support/swarm.ts';
-import { getOnEach, longestGapMs, note, openScene, type Scene, SIZE, SLOW } from './scene.ts';
+import { skewedBy, until } from '../../support/child.ts';
+import { ALL, inMidDownload, schedulers, shared } from './group-scene.ts';
+import { note, openScene, SLOW } from './scene.ts';
 
-const FOUR = ['peer1', 'peer2', 'peer3', 'peer4'];
-const ALL = Array.from({ length: PARTITIONS }, (_, partition) => partition);
 const HOUR_MS = 3_600_000;
-async function schedulers(swarm: Swarm): Promise<SchedulerRow[]> {
-  const ran = await startCommand([...SHOAL, 'scheduler', 'ls', '--nats', swarm.natsUrl, '--json']).done;
-  return ran.code === 0 ? JSON.parse(ran.stdout) : [];
-}
-
-/** Waits until so many schedulers are listed, which serve every partition, each once. */
-async function shared(swarm: Swarm, count: number): Promise<readonly SchedulerRow[]> {
-  return until(`${count} schedulers to share all partitions`, async () => {
-    const rows = await schedulers(swarm);
-    const served = rows.flatMap(({ partitions }) => partitions).sort((a, b) => a - b);
-    const isWhole = rows.length === count && JSON.stringify(served) === JSON.stringify(ALL);
-    return isWhole ? rows : undefined;
-  });
-}
-
-/** Four gets, and what happens when one of them has a good part. */
-async function inMidDownload(scene: Scene, happens: () => Promise<unknown>): Promise<void> {
-  const gets = getOnEach(scene, FOUR);
-  await scene.swarm.holds('peer1', SIZE * 0.3);
-  await happens();
-  const outcomes = await scene.allRight(gets);
-  note(`longest gap without a byte: ${Math.round(longestGapMs(outcomes))} ms`);
-}
 
 test('two schedulers share the partitions; kill -9 of the newer one: the gets end right', async () => {
   const scene = await openScene({ hostFlags: SLOW, schedulers: 2 });

@@ -142,7 +142,7 @@ test('a forged census with an epoch an hour ahead is healed by the scheduler', a
   const partitions = Array.from({ length: 64 }, (_, partition) => partition);
   nats.publish('shoal.v1.census', encode({ epoch: Date.now() + 3_600_000, partitions, schedulerKeys: [] }));
   await nats.drain();
-  expect(await scene.allRight(ALL)).toBeLessThanOrEqual(2);
+  expect(await scene.allRight(ALL)).toBeLessThanOrEqual(1.1);
 });
 
 test.each([

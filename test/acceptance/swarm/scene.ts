@@ -4,9 +4,16 @@ import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { digestOfFile, MIB, writeRandomFile } from '../../support/files.ts';
 import { type OriginServer, startOriginServer } from '../../support/origin-server.ts';
-import { type Get, type GetOptions, type GetOutcome, type Swarm, startSwarm } from '../../support/swarm.ts';
+import {
+  type Get,
+  type GetOptions,
+  type GetOutcome,
+  type Swarm,
+  type SwarmOptions,
+  startSwarm,
+} from '../../support/swarm.ts';
 
-/** Bytes of the file that is distributed. */
+/** Bytes of the file that is distributed, unless a test says otherwise. */
 export const SIZE = 256 * MIB;
 
 /** Flags that make a download last long enough to have a middle. */
@@ -30,17 +37,18 @@ export interface Scene {
 }
 
 /** Opens a scene of 1 seed and 4 peers for the running test; it is closed, and its logs printed on failure, by itself. */
-export async function openScene(
-  options: { readonly hostFlags?: readonly string[]; readonly schedulers?: number } = {},
-): Promise<Scene> {
+export async function openScene({
+  bytes = SIZE,
+  ...options
+}: Partial<SwarmOptions> & { readonly bytes?: number } = {}): Promise<Scene> {
   const dir = mkdtempSync(join(tmpdir(), 'shoal-scene-'));
   const file = join(dir, 'file');
-  const digest = writeRandomFile(file, SIZE);
+  const digest = writeRandomFile(file, bytes);
   const origin = await startOriginServer({ '/file': file });
   mkdirSync(join(dir, 'out'));
   const swarm = await startSwarm({
     peers: 4,
-    schedulers: options.schedulers ?? 1,
+    ...options,
     dir: join(dir, 'swarm'),
     hostFlags: ['--allow-origin', `127.0.0.1:${origin.port}`, ...(options.hostFlags ?? [])],
   });
@@ -58,7 +66,7 @@ export async function openScene(
     swarm,
     url,
     digest,
-    copies: () => origin.bodyBytes('/file') / SIZE,
+    copies: () => origin.bodyBytes('/file') / bytes,
     get: (host, more) => swarm.get(host, url, { output: outputOf(host), ...more }),
     outputOf,
     async allRight(gets) {
@@ -70,7 +78,7 @@ export async function openScene(
         note(`${host}: ${figuresOf(outcome)}`);
         outcomes.push(outcome);
       }
-      note(`origin: ${(origin.bodyBytes('/file') / SIZE).toFixed(4)} copies`);
+      note(`origin: ${(origin.bodyBytes('/file') / bytes).toFixed(4)} copies`);
       return outcomes;
     },
   };

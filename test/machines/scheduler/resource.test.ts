@@ -15,6 +15,7 @@ const events: readonly ResourceEvent[] = [
   { type: 'flight.left', hostId: A, ask: 1, nowMs: 0 },
   { type: 'flight.overdue' },
   { type: 'origin.answered', hostId: A, ask: 1, answer },
+  { type: 'answer.recalled', answer },
   { type: 'origin.failed', hostId: A, ask: 1 },
   { type: 'stream.broke', taskId },
   { type: 'host.lost', hostId: A },
@@ -35,9 +36,9 @@ test('every event does something in every state of a resource, but for these', (
   expect(ignored(ground)).toEqual({
     'word.unknown & flight.landed': [...landing, 'stream.broke'],
     'word.unknown & flight.asking': ['flight.left', 'stream.broke'],
-    'word.known & flight.landed': ['flight.overdue', 'host.lost', 'origin.answered', 'origin.failed'],
-    'word.known & flight.asking': ['flight.left'],
-    'word.broken & flight.landed': [...landing, 'origin.answered', 'stream.broke'].sort(),
-    'word.broken & flight.asking': ['flight.left', 'stream.broke'],
+    'word.known & flight.landed': ['answer.recalled', ...landing, 'origin.answered'].sort(),
+    'word.known & flight.asking': ['answer.recalled', 'flight.left'],
+    'word.broken & flight.landed': ['answer.recalled', ...landing, 'origin.answered', 'stream.broke'].sort(),
+    'word.broken & flight.asking': ['answer.recalled', 'flight.left', 'stream.broke'],
   });
 });
