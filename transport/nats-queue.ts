@@ -60,7 +60,9 @@ export function workQueue(parts: Working): Subscription {
       }
       try {
         const message = await next();
-        if (message !== undefined) void run(message);
+        if (message === undefined) continue;
+        if (closing.signal.aborted) tell(() => message.nak());
+        else void run(message);
       } catch (error) {
         if (closing.signal.aborted) return;
         logger.debug({ code: toShoalError(error).code }, 'a work queue cannot be asked, trying on');
@@ -94,6 +96,8 @@ export function workQueue(parts: Working): Subscription {
       const consumer = await js.consumers.get(stream.name, WORKERS);
       const asked = await consumer.fetch({ max_messages: 1, expires: EXPIRES_MS });
       const stop = () => void asked.close().catch(() => undefined);
+      // Whoever was closed meanwhile must not take what it will not do.
+      if (dropped.aborted || closing.signal.aborted) stop();
       const unlisten = [onAbort(dropped, stop), onAbort(closing.signal, stop)];
       try {
         for await (const message of asked) return message;
