@@ -94,6 +94,14 @@ test('each exported name has one meaning', () => {
   expect([...homes].filter(([, paths]) => paths.length > 1)).toEqual([]);
 });
 
+test('the image is built of every folder of the program', () => {
+  const asides = new Set(['bench', 'scripts', 'test']);
+  const folders = sources.flatMap((path) => (path.includes('/') ? (path.split('/')[0] ?? []) : []));
+  const built = [...new Set(folders)].filter((folder) => !asides.has(folder));
+  const taken = read('.dockerignore').split('\n');
+  expect(built.filter((folder) => !taken.includes(`!${folder}`))).toEqual([]);
+});
+
 test('files are named in kebab case', () => {
   const odd = sources.filter(
     (path) =>

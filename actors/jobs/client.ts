@@ -1,5 +1,5 @@
 import { type Clock, type Random, sleep } from '../../core/clock.ts';
-import { ShoalError } from '../../core/errors.ts';
+import { ShoalError, toShoalError } from '../../core/errors.ts';
 import type { JobFilter, JobHostFilter } from '../../core/job-messages.ts';
 import {
   isEnded,
@@ -58,6 +58,8 @@ export interface Jobs {
 
 const ASK_MS = 8_000;
 const LOOK_MS = 400;
+/** Whoever watches a job bears with nobody to ask for so long: schedulers and NATS come back. */
+const BEARS_MS = 30_000;
 
 /** The jobs of a swarm over its bus. */
 export function jobsClient(world: {
@@ -81,9 +83,19 @@ export function jobsClient(world: {
 
   async function* watch(id: string, signal?: AbortSignal): AsyncGenerator<JobRecord> {
     let told = '';
+    let heardMs = clock.now();
     for (;;) {
       signal?.throwIfAborted();
-      const job = await show(id);
+      const job = await show(id).catch((error: unknown) => {
+        const isAway = toShoalError(error).retryable && clock.now() - heardMs < BEARS_MS;
+        if (!isAway) throw error;
+        return undefined;
+      });
+      if (job === undefined) {
+        await sleep(clock, LOOK_MS, signal);
+        continue;
+      }
+      heardMs = clock.now();
       const now = JSON.stringify(job);
       if (now !== told) yield job;
       told = now;

@@ -247,6 +247,23 @@ test('whoever watches sees it go on to its end', async () => {
   expect(sim.clock.now()).toBeGreaterThan(0);
 });
 
+test('whoever watches bears with a scheduler that is away, though not for ever', async () => {
+  const { sim, jobs, settled } = await jobScene({ linkBytesPerSec: MIB });
+  const { job } = await settled(jobs.create(preheat()));
+  sim.scheduler.crash();
+  const watch = async () => {
+    let last: JobRecord | undefined;
+    for await (const now of jobs.watch(job.id)) last = now;
+    return last?.state;
+  };
+  const lasting = watch();
+  await sim.run(10_000);
+  sim.scheduler.start();
+  expect(await settled(lasting)).toBe('succeeded');
+  sim.scheduler.crash();
+  expect(await settled(codeOf(watch()), MINUTE_MS)).toBe('ERR_BUS_NO_RESPONDERS');
+});
+
 test('jobs that are over go after a week, with what they tell of their hosts', async () => {
   const { sim, jobs, settled, ended } = await jobScene({ hosts: 1 });
   const { job } = await settled(jobs.create(preheat()));
