@@ -74,9 +74,14 @@ export class PeerContent {
    * what that one gave. A task without a digest is one URL's anyway.
    */
   isReadAt(source: Source): boolean {
-    const { taskId, digest, stored } = this;
-    if (digest === undefined || (this.#home === undefined && stored === undefined)) return true;
+    const { taskId, digest } = this;
+    if (digest === undefined || (this.#home === undefined && !this.isBegun)) return true;
     return isReadAt({ taskId, home: this.#home }, source);
+  }
+
+  /** Whether any of it is here. How long it is may be known before, and where it is read not yet. */
+  get isBegun(): boolean {
+    return this.stored !== undefined && (this.stored.complete || this.stored.have.count > 0);
   }
 
   /** Takes the scheduler's word on where the content is read; returns whether what is here was read elsewhere. */

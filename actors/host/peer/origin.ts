@@ -78,10 +78,9 @@ export class PeerOrigin {
 
   /** Where this host has read the content, or would read it. */
   get home(): string | undefined {
-    const { home, digest, stored } = this.#content;
+    const { home, digest, isBegun } = this.#content;
     const source = this.#access.sources[0] ?? this.#told();
-    if (digest === undefined || home !== undefined || stored !== undefined || source === undefined)
-      return home;
+    if (digest === undefined || home !== undefined || isBegun || source === undefined) return home;
     return placeFor(source, digest);
   }
 

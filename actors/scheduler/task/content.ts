@@ -60,7 +60,7 @@ export class TaskContent {
 
   /**
    * Whether a host that reads, or has read, the content there takes part in this claim.
-   * @param maySettle whether there is nothing of the claim yet, so that the word of this host settles where it is from
+   * @param maySettle whether this host reads or holds some: its word settles where all is from, while nobody's has
    */
   isOf(home: string | undefined, maySettle: boolean): boolean {
     if (!this.hasDigest) return true;

@@ -207,7 +207,7 @@ export class TaskActor {
     const { queued, wants } = request;
     // Of a host that reads elsewhere no word counts: one client's registry does not speak for that of another.
     const mayBegin = request.mayReadOrigin || request.pieceLength !== undefined;
-    const isOf = this.#content.isOf(request.home, mayBegin && this.#claim.claims.end === 0);
+    const isOf = this.#content.isOf(request.home, mayBegin);
     const told = isOf ? request : abstain(request);
     const { failures, mismatch } = told;
     // Who wants nothing keeps nobody from reading what it says to be reading.

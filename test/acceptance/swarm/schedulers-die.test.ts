@@ -16,6 +16,8 @@ const IS_LONG = BYTES >= 64 * MIB;
 const SCHEDULERS = ['scheduler', 'scheduler2', 'scheduler3'] as const;
 const EVERY_MS = 5_000;
 const SILENT_MS = 5_000;
+/** What a kill costs is the same for small files, and more of them. */
+const MOST_COPIES = IS_LONG ? 1.05 : 1.25;
 
 type End = 'nothing' | 'SIGKILL' | 'SIGTERM';
 
@@ -43,7 +45,7 @@ async function run(how: End): Promise<CrowdFigures> {
   note(
     `${how}: ${seconds.toFixed(1)} s, ${copies.toFixed(4)} copies, longest ${Math.round(longestGapMs)} ms (${gapHost})`,
   );
-  expect(copies).toBeLessThanOrEqual(1.05);
+  expect(copies).toBeLessThanOrEqual(MOST_COPIES);
   expect(longestGapMs).toBeLessThanOrEqual(SILENT_MS);
   return figures;
 }

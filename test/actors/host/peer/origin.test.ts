@@ -107,3 +107,11 @@ test('who names no source reads what others tell of, where the content is read',
   content.addSource({ url: url.replace('/x/', '/y/'), credentials: false });
   expect(way.request()?.url).toContain('/y/');
 });
+
+test('a digest whose length is known, and not where it is read, is read where this host would', async () => {
+  const content = contentOf(DIGEST_TASK);
+  await content.learn(16, 8);
+  const way = origin(as(A), undefined, content);
+  expect(way.home).toBe(placeFor({ url: A, credentials: false }, DIGEST));
+  expect(way.request()?.url).toBe(A);
+});

@@ -21,6 +21,15 @@ describe('content of a digest', () => {
     expect(host(2).sync({ home: B }).home).toBe(B);
   });
 
+  test('is read where a host says that comes after one that holds some and cannot tell where it is from', () => {
+    const { host } = taskScene();
+    const some = { ...FOUR, have: bits(8), hashes: hashes([0]), mayReadOrigin: false };
+    expect(host(1).sync(some).home).toBeUndefined();
+    const told = host(2).sync({ ...FOUR, home: A });
+    expect(told.home).toBe(A);
+    expect(told.leases).not.toEqual([]);
+  });
+
   test('is leased from the origin to no host that would read it elsewhere', () => {
     const { host } = taskScene();
     host(1).sync({ ...FOUR, home: A, freeSlots: 0 });
