@@ -305,6 +305,23 @@ describe('a member', () => {
     expect(heard.holds.length).toBe(holds + 1);
   });
 
+  test('one whose scheduler was away when NATS came back asks when one is born', async () => {
+    const { actor, answers, bus, census, heard, run } = await hostScene();
+    await run(1_000);
+    bus.setConnected(false);
+    answers.answering = false;
+    bus.setConnected(true);
+    await run(30_000);
+    const asked = heard.announced.length;
+    while (heard.announced.length === asked) await run(10);
+    await run(LIMITS.syncTimeoutMostMs + 10);
+    expect(actor.state).toBe('isolated');
+    answers.answering = true;
+    census(7);
+    await run(JITTER_MS + 10);
+    expect(actor.state).toBe('announced');
+  });
+
   test('one that is cut off right after it was announced announces itself anew', async () => {
     const { actor, bus, clock, heard, run } = await hostScene();
     await run(100);
