@@ -40,10 +40,10 @@ const LOSSES: readonly [string, number, (swarm: Swarm) => Promise<void>][] = [
   ['all schedulers were killed', 0, restartSchedulers],
   ['nats-server was killed', 0, (swarm) => restartNats(swarm, false)],
   // Nobody knows any more what the URL points to, and what is held has to prove itself, by a piece of each holder.
-  ['nats-server lost its store', 2 * MIB, (swarm) => restartNats(swarm, true)],
+  ['nats-server lost its store', 3 * MIB, (swarm) => restartNats(swarm, true)],
   [
     'all schedulers were killed and nats-server lost its store',
-    2 * MIB,
+    3 * MIB,
     async (swarm) => {
       await Promise.all([restartSchedulers(swarm), restartNats(swarm, true)]);
     },
