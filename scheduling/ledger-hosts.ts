@@ -5,7 +5,7 @@ import { type Geometry, pieceCount } from '../core/piece.ts';
 import { blame } from './avoidance.ts';
 import type { LedgerState } from './ledger-state.ts';
 import type { Failed, JoinAs } from './ledger-types.ts';
-import { type Flight, type Member, piecesOf } from './member.ts';
+import { brings, type Flight, type Member, piecesOf } from './member.ts';
 
 /** A host that gave a wrong piece has this long to hash it again. */
 const RECHECK_MS = 2_000;
@@ -118,6 +118,9 @@ export class LedgerHosts {
     const from = parent === 'origin' ? 'origin' : members.get(parent);
     const end = Math.min(first + count, pieces);
     const matches = (flight: Flight) => flight.from === from || flight.from === 'unknown';
+    const wasLeased = member.flights.some(
+      (flight) => flight.from === from && (flight.stream || brings(flight, first)),
+    );
     if (from !== undefined) {
       for (const flight of member.flights.filter(matches)) {
         if (flight.stream) flights.end(flight);
@@ -129,7 +132,7 @@ export class LedgerHosts {
     blame(member, from, reason, nowMs);
     if (from === 'origin') return;
     if (from.suspendedUntilMs > nowMs) suspended.add(from);
-    if (reason === 'corrupt') this.#warn(from, nowMs);
+    if (reason === 'corrupt') this.#warn(from, wasLeased, nowMs);
     if (reason === 'missing' || reason === 'corrupt') {
       for (let piece = first; piece < end; piece += 1) this.#drop(from, piece);
       this.#judge(from);
@@ -150,15 +153,16 @@ export class LedgerHosts {
 
   /**
    * The member gave a wrong piece. A disk that damaged one is no liar: nobody is sent there until it has hashed again
-   * what it gave, for a while; what comes wrong after that was not the disk.
+   * what it gave, for a while; what comes wrong after that was not the disk. Its leases ended with the warning: a report
+   * of a piece that is not leased now is of a transfer that began before.
    */
-  #warn(member: Member, nowMs: number): void {
+  #warn(member: Member, wasLeased: boolean, nowMs: number): void {
     if (!member.warned) {
       member.warned = true;
       member.suspendedUntilMs = nowMs + RECHECK_MS;
       this.#state.suspended.add(member);
       this.#endFrom(member);
-    } else if (member.suspendedUntilMs <= nowMs) this.quarantine(member);
+    } else if (wasLeased && member.suspendedUntilMs <= nowMs) this.quarantine(member);
   }
 
   /** The member has hashed again what it gave wrong. */

@@ -151,8 +151,13 @@ export class Swarm {
     if (parent === 'origin') return;
     if (reason === 'corrupt') {
       const untilMs = this.#shunnedUntilMs.get(parent);
+      const isLeased = this.ledger
+        .leasesOf(child.id)
+        .some(
+          (lease) => lease.parent === parent && lease.first <= first && first < lease.first + lease.count,
+        );
       if (untilMs === undefined) this.#shunnedUntilMs.set(parent, this.nowMs + 2_000);
-      else if (untilMs <= this.nowMs) this.#shunnedUntilMs.set(parent, Number.POSITIVE_INFINITY);
+      else if (isLeased && untilMs <= this.nowMs) this.#shunnedUntilMs.set(parent, Number.POSITIVE_INFINITY);
     }
     if (reason === 'missing' || reason === 'corrupt') {
       for (let at = 0; at < count; at += 1) this.#told.get(parent)?.delete(first + at);

@@ -409,13 +409,26 @@ describe('a parent that gave a wrong piece', () => {
     (when) => {
       const ledger = warned();
       if (when === 'once more after that') ledger.pardon(a);
-      fail(ledger, c, { first: 8, count: 1, parent: a, reason: 'corrupt' }, 2_000);
+      grant(ledger, c, 2, { nowMs: 2_000 });
+      const [piece] = leased(ledger, c) as [number];
+      fail(ledger, c, { first: piece, count: 1, parent: a, reason: 'corrupt' }, 2_000);
       expect(ledger.copies(7)).toBe(0);
       ledger.pardon(a);
       grant(ledger, c, 2, { nowMs: 9_000 });
       expect(leased(ledger, c)).toEqual([]);
     },
   );
+
+  test('goes on where a piece came wrong that was under way when the first one was told', () => {
+    const ledger = warned();
+    // It still runs that transfer when the warning has ended its lease.
+    sync(ledger, c, [8], []);
+    ledger.pardon(a);
+    fail(ledger, c, { first: 8, count: 1, parent: a, reason: 'corrupt' }, 2_000);
+    expect([ledger.copies(7), ledger.copies(8)]).toEqual([1, 0]);
+    grant(ledger, c, 2, { nowMs: 3_000 });
+    expect(leased(ledger, c)).toHaveLength(2);
+  });
 });
 
 test('a host that lied leaves the origin to those whose pieces others may have, as long as one of them reads', () => {
