@@ -9,13 +9,12 @@ import { addGet } from './commands/get.ts';
 import { addJobs } from './commands/jobs.ts';
 import { addProxy } from './commands/proxy.ts';
 import { addReading } from './commands/reading.ts';
+import { addShell } from './commands/shell.ts';
 import { addToken } from './commands/token.ts';
+import { exitCodesText } from './exit-codes.ts';
 import { errorJson, errorText } from './report-error.ts';
 
 const USAGE = 2;
-const EXIT_CODES = `
-Exit codes: 0 done, 1 failure, 2 usage, 3 not found, 4 digest mismatch, 5 origin refused, 6 no space,
-75 try again, 124 timeout, 130 interrupted.`;
 
 function createProgram(): Command {
   const program = new Command('shoal')
@@ -26,7 +25,7 @@ function createProgram(): Command {
     .exitOverride()
     .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: false })
-    .addHelpText('after', EXIT_CODES);
+    .addHelpText('after', exitCodesText());
   const scheduler = addDaemons(program);
   addGet(program);
   addJobs(program);
@@ -36,6 +35,7 @@ function createProgram(): Command {
   addProxy(program);
   addAuth(program);
   addToken(program);
+  addShell(program);
   return program;
 }
 

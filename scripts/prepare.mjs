@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /*
  * Makes a checkout ready to run: npm packages, the build, system packages.
- *   node scripts/prepare.mjs [nats|acceptance|compose|images ...]
+ *   node scripts/prepare.mjs [nats|shells|acceptance|compose|images ...]
  * Plain JavaScript without dependencies, since on a fresh clone there are none yet.
  */
 import { spawnSync } from 'node:child_process';
