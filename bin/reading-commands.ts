@@ -4,6 +4,7 @@ import { NATS_LOGIN_SETTINGS } from '../app/settings.ts';
 import type { SwarmQueries } from '../app/swarm-query.ts';
 import { ShoalError } from '../core/errors.ts';
 import { redactUrl } from '../core/source.ts';
+import type { Bus } from '../transport/bus.ts';
 import { print } from './print.ts';
 import { configInput } from './settings-flags.ts';
 import { explainText } from './views/explain.ts';
@@ -90,7 +91,10 @@ function notOperator(error: unknown): never {
  * The swarm as --nats or a login of its own reaches it where one was given, else as the daemon of --dir does, else by
  * SHOAL_NATS. With a login alone, the daemon says where NATS is.
  */
-async function withSwarm(options: Options, use: (swarm: SwarmQueries) => Promise<void>): Promise<void> {
+export async function withSwarm(
+  options: Options,
+  use: (swarm: SwarmQueries, bus?: Bus) => Promise<void>,
+): Promise<void> {
   const input = configInput(options);
   const config = loadSchedulerConfig({ ...input, defaults: { 'log-level': 'error' } });
   const { flags } = input;
@@ -112,7 +116,7 @@ async function withSwarm(options: Options, use: (swarm: SwarmQueries) => Promise
   const { swarmQueries } = await import('../app/swarm-query.ts');
   const client = await connectSwarm(config.swarm, nats, openLog(config.log));
   try {
-    await use(swarmQueries(client.bus));
+    await use(swarmQueries(client.bus), client.bus);
   } finally {
     await client[Symbol.asyncDispose]();
   }

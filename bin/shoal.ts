@@ -11,6 +11,7 @@ import { addProxy } from './commands/proxy.ts';
 import { addReading } from './commands/reading.ts';
 import { addShell } from './commands/shell.ts';
 import { addToken } from './commands/token.ts';
+import { addTop } from './commands/top.ts';
 import { exitCodesText } from './exit-codes.ts';
 import { errorJson, errorText } from './report-error.ts';
 
@@ -30,6 +31,7 @@ function createProgram(): Command {
   addGet(program);
   addJobs(program);
   addReading(program, scheduler);
+  addTop(program);
   addEvents(program);
   addConfigure(program);
   addProxy(program);

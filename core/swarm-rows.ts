@@ -28,6 +28,10 @@ export const taskDetailSchema = taskRowSchema.extend({
       bytes: bytesBySource,
       originReasons: z.record(z.string(), z.number()).default({}),
       state: z.string(),
+      /** How much it holds of each of up to 64 equal parts of the task, a digit each: 0 nothing, 9 all of it. */
+      cells: z.string().max(64).optional(),
+      /** Whom it is fetching from now, `origin` among them. */
+      from: z.array(z.string()).optional(),
     }),
   ),
   /** Bytes read from the origin by this swarm, by reason. */

@@ -12,7 +12,7 @@ import { pathToFileURL } from 'node:url';
 /** Commands looked for, and the package of Debian that brings each. */
 const NEEDS = {
   nats: { 'nats-server': 'nats-server' },
-  shells: { bash: 'bash', zsh: 'zsh', fish: 'fish', groff: 'groff-base' },
+  shells: { bash: 'bash', zsh: 'zsh', fish: 'fish', groff: 'groff-base', tmux: 'tmux' },
   acceptance: {
     'nats-server': 'nats-server',
     nginx: 'nginx-light',

@@ -85,7 +85,7 @@ export class SchedulerQuery {
   }
 
   #taskRow(taskId: TaskId): TaskView {
-    return this.#tasks.get(taskId)?.row() ?? this.#restingRow(taskId);
+    return this.#tasks.get(taskId)?.shown.row() ?? this.#restingRow(taskId);
   }
 
   #restingRow(taskId: TaskId): TaskView {
@@ -109,12 +109,15 @@ export class SchedulerQuery {
     const task = this.#tasks.get(taskId);
     if (task) {
       const { error } = task;
-      const { rows, next } = paged(task.peers(), query, nowMs);
+      const { rows, next } = paged(task.shown.peers(), query, nowMs, (row) => ({
+        ...row,
+        ...task.shown.cellsOf(row.hostId),
+      }));
       return {
         task: {
-          ...task.row(),
+          ...task.shown.row(),
           peers: rows,
-          originReasons: task.originReasons,
+          originReasons: task.shown.originReasons,
           error: error && { code: error.code, message: error.message },
         },
         next,
@@ -131,7 +134,7 @@ export class SchedulerQuery {
       originReasons: {},
       state: holding === 'complete' ? 'complete' : 'resting',
     }));
-    const { rows, next } = paged(peers, query, nowMs);
+    const { rows, next } = paged(peers, query, nowMs, (row) => row);
     return { task: { ...this.#restingRow(taskId), peers: rows }, next };
   }
 
@@ -140,7 +143,7 @@ export class SchedulerQuery {
     const hosts = new Set<HostId>([...this.#world.holdings.hosts(taskId)].map(([hostId]) => hostId));
     const task = this.#tasks.get(taskId);
     const known = hosts.size > 0 || task !== undefined || this.#tasks.created(taskId) !== undefined;
-    for (const { hostId } of task?.peers() ?? []) hosts.add(hostId);
+    for (const { hostId } of task?.shown.peers() ?? []) hosts.add(hostId);
     for (const hostId of hosts) {
       this.#world.bus.publish(SUBJECTS.evict, { hostId }, { taskId, reason: 'removed by request' });
     }
@@ -149,14 +152,18 @@ export class SchedulerQuery {
   }
 }
 
-function paged<R extends { readonly hostId: HostId }>(
+function paged<R extends { readonly hostId: HostId }, S extends object>(
   rows: readonly R[],
   query: Query,
   nowMs: number,
-): Page<R> {
+  shown: (row: R) => S,
+): Page<S> {
   const byId = new Map(rows.map((row) => [row.hostId, row]));
   return new PagedList(
     () => byId.keys(),
-    (hostId) => byId.get(hostId),
+    (hostId) => {
+      const row = byId.get(hostId);
+      return row && shown(row);
+    },
   ).page(query, nowMs);
 }

@@ -20,7 +20,7 @@ import { TaskRecords } from './records.ts';
 import { Resampling } from './resampling.ts';
 import { StuckPeers } from './stuck-peers.ts';
 import { Suspects } from './suspects.ts';
-import { originReasons, peerRows, type TaskView, taskRow } from './view.ts';
+import { TaskShown } from './view.ts';
 import { TaskWord } from './word.ts';
 
 type Mismatch = NonNullable<SyncRequest['mismatch']>;
@@ -33,6 +33,7 @@ const OFTEN_MS = 500;
 /** One task in the scheduler that owns its partition: takes syncs, gives leases. */
 export class TaskActor {
   readonly taskId: TaskId;
+  readonly shown: TaskShown;
   readonly #world: SchedulerWorld;
   readonly #chart: TaskChart;
   readonly #content: TaskContent;
@@ -54,6 +55,7 @@ export class TaskActor {
     const peers = this.#peers;
     this.#content = content;
     this.#claim = claim;
+    this.shown = new TaskShown(() => this.state, content, claim, peers);
     this.#records = new TaskRecords(world, log, content, claim);
     this.#chart = new TaskChart(world, taskId, { records: this.#records, reads: claim.reads, claim });
     this.#resampling = new Resampling(world, taskId, claim, this.#chart);
@@ -377,20 +379,5 @@ export class TaskActor {
   /** Writes the hashes that wait to be written: another is to take the task up. */
   writeDown(): void {
     this.#records.manifest();
-  }
-
-  // --- views ---
-
-  row(): TaskView {
-    return taskRow(this.state, this.#content, this.#claim, this.#peers);
-  }
-
-  peers(): ReturnType<typeof peerRows> {
-    return peerRows(this.#content.pieces, this.#claim, this.#peers);
-  }
-
-  /** Bytes read from the origin by this swarm, by reason. */
-  get originReasons(): Record<string, number> {
-    return originReasons(this.#peers);
   }
 }

@@ -5,6 +5,9 @@ import type { TaskClaim } from './claim.ts';
 import type { TaskContent } from './content.ts';
 import type { TaskPeer } from './peer.ts';
 
+/** Parts of a task that a host's holdings are shown in. */
+const MOST_CELLS = 64;
+
 type Peers = ReadonlyMap<HostId, TaskPeer>;
 
 /** What `task ls` shows. */
@@ -21,43 +24,64 @@ export interface TaskView {
   readonly audience: TaskAudience;
 }
 
-/** The row of a task somebody works on. */
-export function taskRow(
-  state: TaskState,
-  content: TaskContent,
-  { ledger }: TaskClaim,
-  peers: Peers,
-): TaskView {
-  const { taskId, length, pieceLength, audience } = content;
-  const sources = content.sources.map(({ url }) => url);
-  let holders = 0;
-  for (const hostId of ledger.hosts()) if (ledger.complete(hostId)) holders += 1;
-  let fetching = 0;
-  for (const { wants } of peers.values()) if (wants) fetching += 1;
-  return { taskId, state, length, pieceLength, sources, holders, fetching, audience };
-}
+/** What people are shown of a task that somebody works on. */
+export class TaskShown {
+  readonly #state: () => TaskState;
+  readonly #content: TaskContent;
+  readonly #claim: TaskClaim;
+  readonly #peers: Peers;
 
-/** What `task show` shows beside the row, host by host. */
-export function peerRows(pieces: number | undefined, { ledger }: TaskClaim, peers: Peers) {
-  return [...peers].map(([hostId, { wants, received, originReasons: reasons }]) => {
-    const state = wants ? 'fetching' : ledger.complete(hostId) ? 'complete' : 'resting';
-    return {
-      hostId,
-      have: ledger.held(hostId),
-      pieces: pieces ?? 0,
-      bytes: received,
-      originReasons: reasons,
-      state,
-    };
-  });
-}
-
-/** Bytes that these hosts read from the origin, by reason. */
-export function originReasons(peers: Peers): Record<string, number> {
-  const sum: Record<string, number> = {};
-  for (const peer of peers.values()) {
-    for (const [reason, bytes] of Object.entries(peer.originReasons))
-      sum[reason] = (sum[reason] ?? 0) + bytes;
+  constructor(state: () => TaskState, content: TaskContent, claim: TaskClaim, peers: Peers) {
+    this.#state = state;
+    this.#content = content;
+    this.#claim = claim;
+    this.#peers = peers;
   }
-  return sum;
+
+  row(): TaskView {
+    const { taskId, length, pieceLength, audience } = this.#content;
+    const { ledger } = this.#claim;
+    const sources = this.#content.sources.map(({ url }) => url);
+    let holders = 0;
+    for (const hostId of ledger.hosts()) if (ledger.complete(hostId)) holders += 1;
+    let fetching = 0;
+    for (const { wants } of this.#peers.values()) if (wants) fetching += 1;
+    return { taskId, state: this.#state(), length, pieceLength, sources, holders, fetching, audience };
+  }
+
+  /** What `task show` tells beside the row, host by host. */
+  peers() {
+    const { ledger } = this.#claim;
+    const pieces = this.#content.pieces ?? 0;
+    return [...this.#peers].map(([hostId, { wants, received, originReasons }]) => {
+      const state = wants ? 'fetching' : ledger.complete(hostId) ? 'complete' : 'resting';
+      return { hostId, have: ledger.held(hostId), pieces, bytes: received, originReasons, state };
+    });
+  }
+
+  /** What one host holds in the order of the content, and from whom it takes more; nothing while the length is not known. */
+  cellsOf(hostId: HostId): { readonly cells?: string; readonly from?: readonly string[] } {
+    const { pieces } = this.#content;
+    if (pieces === undefined) return {};
+    const { ledger } = this.#claim;
+    const count = Math.min(MOST_CELLS, pieces);
+    let cells = '';
+    for (let cell = 0; cell < count; cell += 1) {
+      const first = Math.floor((cell * pieces) / count);
+      const end = Math.floor(((cell + 1) * pieces) / count);
+      let held = 0;
+      for (let piece = first; piece < end; piece += 1) if (ledger.has(hostId, piece)) held += 1;
+      cells += Math.floor((9 * held) / (end - first));
+    }
+    return { cells, from: [...new Set(ledger.leasesOf(hostId).map(({ parent }) => parent))] };
+  }
+
+  /** Bytes read from the origin by this swarm, by reason. */
+  get originReasons(): Record<string, number> {
+    const sum: Record<string, number> = {};
+    for (const { originReasons } of this.#peers.values()) {
+      for (const [reason, bytes] of Object.entries(originReasons)) sum[reason] = (sum[reason] ?? 0) + bytes;
+    }
+    return sum;
+  }
 }

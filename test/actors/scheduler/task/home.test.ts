@@ -49,7 +49,7 @@ describe('content of a digest', () => {
     b.sync({ home: B, ...word });
     expect(a.sync({ home: A })).toMatchObject({ audience: 'source', length: 4 * PIECE });
     expect(a.sync({ home: A }).hashes).toBeUndefined();
-    expect(task.peers().map(({ have }) => have)).toEqual([0, 0]);
+    expect(task.shown.peers().map(({ have }) => have)).toEqual([0, 0]);
   });
 
   test('contradicts its digest by no word of a host that read it elsewhere', () => {

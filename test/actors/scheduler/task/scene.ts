@@ -74,7 +74,7 @@ export function taskScene({ taskId = TASK, recoveredAtMs = 0, unread = false }: 
     await pass(1);
     return (await reading).length;
   };
-  return { task, world, events, pushed, host, pass, count, state: () => task.row().state };
+  return { task, world, events, pushed, host, pass, count, state: () => task.shown.row().state };
 }
 
 /** A bitfield of four pieces, the first of them the highest bit. */

@@ -53,7 +53,7 @@ describe('a task of unknown length', () => {
     expect(b.sync().leases).not.toEqual([]);
     expect(events).toEqual(['task.created']);
     expect(await count(world.bus.readLog(SUBJECTS.logCreated, {}))).toBe(1);
-    expect(task.row()).toMatchObject({ length: 4 * PIECE, fetching: 2 });
+    expect(task.shown.row()).toMatchObject({ length: 4 * PIECE, fetching: 2 });
   });
 
   test.each<[string, (scene: Scene, a: ReturnType<Scene['host']>) => unknown]>([
@@ -296,14 +296,14 @@ describe('a task whose whole contradicts its digest', () => {
     };
     const { claim, samples } = a.sync(agreed);
     expect([claim, samples, events]).toEqual([2, undefined, ['task.created']]);
-    expect(task.row()).toMatchObject({ sources: [ONE.url, TWO.url], holders: 0, length: undefined });
+    expect(task.shown.row()).toMatchObject({ sources: [ONE.url, TWO.url], holders: 0, length: undefined });
     a.readAll({ sources: all.sources });
     // What the others say of the claim that was dropped is old.
     expect(contradict(b)).toBeUndefined();
     expect(contradict(a)).not.toBeUndefined();
     const set = a.sync({ ...agreed, seen: a.seen });
     expect(events).toEqual(['task.created', 'task.created', 'source.banned']);
-    expect(task.row()).toMatchObject({ sources: [TWO.url], holders: 0, length: undefined });
+    expect(task.shown.row()).toMatchObject({ sources: [TWO.url], holders: 0, length: undefined });
     expect(set.claim).toBe(3);
     expect(['pending', 'resolving']).toContain(state());
     const other = { sources: [TWO], have: undefined };
@@ -387,14 +387,14 @@ describe('a task without a source that agrees', () => {
     a.sync({ ...differs, seen: a.seen });
     expect(events).toContain('source.banned');
     a.sync({ sources: [ONE, TWO], wants: false, seen: a.seen });
-    expect(task.row().sources).toEqual([TWO.url]);
+    expect(task.shown.row().sources).toEqual([TWO.url]);
     await pass(TICK_MS);
     expect(state()).toBe('idle');
     a.sync({ sources: [ONE], wants: false, seen: a.seen });
-    expect(task.row().sources).toEqual([TWO.url]);
+    expect(task.shown.row().sources).toEqual([TWO.url]);
     await pass(OVER_MS);
     host(2).sync({ sources: [ONE] });
-    expect(task.row().sources).toEqual([TWO.url, ONE.url]);
+    expect(task.shown.row().sources).toEqual([TWO.url, ONE.url]);
   });
 
   test('fails before its length is known too', () => {
