@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { jobsClient } from '../actors/jobs/client.ts';
 import type { Health } from '../admin/health.ts';
 import { ShoalError } from '../core/errors.ts';
 import { registryBase } from '../core/registry-names.ts';
 import { writeAudit } from '../gateway/audit.ts';
+import { readConsole } from '../gateway/console.ts';
 import { EventFeed } from '../gateway/event-feed.ts';
 import { startGateway } from '../gateway/listen.ts';
 import { SchedulerPresence } from '../gateway/scheduler-presence.ts';
@@ -20,6 +23,12 @@ import { isPrivateLink } from './private-link.ts';
 import { realClock, realRandom } from './real-world.ts';
 import { swarmQueries } from './swarm-query.ts';
 import { VERSION } from './version.ts';
+
+/** Where the build left the web app: beside the built script, or in dist/ where the sources run. */
+function consoleFolder(): string {
+  const beside = fileURLToPath(new URL('console', import.meta.url));
+  return existsSync(beside) ? beside : fileURLToPath(new URL('../dist/console', import.meta.url));
+}
 
 /** A running gateway. */
 export interface OpenGateway extends AsyncDisposable {
@@ -68,6 +77,7 @@ async function compose(config: GatewayConfig, logger: RootLogger, closing: Closi
         imageParts: images.partsOf,
         registryBase: (registry) => registryBase(registry, registries),
         harborLogin: gateway.harborLogin,
+        console: readConsole(consoleFolder()),
         onAnswered: (route, status) => metrics.answered(route, status),
       },
       gateway,

@@ -3,6 +3,7 @@ import fastifySwagger from '@fastify/swagger';
 import { fastify } from 'fastify';
 import { ShoalError } from '../core/errors.ts';
 import { addRoute, fastifyPath, type GatewayApp } from './add-route.ts';
+import { CONSOLE_POLICY } from './console.ts';
 import { errorAnswer } from './errors.ts';
 import { GATEWAY_LIMITS } from './limits.ts';
 import { OpenStreams } from './open-streams.ts';
@@ -58,11 +59,22 @@ export async function buildGateway(
   for (const route of routes) addRoute(app, world, route, streams);
   app.addHook('preClose', async () => streams.close());
   app.get('/openapi.json', () => app.swagger());
-  app.get('/', (_request, reply) =>
+  serveConsole(app, world);
+  app.get('/try', (_request, reply) =>
     reply.type('text/html; charset=utf-8').header('content-security-policy', TRY_PAGE_POLICY).send(TRY_PAGE),
   );
   await app.ready();
   return app;
+}
+
+/** Its first page at `/`, the rest below `/console/`. */
+function serveConsole(app: GatewayApp, { console }: GatewayWorld): void {
+  for (const [name, { type, body }] of console) {
+    const path = name === 'index.html' ? '/' : `/console/${name}`;
+    app.get(path, (_request, reply) =>
+      reply.type(type).header('content-security-policy', CONSOLE_POLICY).send(body),
+    );
+  }
 }
 
 async function describeRoutes(

@@ -10,6 +10,7 @@ import type { Platform } from '../core/oci-platform.ts';
 import type { ImageReference } from '../core/oci-reference.ts';
 import type { HostFilter, TaskFilter } from '../core/row-filter.ts';
 import type { Explanation, HostRow, SchedulerRow, TaskDetail, TaskRow } from '../core/swarm-rows.ts';
+import type { ConsoleFile } from './console.ts';
 import type { EventFeed } from './event-feed.ts';
 
 /** What the gateway asks of the swarm. Each throws ERR_BUS_UNAVAILABLE, ERR_BUS_NO_RESPONDERS where no scheduler answers. */
@@ -57,6 +58,8 @@ export interface GatewayWorld {
   readonly registryBase: (name: string) => string;
   /** Whether Harbor has to show a token. */
   readonly harborLogin: 'token' | 'none';
+  /** The web app; its first page is `index.html`. */
+  readonly console: ReadonlyMap<string, ConsoleFile>;
   /** Counts an answer of a route, by its path as it is written in the document. */
   readonly onAnswered: (route: string, status: number) => void;
 }

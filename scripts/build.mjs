@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 /*
- * Builds dist/: the command line in one file, and what V8 made of it, which spares every start the compiling. zod and
+ * Builds dist/: the web app in console/, the command line in one file, and what V8 made of it, which spares every start the compiling. zod and
  * commander are taken in, since finding and reading their hundred files took longer than running them.
  */
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -50,6 +50,23 @@ await build({
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: 'none',
+  logLevel: 'warning',
+});
+
+await build({
+  absWorkingDir: root,
+  entryPoints: ['web/main.tsx', 'web/index.html'],
+  outdir: 'dist/console',
+  entryNames: '[name]',
+  bundle: true,
+  format: 'esm',
+  target: ['es2022'],
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
+  loader: { '.html': 'copy' },
+  tsconfigRaw: {},
+  minify: true,
+  legalComments: 'eof',
   logLevel: 'warning',
 });
 

@@ -30,6 +30,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   proxy: [...BELOW_ACTORS, 'actors', 'admin'],
   gateway: ['core', 'transport', 'actors/client', 'actors/jobs'],
   app: BELOW_APP,
+  web: [],
   sim: BELOW_APP,
   bin: [...BELOW_APP, 'app'],
 };

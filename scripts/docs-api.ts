@@ -54,7 +54,7 @@ function fieldsOf(part: string, schema: z.ZodType | undefined): string {
 const INTRO = `# HTTP API
 
 \`shoal gateway\` serves it, and \`shoal up\` too: on 127.0.0.1, port 7402, unless the settings say otherwise ([CONFIG.md](CONFIG.md)).
-What each route takes and gives, field by field, is in \`/openapi.json\` (OpenAPI 3.1); \`/\` is a page to try it.
+What each route takes and gives, field by field, is in \`/openapi.json\` (OpenAPI 3.1); \`/try\` is a page to try it, and \`/\` is the [console](CONSOLE.md).
 
 \`\`\`sh
 shoal token create ci --scope jobs

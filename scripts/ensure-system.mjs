@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /*
  * Installs the Debian packages that the tests, the demo and the labs need, where they are missing:
- *   node scripts/ensure-system.mjs [--for=nats|shells|acceptance|compose|images|forward|demo-image]
+ *   node scripts/ensure-system.mjs [--for=nats|shells|acceptance|console|compose|images|forward|demo-image]
  * Plain JavaScript without dependencies: it runs before `npm ci`.
  */
 import { spawnSync } from 'node:child_process';
@@ -20,6 +20,7 @@ const NEEDS = {
     tc: 'iproute2',
     curl: 'curl',
   },
+  console: { 'nats-server': 'nats-server', 'chromium-headless-shell': 'chromium-headless-shell' },
   compose: {
     dockerd: 'docker.io',
     docker: 'docker.io',

@@ -82,7 +82,7 @@ export function addDaemons(program: Command): Command {
     .command('gateway')
     .summary('run the HTTP API')
     .description(
-      'Run the HTTP API of a swarm: OpenAPI at /openapi.json, a page to try it at /, and what Harbor asks a preheat provider. Tokens are made by `shoal token create`.',
+      'Run the HTTP API and the console of a swarm: OpenAPI at /openapi.json, a page to try it at /try, the console at /, and what Harbor asks a preheat provider. Tokens are made by `shoal token create`.',
     )
     .addHelpText(
       'after',

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { SCOPES } from '../../core/api-token.ts';
+import { ShoalError } from '../../core/errors.ts';
 import { type ApiRoute, answer } from '../route.ts';
 import type { GatewayWorld } from '../world.ts';
 import { partitionsOf } from './schedulers.ts';
@@ -38,6 +40,25 @@ export function statusRoutes(world: GatewayWorld): ApiRoute[] {
           tasks: rows.reduce((sum, { tasks }) => sum + tasks, 0),
           partitions: { served: partitions.length - unserved.length, unserved },
         };
+      },
+    }),
+    answer({
+      method: 'GET',
+      path: '/api/v1/whoami',
+      tag: 'status',
+      scopes: SCOPES,
+      about: 'Tell what the token of this request may do, and until when.',
+      reply: z
+        .object({
+          name: z.string(),
+          scopes: z.array(z.enum(SCOPES)),
+          expiresAtMs: z.int().optional().describe('wall-clock ms; absent: never'),
+        })
+        .meta({ id: 'WhoAmI' }),
+      handle({ caller: { token } }) {
+        if (token === undefined) throw new ShoalError('ERR_API_LOGIN', 'this takes a token');
+        const { name, scopes, expiresAtMs } = token;
+        return { name, scopes, ...(expiresAtMs !== undefined && { expiresAtMs }) };
       },
     }),
     answer({

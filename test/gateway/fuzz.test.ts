@@ -51,7 +51,7 @@ const query = fc
   .array(fc.tuple(fc.oneof(fc.constantFrom(...NAMES), fc.string({ maxLength: 5 })), value), { maxLength: 4 })
   .map((pairs) => new URLSearchParams(pairs).toString());
 const path = fc.oneof(
-  fc.constantFrom(...PATHS, '/healthy', '/oapi/v1/jobs', '/openapi.json', '/'),
+  fc.constantFrom(...PATHS, '/healthy', '/oapi/v1/jobs', '/openapi.json', '/', '/try', '/console/main.js'),
   fc
     .tuple(
       fc.constantFrom('tasks', 'hosts', 'jobs', 'images', 'nothing'),

@@ -10,6 +10,7 @@ import { tempDir } from '../support/temp-dir.ts';
 
 /** What /healthy needs of a world. */
 const world = {
+  console: new Map(),
   harborLogin: 'token',
   version: '0.1.0',
   onAnswered: () => undefined,

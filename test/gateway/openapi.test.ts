@@ -33,7 +33,7 @@ test('the document is OpenAPI 3.1 in itself: every operation has a name of its o
 
 test('the page to try it loads nothing from elsewhere, and its policy lets its own script run', async () => {
   await using scene = await gatewayScene();
-  const { body, headers, statusCode } = await scene.app.inject('/');
+  const { body, headers, statusCode } = await scene.app.inject('/try');
   expect(statusCode).toBe(200);
   expect(String(headers['content-security-policy'])).toMatch(/script-src 'sha256-.+'; style-src 'sha256-/);
   expect(body).not.toMatch(/https?:\/\//);

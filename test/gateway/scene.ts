@@ -76,6 +76,7 @@ export async function gatewayScene(known: Partial<Known> = {}, more: Partial<Gat
     swarm: swarmQueries(bus, { schedulers: () => 1 }),
     schedulers: () => [SCHEDULER],
     jobs,
+    console: new Map(),
     events: new EventFeed(bus),
     login: (headers) => door.check(headers),
     audit: (record) => writeAudit({ ...world, emit, logger: silentLogger }, record),

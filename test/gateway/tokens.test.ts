@@ -11,6 +11,7 @@ import { gatewayScene } from './scene.ts';
 const REQUESTS: Readonly<Record<string, { readonly url: string; readonly body?: unknown }>> = {
   'GET /api/v1/status': { url: '/api/v1/status' },
   'GET /api/v1/version': { url: '/api/v1/version' },
+  'GET /api/v1/whoami': { url: '/api/v1/whoami' },
   'GET /api/v1/tasks': { url: '/api/v1/tasks' },
   'GET /api/v1/tasks/{taskId}': { url: `/api/v1/tasks/${taskAt(1)}` },
   'GET /api/v1/tasks/{taskId}/hosts': { url: `/api/v1/tasks/${taskAt(1)}/hosts` },
@@ -41,6 +42,7 @@ const REQUESTS: Readonly<Record<string, { readonly url: string; readonly body?: 
 const WANTED: Readonly<Record<string, readonly Scope[]>> = {
   'GET /api/v1/version': [],
   'GET /healthy': [],
+  'GET /api/v1/whoami': ['read', 'jobs', 'admin'],
   'DELETE /api/v1/tasks/{taskId}': ['admin'],
   'POST /api/v1/jobs': ['jobs', 'admin'],
   'POST /api/v1/jobs/{jobId}/cancel': ['jobs', 'admin'],
