@@ -1,5 +1,5 @@
 /** What the API answered where it was not what was asked for. */
-export class ApiError extends Error {
+export class AskError extends Error {
   readonly status: number;
   readonly code: string;
   readonly fix: string;
@@ -30,7 +30,7 @@ interface Asked {
   readonly signal?: AbortSignal;
 }
 
-/** Asks the API. @throws ApiError */
+/** Asks the API. @throws AskError */
 export async function ask<T>(path: string, { method = 'GET', body, signal }: Asked = {}): Promise<T> {
   const answer = await send(path, {
     method,
@@ -48,13 +48,13 @@ async function send(path: string, options: RequestInit): Promise<Response> {
   const told: { error?: { code?: string; message?: string; fix?: string } } = await answer
     .json()
     .catch(() => ({}));
-  throw new ApiError(answer.status, told.error ?? {});
+  throw new AskError(answer.status, told.error ?? {});
 }
 
 const AGAIN_MS = 2_000;
 
 /** Follows a stream of server-sent events until the signal; a stream that breaks off is opened again. */
-export async function follow<T>(
+export async function followEvents<T>(
   path: string,
   onEvent: (name: string, data: T) => void,
   signal: AbortSignal,
@@ -64,7 +64,7 @@ export async function follow<T>(
       const { body } = await send(path, { signal });
       if (body === null || (await readEvents(body, onEvent)) === 'over') return;
     } catch (error) {
-      if (signal.aborted || (error instanceof ApiError && error.status < 500)) return;
+      if (signal.aborted || (error instanceof AskError && error.status < 500)) return;
     }
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
   }

@@ -10,14 +10,14 @@ import { SchedulersPage } from './pages/schedulers.tsx';
 import { SettingsPage } from './pages/settings.tsx';
 import { SwarmPage } from './pages/swarm.tsx';
 import { TasksPage } from './pages/tasks.tsx';
-import { hrefOf, type Place, usePlace } from './place.ts';
+import { hrefOf, type PagePlace, usePlace } from './place.ts';
 import type { WhoAmI } from './rows.ts';
-import { mayDo } from './scopes.ts';
+import { isAllowed } from './scopes.ts';
 
 /** What a page is given: who looks at it, and where he is. */
 export interface PageProps {
   readonly who: WhoAmI;
-  readonly place: Place;
+  readonly place: PagePlace;
 }
 
 const PAGES: readonly (readonly [
@@ -46,7 +46,7 @@ export function App() {
     ask<WhoAmI>('/api/v1/whoami').then(setWho, () => setWho(undefined));
   }, [who]);
   const offered =
-    who === undefined || who === 'unknown' ? [] : PAGES.filter(([, , , scopes]) => mayDo(who, scopes));
+    who === undefined || who === 'unknown' ? [] : PAGES.filter(([, , , scopes]) => isAllowed(who, scopes));
   const shown = offered.find(([name]) => name === place.page) ?? offered[0];
   const title = shown?.[1];
   useEffect(() => {

@@ -1,17 +1,17 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import { type ApiError, ask, follow } from './api.ts';
+import { type AskError, ask, followEvents } from './api.ts';
 import type { SwarmEvent } from './rows.ts';
 
 /** An answer that is asked for again and again; what was known stays while the next one fails. */
 export interface Live<T> {
   readonly data: T | undefined;
-  readonly error: ApiError | undefined;
+  readonly error: AskError | undefined;
   readonly again: () => void;
 }
 
 /** Asks a path at once and then every so often; `undefined` asks nothing. */
 export function useLive<T>(path: string | undefined, everyMs = 2_000): Live<T> {
-  const [state, setState] = useState<{ path?: string | undefined; data?: T; error?: ApiError }>({});
+  const [state, setState] = useState<{ path?: string | undefined; data?: T; error?: AskError }>({});
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     if (path === undefined) return;
@@ -25,7 +25,7 @@ export function useLive<T>(path: string | undefined, everyMs = 2_000): Live<T> {
         if (gone.signal.aborted) return;
         setState((before) => ({
           ...(before.path === path ? before : { path }),
-          error: error as ApiError,
+          error: error as AskError,
         }));
       }
       if (!gone.signal.aborted) timer = setTimeout(look, document.hidden ? 5 * everyMs : everyMs);
@@ -60,7 +60,7 @@ export function useFollow<T>(path: string | undefined, onEvent: (name: string, d
   useEffect(() => {
     if (path === undefined) return;
     const gone = new AbortController();
-    void follow<T>(path, (name, data) => heard.current(name, data), gone.signal);
+    void followEvents<T>(path, (name, data) => heard.current(name, data), gone.signal);
     return () => gone.abort();
   }, [path]);
 }

@@ -1,11 +1,11 @@
 import { useState } from 'preact/hooks';
-import { type ApiError, ask, saveToken } from './api.ts';
+import { type AskError, ask, saveToken } from './api.ts';
 import { Trouble } from './parts/trouble.tsx';
 import type { WhoAmI } from './rows.ts';
 
 /** Asks for a token, and tries it. */
 export function Login({ onLogin }: { readonly onLogin: (who: WhoAmI) => void }) {
-  const [error, setError] = useState<ApiError>();
+  const [error, setError] = useState<AskError>();
   const tried = async (event: SubmitEvent) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
@@ -14,7 +14,7 @@ export function Login({ onLogin }: { readonly onLogin: (who: WhoAmI) => void }) 
       onLogin(await ask<WhoAmI>('/api/v1/whoami'));
     } catch (failed) {
       saveToken('');
-      setError(failed as ApiError);
+      setError(failed as AskError);
     }
   };
   return (

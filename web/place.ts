@@ -1,19 +1,19 @@
 import { useEffect, useState } from 'preact/hooks';
 
 /** Where the user is: `#/tasks/ID?state=active` is the page `tasks`, the id, the query. */
-export interface Place {
+export interface PagePlace {
   readonly page: string;
   readonly id: string;
   readonly query: URLSearchParams;
 }
 
-function placeOf(hash: string): Place {
+function placeOf(hash: string): PagePlace {
   const [path = '', query = ''] = hash.replace(/^#\/?/, '').split('?');
   const [page = '', id = ''] = path.split('/').map(decodeURIComponent);
   return { page: page || 'swarm', id, query: new URLSearchParams(query) };
 }
 
-export function usePlace(): Place {
+export function usePlace(): PagePlace {
   const [place, setPlace] = useState(() => placeOf(location.hash));
   useEffect(() => {
     const moved = () => setPlace(placeOf(location.hash));

@@ -71,7 +71,7 @@ export interface Scheduler {
   readonly version: string;
 }
 
-export interface Partition {
+export interface PartitionRow {
   readonly partition: number;
   readonly schedulers: readonly string[];
 }
@@ -88,7 +88,7 @@ export interface ImageHosts {
   }[];
 }
 
-export interface JobRequest {
+export interface AskedJob {
   readonly kind: string;
   readonly what: readonly string[];
   readonly targets?: Readonly<Record<string, unknown>>;
@@ -101,7 +101,7 @@ export interface Job {
   readonly id: string;
   readonly kind: string;
   readonly state: string;
-  readonly request: JobRequest;
+  readonly request: AskedJob;
   readonly by: string;
   readonly createdAtMs: number;
   readonly endedAtMs?: number;
@@ -116,7 +116,7 @@ export interface Job {
   readonly error?: { readonly code: string; readonly message: string };
 }
 
-export interface JobHost {
+export interface JobHostRow {
   readonly hostId: string;
   readonly state: string;
   readonly doneBytes?: number;

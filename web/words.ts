@@ -9,7 +9,7 @@ export function bytesText(bytes: number | undefined): string {
 }
 
 /** A time that passed, in its largest unit. */
-export function timeText(ms: number): string {
+export function spanText(ms: number): string {
   const seconds = Math.max(0, ms) / 1000;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 120) return `${Math.round(seconds)} s`;
@@ -18,7 +18,7 @@ export function timeText(ms: number): string {
 }
 
 /** A wall-clock time of this browser. */
-export function clockText(ms: number): string {
+export function dateText(ms: number): string {
   return new Date(ms).toLocaleString(undefined, { dateStyle: 'short', timeStyle: 'medium' });
 }
 
@@ -32,7 +32,7 @@ export function counted(count: number, one: string, many = `${one}s`): string {
 }
 
 /** `no-holder: 12 MiB, …` */
-export function reasonsText(reasons: Readonly<Record<string, number>> = {}): string {
+export function reasonList(reasons: Readonly<Record<string, number>> = {}): string {
   return Object.entries(reasons)
     .filter(([, bytes]) => bytes > 0)
     .map(([reason, bytes]) => `${reason.replaceAll('-', ' ')} ${bytesText(bytes)}`)

@@ -5,7 +5,7 @@ import { Table } from '../parts/table.tsx';
 import { Trouble } from '../parts/trouble.tsx';
 import { go, hrefOf } from '../place.ts';
 import type { Host } from '../rows.ts';
-import { bytesText, shortId, timeText } from '../words.ts';
+import { bytesText, shortId, spanText } from '../words.ts';
 
 /** The hosts of the swarm, or one of them. */
 export function HostsPage(props: PageProps) {
@@ -62,7 +62,7 @@ function HostList({ place: { query } }: PageProps) {
           { title: 'Down', number: true, cell: ({ downloading }) => downloading },
           { title: 'Cache', number: true, cell: ({ cachedBytes }) => bytesText(cachedBytes) },
           { title: 'Tasks', number: true, cell: ({ cachedTasks }) => cachedTasks },
-          { title: 'Heard of', number: true, cell: ({ aliveAgoMs }) => `${timeText(aliveAgoMs)} ago` },
+          { title: 'Heard of', number: true, cell: ({ aliveAgoMs }) => `${spanText(aliveAgoMs)} ago` },
           { title: 'Version', cell: ({ version }) => version },
         ]}
       />
@@ -95,7 +95,7 @@ function OneHost({ place: { id } }: PageProps) {
         <dt>cache</dt>
         <dd>{data === undefined ? '–' : `${bytesText(data.cachedBytes)} in ${data.cachedTasks} tasks`}</dd>
         <dt>heard of</dt>
-        <dd>{data === undefined ? '–' : `${timeText(data.aliveAgoMs)} ago, version ${data.version}`}</dd>
+        <dd>{data === undefined ? '–' : `${spanText(data.aliveAgoMs)} ago, version ${data.version}`}</dd>
       </dl>
       <h2>Events since this page was opened</h2>
       <ul class="events">

@@ -6,9 +6,9 @@ import { Pages, usePaged } from '../parts/paged.tsx';
 import { Table } from '../parts/table.tsx';
 import { Trouble } from '../parts/trouble.tsx';
 import { go, hrefOf } from '../place.ts';
-import type { Job, JobHost } from '../rows.ts';
-import { mayDo } from '../scopes.ts';
-import { bytesText, clockText, counted, shortId } from '../words.ts';
+import type { Job, JobHostRow } from '../rows.ts';
+import { isAllowed } from '../scopes.ts';
+import { bytesText, counted, dateText, shortId } from '../words.ts';
 
 const OVER = ['succeeded', 'failed', 'cancelled'];
 
@@ -20,7 +20,7 @@ export function JobPage({ who, place: { id } }: PageProps) {
   useFollow<Job>(`${path}/watch`, (name, job) => {
     if (name === 'job') setTold(job);
   });
-  const hosts = usePaged<{ hosts: readonly JobHost[]; next?: string }>(`${path}/hosts`);
+  const hosts = usePaged<{ hosts: readonly JobHostRow[]; next?: string }>(`${path}/hosts`);
   const job = told?.id === asked.data?.id ? (told ?? asked.data) : asked.data;
   return (
     <>
@@ -38,7 +38,7 @@ export function JobPage({ who, place: { id } }: PageProps) {
             : `${bytesText(job.progress.doneBytes)} of ${bytesText(job.progress.length)}: ${bytesText(job.progress.bytes.origin)} from the origin, ${bytesText(job.progress.bytes.peers)} from hosts`}
         </dd>
         <dt>made</dt>
-        <dd>{job === undefined ? '–' : `${clockText(job.createdAtMs)} by ${job.by}`}</dd>
+        <dd>{job === undefined ? '–' : `${dateText(job.createdAtMs)} by ${job.by}`}</dd>
         {job?.error && (
           <>
             <dt>error</dt>
@@ -48,7 +48,7 @@ export function JobPage({ who, place: { id } }: PageProps) {
           </>
         )}
       </dl>
-      {job !== undefined && mayDo(who, ['jobs']) && (
+      {job !== undefined && isAllowed(who, ['jobs']) && (
         <p class="actions">
           {!OVER.includes(job.state) && (
             <Change

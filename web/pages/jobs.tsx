@@ -1,13 +1,13 @@
 import { useState } from 'preact/hooks';
-import { type ApiError, ask } from '../api.ts';
+import { type AskError, ask } from '../api.ts';
 import type { PageProps } from '../app.tsx';
 import { Pages, usePaged } from '../parts/paged.tsx';
 import { Table } from '../parts/table.tsx';
 import { Trouble } from '../parts/trouble.tsx';
 import { go, hrefOf } from '../place.ts';
 import type { Job } from '../rows.ts';
-import { mayDo } from '../scopes.ts';
-import { clockText, shortId } from '../words.ts';
+import { isAllowed } from '../scopes.ts';
+import { dateText, shortId } from '../words.ts';
 import { JobPage, jobStateText } from './job.tsx';
 
 /** Preheats, pins, evictions and schedules, or one of them. */
@@ -20,7 +20,7 @@ function JobList({ who }: PageProps) {
   return (
     <>
       <h1>Jobs</h1>
-      {mayDo(who, ['jobs']) && <NewJob />}
+      {isAllowed(who, ['jobs']) && <NewJob />}
       <Trouble error={list.error} />
       <Table
         caption="Jobs"
@@ -36,7 +36,7 @@ function JobList({ who }: PageProps) {
           { title: 'State', cell: jobStateText },
           { title: 'What', cell: ({ request }) => <span class="long">{request.what.join(', ')}</span> },
           { title: 'By', cell: ({ by }) => by },
-          { title: 'Made', cell: ({ createdAtMs }) => clockText(createdAtMs) },
+          { title: 'Made', cell: ({ createdAtMs }) => dateText(createdAtMs) },
         ]}
       />
       <Pages {...list} />
@@ -45,7 +45,7 @@ function JobList({ who }: PageProps) {
 }
 
 function NewJob() {
-  const [error, setError] = useState<ApiError>();
+  const [error, setError] = useState<AskError>();
   const create = async (event: SubmitEvent) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
@@ -62,7 +62,7 @@ function NewJob() {
       const { job } = await ask<{ job: Job }>('/api/v1/jobs', { method: 'POST', body });
       go(hrefOf('jobs', job.id));
     } catch (failed) {
-      setError(failed as ApiError);
+      setError(failed as AskError);
     }
   };
   return (

@@ -1,13 +1,13 @@
 import { useLive } from '../live.ts';
 import { Table } from '../parts/table.tsx';
 import { Trouble } from '../parts/trouble.tsx';
-import type { Partition, Scheduler } from '../rows.ts';
-import { shortId, timeText } from '../words.ts';
+import type { PartitionRow, Scheduler } from '../rows.ts';
+import { shortId, spanText } from '../words.ts';
 
 /** Who schedules, and which partitions each serves. */
 export function SchedulersPage() {
   const list = useLive<{ schedulers: readonly Scheduler[] }>('/api/v1/schedulers?limit=500');
-  const partitions = useLive<{ partitions: readonly Partition[] }>('/api/v1/partitions?limit=500');
+  const partitions = useLive<{ partitions: readonly PartitionRow[] }>('/api/v1/partitions?limit=500');
   return (
     <>
       <h1>Schedulers</h1>
@@ -31,7 +31,7 @@ export function SchedulersPage() {
           },
           { title: 'Tasks', number: true, cell: ({ tasks }) => tasks },
           { title: 'Hosts', number: true, cell: ({ hosts }) => hosts },
-          { title: 'Started', number: true, cell: ({ sinceMs }) => `${timeText(Date.now() - sinceMs)} ago` },
+          { title: 'Started', number: true, cell: ({ sinceMs }) => `${spanText(Date.now() - sinceMs)} ago` },
           { title: 'Version', cell: ({ version }) => version },
         ]}
       />

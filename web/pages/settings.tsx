@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { PageProps } from '../app.tsx';
-import { clockText } from '../words.ts';
+import { dateText } from '../words.ts';
 
 const PRICE_KEY = 'shoal-price-per-gb';
 
@@ -22,7 +22,7 @@ export function SettingsPage({ who: { name, scopes, expiresAtMs } }: PageProps) 
         <dt>may</dt>
         <dd>{scopes.join(', ')}</dd>
         <dt>until</dt>
-        <dd>{expiresAtMs === undefined ? 'it is revoked' : clockText(expiresAtMs)}</dd>
+        <dd>{expiresAtMs === undefined ? 'it is revoked' : dateText(expiresAtMs)}</dd>
       </dl>
       <form class="search">
         <label>

@@ -9,8 +9,8 @@ import { Table } from '../parts/table.tsx';
 import { Trouble } from '../parts/trouble.tsx';
 import { go, hrefOf } from '../place.ts';
 import type { BytesBySource, Job, Task, TaskHost } from '../rows.ts';
-import { mayDo } from '../scopes.ts';
-import { bytesText, counted, reasonsText, shortId, timeText } from '../words.ts';
+import { isAllowed } from '../scopes.ts';
+import { bytesText, counted, reasonList, shortId, spanText } from '../words.ts';
 
 interface Explained {
   readonly hosts: readonly {
@@ -47,7 +47,7 @@ export function TaskPage({ who, place: { id } }: PageProps) {
         <dt>copies</dt>
         <dd>{data === undefined ? '–' : `${counted(data.holders, 'host')}, ${data.fetching} fetching`}</dd>
         <dt>origin read</dt>
-        <dd>{reasonsText(data?.originReasons) || 'nothing that is known'}</dd>
+        <dd>{reasonList(data?.originReasons) || 'nothing that is known'}</dd>
         {data?.error && (
           <>
             <dt>error</dt>
@@ -58,7 +58,7 @@ export function TaskPage({ who, place: { id } }: PageProps) {
         )}
       </dl>
       <p class="actions">
-        {mayDo(who, ['jobs']) && (
+        {isAllowed(who, ['jobs']) && (
           <Change
             label="pin 2 copies"
             path="/api/v1/jobs"
@@ -67,7 +67,7 @@ export function TaskPage({ who, place: { id } }: PageProps) {
             done={(answer) => go(hrefOf('jobs', (answer as { job: Job }).job.id))}
           />
         )}
-        {mayDo(who, ['admin']) && (
+        {isAllowed(who, ['admin']) && (
           <Change
             label="remove everywhere"
             sure="Every host gives it up."
@@ -120,10 +120,10 @@ export function TaskPage({ who, place: { id } }: PageProps) {
           empty="no host tells of it any more"
           columns={[
             { title: 'Host', cell: ({ hostId }) => shortId(hostId) },
-            { title: 'Outcome', cell: ({ outcome, durationMs }) => `${outcome} in ${timeText(durationMs)}` },
+            { title: 'Outcome', cell: ({ outcome, durationMs }) => `${outcome} in ${spanText(durationMs)}` },
             { title: 'Origin', number: true, cell: ({ bytes }) => bytesText(bytes.origin) },
             { title: 'Hosts', number: true, cell: ({ bytes }) => bytesText(bytes.peers) },
-            { title: 'Why the origin', cell: ({ originReasons }) => reasonsText(originReasons) || '–' },
+            { title: 'Why the origin', cell: ({ originReasons }) => reasonList(originReasons) || '–' },
             { title: 'Time', cell: ({ time = {} }) => timesText(time) },
           ]}
         />
@@ -152,6 +152,6 @@ function timesText(time: Readonly<Record<string, number>>): string {
     .filter(([, ms]) => ms >= 1)
     .sort(([, a], [, b]) => b - a)
     .slice(0, 3)
-    .map(([name, ms]) => `${name} ${timeText(ms)}`)
+    .map(([name, ms]) => `${name} ${spanText(ms)}`)
     .join(', ');
 }

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { type ApiError, ask } from '../api.ts';
+import { type AskError, ask } from '../api.ts';
 import { Trouble } from './trouble.tsx';
 
 /** A button that changes something, asks once more, and says what came of it. */
@@ -18,14 +18,14 @@ export function Change({
   readonly body?: unknown;
   readonly done: (answer: unknown) => void;
 }) {
-  const [error, setError] = useState<ApiError>();
+  const [error, setError] = useState<AskError>();
   const [asking, setAsking] = useState(false);
   const change = async () => {
     setAsking(false);
     try {
       done(await ask(path, { method, body }));
     } catch (failed) {
-      setError(failed as ApiError);
+      setError(failed as AskError);
     }
   };
   return (
