@@ -73,6 +73,7 @@ export class SchedulerGroup implements SchedulerEffects {
     this.#epochs = new Epochs(clock, schedulerId);
     this.#heirs = new Heirs(partitions);
     this.#claims = new PartitionClaims({
+      clock,
       self: schedulerId,
       store: this.#store,
       presence: this.#presence,

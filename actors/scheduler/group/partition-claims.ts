@@ -1,5 +1,7 @@
+import type { Clock } from '../../../core/clock.ts';
 import { ShoalError } from '../../../core/errors.ts';
 import type { SchedulerId } from '../../../core/ids.ts';
+import { LIMITS } from '../../../core/limits.ts';
 import type { Epochs } from './epochs.ts';
 import type { OwnershipStore } from './ownership-store.ts';
 import type { Presence } from './presence.ts';
@@ -8,6 +10,7 @@ import type { Presence } from './presence.ts';
 export type Guide = 'store' | 'presence' | 'none';
 
 interface PartitionClaimsOptions {
+  readonly clock: Pick<Clock, 'now'>;
   readonly self: SchedulerId;
   readonly store: OwnershipStore;
   readonly presence: Presence;
@@ -20,7 +23,7 @@ export class PartitionClaims {
   readonly #options: PartitionClaimsOptions;
   readonly #running = new Set<Promise<number>>();
   /** Looks for owners that may be gone, one for all partitions that one owned. */
-  readonly #looks = new Map<SchedulerId, Promise<boolean>>();
+  readonly #looks = new Map<SchedulerId, { readonly atMs: number; readonly isGone: Promise<boolean> }>();
 
   constructor(options: PartitionClaimsOptions) {
     this.#options = options;
@@ -70,9 +73,13 @@ export class PartitionClaims {
   async #isFree(partition: number, owner: SchedulerId): Promise<boolean> {
     const { self, store } = this.#options;
     if (owner === self || this.#isOffered(partition, owner)) return true;
-    const look = this.#looks.get(owner) ?? store.isGone(owner);
-    this.#looks.set(owner, look);
-    return look;
+    const nowMs = this.#options.clock.now();
+    const known = this.#looks.get(owner);
+    // A process that stood still since it looked has seen nothing of what came after.
+    if (known !== undefined && nowMs - known.atMs < LIMITS.ownershipMs) return known.isGone;
+    const isGone = store.isGone(owner);
+    this.#looks.set(owner, { atMs: nowMs, isGone });
+    return isGone;
   }
 
   #isOffered(partition: number, owner: SchedulerId): boolean {
