@@ -92,6 +92,7 @@ export class Flights {
         this.#duration(nowMs - flight.movedMs);
         if (flight.from === 'origin') this.originLanded += 1;
         if (flight.from !== 'unknown') absolve(child, flight.from);
+        if (typeof flight.from !== 'string') child.givenMs.set(flight.from, nowMs);
       }
       flight.movedMs = nowMs;
       flight.begunMs ??= nowMs;

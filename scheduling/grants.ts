@@ -10,6 +10,8 @@ const MASK_PIECES = 32;
 const MOST_STARVING = 64;
 /** A child without a lease for this long does not wait for the copies on their way to others: they may be stuck. */
 const PATIENCE_MS = 2_000;
+/** Whoever gave a child a piece so lately can be got at from there, whatever others say. */
+const GIVEN_WITHIN_MS = 5_000;
 
 /** What a child can take, as its sync said. */
 export interface Demand {
@@ -104,8 +106,8 @@ function viewFor(state: LedgerState, child: Member, nowMs: number): View {
     if (parent !== 'origin' && untilMs > nowMs) close(parent);
   }
   for (const parent of state.suspended) {
-    if (parent.suspendedUntilMs > nowMs) close(parent);
-    else state.suspended.delete(parent);
+    if (parent.suspendedUntilMs <= nowMs) state.suspended.delete(parent);
+    else if (!knowsBetter(child, parent, nowMs)) close(parent);
   }
   const near = child.zone === undefined ? undefined : state.members.zones.get(child.zone)?.words;
   const patient = nowMs - (child.waitingSinceMs ?? nowMs) < PATIENCE_MS;
@@ -113,6 +115,15 @@ function viewFor(state: LedgerState, child: Member, nowMs: number): View {
   const view = { random, holdings, load, members, open, near, patient, left: false };
   for (const { from } of child.flights) if (typeof from !== 'string') narrow(state, view, child, from);
   return view;
+}
+
+/**
+ * Whether others could not get at the parent, but the child just could: those may be cut off themselves. One that gave
+ * wrong bytes gives to nobody.
+ */
+function knowsBetter(child: Member, parent: Member, nowMs: number): boolean {
+  if (parent.warned || child.avoided.has(parent)) return false;
+  return nowMs - (child.givenMs.get(parent) ?? Number.NEGATIVE_INFINITY) < GIVEN_WITHIN_MS;
 }
 
 /** Closes a parent that has no free slot left, or none left for this child. */

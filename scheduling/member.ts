@@ -57,6 +57,8 @@ export interface Member {
   waitingSinceMs: number | undefined;
   /** Whom it does not ask for now. */
   readonly avoided: Map<Member | 'origin', Avoided>;
+  /** Who gave it a piece, and when last. */
+  readonly givenMs: WeakMap<Member, number>;
   /** Children that could not get at it, and when. */
   readonly accusers: Map<Member, number>;
   /** Nobody is sent to it before this time. */
@@ -87,6 +89,7 @@ export function newMember(
     pausedUntilMs: 0,
     waitingSinceMs: undefined,
     avoided: new Map(),
+    givenMs: new WeakMap(),
     accusers: new Map(),
     suspendedUntilMs: 0,
   };

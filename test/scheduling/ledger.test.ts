@@ -338,6 +338,23 @@ test('a parent that failed is avoided by that child, longer each time, and by al
   expect(leased(ledger, d)).toHaveLength(2);
 });
 
+test('a parent that two children cannot get at is not left alone by one that it gave a piece of late', () => {
+  const { ledger } = ledgerWith();
+  for (const host of [a, b, c, d]) join(ledger, host);
+  ledger.add(a, all(20));
+  grant(ledger, d, 1, { nowMs: 0 });
+  sync(ledger, d, leased(ledger, d), [], 1, 100);
+  const failing = { first: 0, count: 1, parent: a, reason: 'unreachable' } as const;
+  for (const host of [b, c]) fail(ledger, host, failing, 1_000);
+  grant(ledger, d, 1, { nowMs: 1_100, setNumber: 2 });
+  expect(leased(ledger, d)).toHaveLength(1);
+  // Since then it was not got at from there either.
+  fail(ledger, d, failing, 1_200);
+  sync(ledger, d, [], [], 2, 2_000);
+  grant(ledger, d, 1, { nowMs: 2_000, setNumber: 3 });
+  expect(leased(ledger, d)).toEqual([]);
+});
+
 test('a child that cannot get at any holder of a piece is leased it from the origin, unless somebody is bringing it', () => {
   const { ledger } = ledgerWith({ pieces: 4 });
   for (const host of [b, c]) join(ledger, host, true);

@@ -15,13 +15,17 @@ const THRIFTY = [
 /** Each kind comes up so often by itself or as the first of two; `npm run oracle` plays many more. */
 const ROUNDS = 3;
 
-/** Histories that were not kept once. */
-const FOUND = [635];
+/** Histories that were not kept once, or in which too much was read. */
+const FOUND = [635, 823, 958];
 
 const seeds = [...Array.from({ length: ROUNDS * FAULTS.length }, (_, seed) => seed), ...FOUND];
 const cases = seeds.map((seed) => {
   const faults = faultsOf(seed).map(({ name }) => name);
-  return { seed, what: faults.join(' and '), isThrifty: faults.every((name) => THRIFTY.includes(name)) };
+  return {
+    seed,
+    what: faults.join(' and '),
+    isThrifty: FOUND.includes(seed) || faults.every((name) => THRIFTY.includes(name)),
+  };
 });
 
 test.each(cases)(
