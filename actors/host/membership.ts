@@ -17,6 +17,9 @@ const CLOCK_KEPT_MS = 60_000;
 /** A refusal that was not repeated is told for this long. */
 const TOLD_MS = 600_000;
 
+/** A host that schedulers name no more is kept in the book for so long: one just born knows few, those told first fewest. */
+const NAMED_KEPT_MS = 60_000;
+
 /**
  * What this host knows of its swarm and keeps through isolation: hosts to ask when adrift, and the largest epoch
  * accepted in each partition, which fences off a former owner.
@@ -29,7 +32,7 @@ export class Membership {
   #told: RefusedEpoch | undefined;
   #clockAheadMs = 0;
   #clockBefore = { aheadMs: 0, untilMs: 0 };
-  #book = new Map<HostId, HostAddress>();
+  #book = new Map<HostId, { readonly host: HostAddress; readonly namedMs: number }>();
 
   /** @param onRefused called when an epoch is refused, once while it is the same */
   constructor(clock: Pick<Clock, 'now' | 'wall'>, onRefused: (refused: RefusedEpoch) => void = () => {}) {
@@ -106,12 +109,18 @@ export class Membership {
     return Math.abs(this.#clockAheadMs) > LIMITS.clockLeewayMs / 2 ? this.#clockAheadMs : undefined;
   }
 
-  /** Replaces the address book by what a scheduler says. */
+  /** Takes the address book of a scheduler; those named before stay for a while, as far as there is room. */
   know(hosts: readonly HostAddress[]): void {
-    this.#book = new Map(hosts.map((host) => [host.hostId, host]));
+    const before = this.#book;
+    const nowMs = this.#clock.now();
+    this.#book = new Map(hosts.map((host) => [host.hostId, { host, namedMs: nowMs }]));
+    for (const [hostId, named] of before) {
+      if (this.#book.size >= LIMITS.addressBookHosts) return;
+      if (!this.#book.has(hostId) && nowMs - named.namedMs < NAMED_KEPT_MS) this.#book.set(hostId, named);
+    }
   }
 
   get addressBook(): readonly HostAddress[] {
-    return [...this.#book.values()];
+    return [...this.#book.values()].map(({ host }) => host);
   }
 }

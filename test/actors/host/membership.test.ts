@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { Membership } from '../../../actors/host/membership.ts';
 import type { HostId } from '../../../core/ids.ts';
+import { LIMITS } from '../../../core/limits.ts';
 
 const host = (index: number) => index.toString(16).padStart(32, '0') as HostId;
 const WALL_MS = 1_000_000_000_000;
@@ -26,12 +27,26 @@ test('an epoch older than one accepted is refused, in each partition by itself',
   );
 });
 
-test('the address book is what a scheduler said last', () => {
-  const membership = new Membership(clock);
+test('the address book is what a scheduler said last, and for a minute those that one named before', () => {
+  let nowMs = 0;
+  const membership = new Membership({ ...clock, now: () => nowMs });
   expect(membership.addressBook).toEqual([]);
   membership.know([address(1), address(2)]);
+  nowMs = 30_000;
   membership.know([address(2, '10.0.0.2'), address(3)]);
+  expect(membership.addressBook).toEqual([address(2, '10.0.0.2'), address(3), address(1)]);
+  nowMs = 60_000;
+  // A scheduler just born knows nobody yet.
+  membership.know([]);
   expect(membership.addressBook).toEqual([address(2, '10.0.0.2'), address(3)]);
+});
+
+test('hosts that were named before leave room for those that a scheduler names', () => {
+  const membership = new Membership(clock);
+  membership.know([address(1), address(2)]);
+  const named = Array.from({ length: LIMITS.addressBookHosts - 1 }, (_, index) => address(index + 3));
+  membership.know(named);
+  expect(membership.addressBook).toEqual([...named, address(1)]);
 });
 
 const DAY_MS = 86_400_000;
