@@ -93,7 +93,7 @@ export class KnownHosts {
 
   #ask(address: HostAddress, now: number): void {
     const { world, content } = this.#options;
-    const known = this.#known.get(address.hostId) ?? {
+    const known = this.#at(address) ?? {
       address,
       reply: undefined,
       isAsked: false,
@@ -127,6 +127,12 @@ export class KnownHosts {
         if (code !== 'ERR_PEER_MISSING') return this.#avoid(known, SILENT_MS);
         known.avoidUntilMs = Math.max(known.avoidUntilMs, world.clock.now() + MISSED_MS);
       });
+  }
+
+  /** What is known of a host, unless it has started again elsewhere since. */
+  #at({ hostId, ip, port }: HostAddress): KnownHost | undefined {
+    const known = this.#known.get(hostId);
+    return known?.address.ip === ip && known.address.port === port ? known : undefined;
   }
 
   #everyMs({ reply }: KnownHost): number {

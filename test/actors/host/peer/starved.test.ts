@@ -82,6 +82,17 @@ describe('a peer that is answered and gets nothing', () => {
     expect(origin.read).not.toHaveBeenCalled();
   });
 
+  test('fetches from a host that has started again where it is now', async () => {
+    const { plane, membership, run } = await hungry();
+    membership.know([PARENT]);
+    await run(300);
+    const moved = { ...PARENT, port: PARENT.port + 1 };
+    membership.know([moved]);
+    plane.at.holds = true;
+    await run(1_000);
+    expect(plane.fetch.mock.calls.map(([{ parent }]) => parent)).toContainEqual(moved);
+  });
+
   test('learns the length from the origin by itself where nobody is told to ask it', async () => {
     const { open, until, plane } = peerScene();
     plane.at.holds = false;
