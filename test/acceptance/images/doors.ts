@@ -9,6 +9,8 @@ export interface Answer {
   /** HTTP status, or the exit code of a `get`. */
   readonly status: number;
   readonly bytes: number;
+  /** What its head says of its length. */
+  readonly length: number | undefined;
   /** Digest of the body, `sha256:…`. */
   readonly digest: string;
   /** Whether the body came to its end. */
@@ -23,21 +25,25 @@ export interface Ask {
   readonly path: string;
   readonly port: number;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly method?: 'GET' | 'HEAD';
   readonly timeoutMs?: number;
 }
 
-/** One GET with a target written as it stands; a cut connection or a stall is an answer that is not whole. */
-export function ask({ path, port, headers = {}, timeoutMs = 60_000 }: Ask): Promise<Answer> {
+/** One request with a target written as it stands; a cut connection or a stall is an answer that is not whole. */
+export function ask({ path, port, headers = {}, method = 'GET', timeoutMs = 60_000 }: Ask): Promise<Answer> {
   return new Promise((resolve) => {
     const hash = createHash('sha256');
     let bytes = 0;
     let status = 0;
+    let length: number | undefined;
     let text = '';
     let isZeros = true;
     const end = (whole: boolean) =>
-      resolve({ status, bytes, digest: `sha256:${hash.digest('hex')}`, whole, text, isZeros });
-    const sent = request({ host: '127.0.0.1', port, path, headers, agent: false }, (response) => {
+      resolve({ status, bytes, length, digest: `sha256:${hash.digest('hex')}`, whole, text, isZeros });
+    const sent = request({ host: '127.0.0.1', port, path, method, headers, agent: false }, (response) => {
       status = response.statusCode ?? 0;
+      const { 'content-length': told } = response.headers;
+      length = told === undefined ? undefined : Number(told);
       response.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
         hash.update(chunk);
@@ -82,6 +88,7 @@ export async function throughDoors(
   path: string,
   headers: Readonly<Record<string, string>>,
   { name, url }: Pick<Registry, 'name' | 'url'> = scene.registry,
+  method: 'GET' | 'HEAD' = 'GET',
 ): Promise<Map<string, Answer>> {
   const port = scene.swarm.proxyPortOf(host);
   const doors: [string, string][] = [
@@ -91,7 +98,7 @@ export async function throughDoors(
     ['prefix', `/blobs/${url}${path}`],
   ];
   const answers = doors.map(
-    async ([door, target]) => [door, await ask({ path: target, port, headers })] as const,
+    async ([door, target]) => [door, await ask({ path: target, port, headers, method })] as const,
   );
   return new Map(await Promise.all(answers));
 }

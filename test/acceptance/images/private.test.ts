@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Digest } from '../../../core/ids.ts';
@@ -70,9 +71,60 @@ function expectNothing(answers: ReadonlyMap<string, Answer>, digest: string, who
   }
 }
 
+/** Expects that nothing is told of the content at the HTTP doors, not even that it is there, nor a part of it. */
+async function expectUntold(scene: Scene, host: string, path: string, who: string, door: Door) {
+  const { headers } = door;
+  const asked = [
+    await throughDoors(scene, host, path, headers, door, 'HEAD'),
+    await throughDoors(scene, host, path, { ...headers, range: 'bytes=100-199' }, door),
+  ];
+  for (const answers of asked) {
+    for (const [name, { status, bytes, text }] of answers) {
+      expect(status === 0 || status >= 400, `${who} at ${name} of ${host}: ${status}`).toBe(true);
+      expect(bytes, `${who} at ${name} of ${host}: ${text}`).toBeLessThan(2_000);
+    }
+  }
+}
+
+/** Expects each HTTP door to give its length and a part of it to whom it gives the content. */
+async function expectTold(scene: Scene, host: string, path: string, who: string, door: Door) {
+  const { headers } = door;
+  const { file = '', bytes } = scene.image.layers[0] ?? {};
+  const part = createHash('sha256').update(readFileSync(file).subarray(100, 200)).digest('hex');
+  for (const [name, answer] of await throughDoors(scene, host, path, headers, door, 'HEAD')) {
+    const { status, length } = answer;
+    expect({ status, length, bytes: answer.bytes }, `${who} at ${name} of ${host}`).toEqual({
+      status: 200,
+      length: bytes,
+      bytes: 0,
+    });
+  }
+  const ranged = { ...headers, range: 'bytes=100-199' };
+  for (const [name, answer] of await throughDoors(scene, host, path, ranged, door)) {
+    const { status, digest } = answer;
+    expect({ status, digest }, `${who} at ${name} of ${host}`).toEqual({
+      status: 206,
+      digest: `sha256:${part}`,
+    });
+  }
+}
+
+/** Expects the data plane of a host to give nothing to somebody who is no member, whatever login he shows. */
+async function expectMembersAlone(scene: Scene, host: string, digest: string, headers: Door['headers']) {
+  const { dataPort: port } = await scene.swarm.status(host);
+  const task = `/v1/task/${digest.replace(':', '-')}`;
+  for (const path of [task, `${task}/have`]) {
+    for (const range of ['bytes=0-99999', 'bytes=0-0']) {
+      const answer = await ask({ path, port, headers: { ...headers, range } });
+      expect(answer.status, `${path} of ${host}: ${answer.text}`).toBe(401);
+      expect(answer.bytes).toBeLessThan(1_000);
+    }
+  }
+}
+
 test('private content is given at every door to whom its own registry lets in, and to nobody else', async () => {
   const { scene, other, evil, digest, path } = await openPrivate();
-  const { registry, swarm } = scene;
+  const { registry } = scene;
   const own = async (login: Login | undefined): Promise<Door> => {
     return { ...registry, headers: await authorizationOf(scene, login, APP) };
   };
@@ -94,13 +146,17 @@ test('private content is given at every door to whom its own registry lets in, a
         undefined,
         undefined,
       ]);
+      if (door.name !== evil.name) await expectUntold(scene, host, path, who, door);
+      await expectMembersAlone(scene, host, digest, door.headers);
     }
+    await expectMembersAlone(scene, host, digest, alice.headers);
   };
+  const alice = await own(ALICE);
   // Before anybody has it: who comes first decides nothing.
   await expectClosed('peer1');
-  const alice = await own(ALICE);
   const first = await everyWay(scene, 'peer2', path, alice);
   for (const [door, answer] of first.answers) expect(answer, door).toMatchObject({ status: 200, digest });
+  await expectTold(scene, 'peer2', path, 'alice', alice);
   expect([first.byUrl.code, first.byDigest.code]).toEqual([0, 0]);
   for (const host of ['peer2', 'peer3']) await expectClosed(host);
   expect((await everyWay(scene, 'peer3', path, alice)).byUrl.code).toBe(0);
@@ -114,6 +170,7 @@ test('private content is given at every door to whom its own registry lets in, a
     for (const [door, answer] of answers) expect(answer, door).toMatchObject({ status: 200, digest });
     expect(byUrl.code).toBe(0);
   }
+  for (const host of ['peer1', 'peer3']) await expectTold(scene, host, path, 'carol', carol);
   expect((await everyWay(scene, 'peer4', path, carol)).byUrl.code).toBe(0);
   const copies = (other.front.blobBytes() - before) / (scene.image.layers[0]?.bytes ?? 1);
   note(`the other registry: ${copies.toFixed(3)} copies for four hosts`);
@@ -124,11 +181,8 @@ test('private content is given at every door to whom its own registry lets in, a
     const { answers, byUrl } = await everyWay(scene, host, path, alice);
     expectNothing(answers, digest, `withdrawn on ${host}`);
     expect(byUrl.result).toBeUndefined();
-    const { dataPort } = await swarm.status(host);
-    const task = `/v1/task/${digest.replace(':', '-')}`;
-    const data = await ask({ path: task, port: dataPort, headers: { range: 'bytes=0-99999' } });
-    expect([401, 404]).toContain(data.status);
-    expect(data.digest).not.toBe(digest);
+    await expectUntold(scene, host, path, `withdrawn on ${host}`, alice);
+    await expectMembersAlone(scene, host, digest, alice.headers);
   }
 });
 

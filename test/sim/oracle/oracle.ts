@@ -142,7 +142,9 @@ function copiesAllowed(
   const hosts = sim.hosts.length;
   const renewals = faults.filter(({ renews }) => renews).length;
   const isPlain = digest === undefined;
-  const untold = isPlain ? faults.filter(({ mute }) => mute).length * 2 * LIMITS.originLeasesPerTask : 0;
+  // Two that each take a scheduler away can leave none for as long as where it is lost.
+  const silences = faults.filter(({ mute }) => mute).length + (renewals > 1 ? 1 : 0);
+  const untold = isPlain ? silences * 2 * LIMITS.originLeasesPerTask : 0;
   const proofs = isPlain && faults.some(({ doubts }) => doubts) ? hosts * (hosts - 1) : 0;
   const anew = (renewals * hosts + untold + proofs) * LIMITS.pieceMinBytes;
   return Math.max(most, LIVING + lostBytes / length) + anew / length;
