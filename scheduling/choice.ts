@@ -14,6 +14,10 @@ export interface View {
   readonly holdings: Holdings;
   readonly load: Load;
   readonly open: Uint32Array;
+  /** Words of `open` with any bit; some that have none any more may be among them. */
+  readonly openMarks: Uint32Array;
+  /** Room for a choice: as many as `open` has words. */
+  readonly words: Uint32Array;
   readonly near: Uint32Array | undefined;
   /** Whether pieces that enough children fetch already are left to those. */
   readonly patient: boolean;
@@ -34,42 +38,62 @@ export interface Choice {
  */
 export function chooseParent(view: View, piece: number): Member | undefined {
   const { holdings, load, open, near, random } = view;
-  const row = piece * holdings.hostWords;
-  let any = 0;
-  for (let word = 0; word < open.length && any === 0; word += 1) {
-    any = (holdings.matrix[row + word] ?? 0) & (open[word] ?? 0);
-  }
-  if (any === 0) return undefined;
-  if (view.patient && holdings.doubling(piece)) {
+  const isLeft = view.patient && holdings.doubling(piece);
+  // Whether another piece was left as well is of no interest: most that a crowd lacks are.
+  if (isLeft && view.left) return undefined;
+  const words = openWords(view, piece);
+  if (words === 0) return undefined;
+  if (isLeft) {
     view.left = true;
     return undefined;
   }
+  const row = piece * holdings.hostWords;
   const turn = randomInt(random, open.length * 32);
   for (let level = 0; level < load.levels.length; level += 1) {
     if (load.counts[level] === 0) continue;
     const at = load.levels[level];
     if (at === undefined) continue;
-    let index = near === undefined ? -1 : firstCommon(holdings.matrix, row, open, at, turn, near);
-    if (index < 0) index = firstCommon(holdings.matrix, row, open, at, turn);
+    let index = near === undefined ? -1 : firstCommon(view, row, words, at, turn, near);
+    if (index < 0) index = firstCommon(view, row, words, at, turn);
     if (index >= 0) return view.members.at(index);
   }
   return undefined;
 }
 
-/** The first host from `turn` on, round the end, that is in the row and in every set; -1 where none is. */
+/** Puts the words of the matrix in which the piece has an open holder into `view.words`; returns how many there are. */
+function openWords({ holdings, open, openMarks, words }: View, piece: number): number {
+  const row = piece * holdings.hostWords;
+  const marked = piece * holdings.markWords;
+  let count = 0;
+  for (let mark = 0; mark < openMarks.length; mark += 1) {
+    let rest = (holdings.marks[marked + mark] ?? 0) & (openMarks[mark] ?? 0);
+    while (rest !== 0) {
+      const bit = Math.clz32(rest);
+      rest &= ~(0x8000_0000 >>> bit);
+      const word = mark * 32 + bit;
+      if (((holdings.matrix[row + word] ?? 0) & (open[word] ?? 0)) === 0) continue;
+      words[count] = word;
+      count += 1;
+    }
+  }
+  return count;
+}
+
+/** The first host of the words found, from `turn` on, round the end, that is in the row and in every set; -1 where none is. */
 function firstCommon(
-  matrix: Uint32Array,
+  { holdings: { matrix }, open, words }: View,
   row: number,
-  open: Uint32Array,
+  count: number,
   level: Uint32Array,
   turn: number,
   near?: Uint32Array,
 ): number {
-  const words = open.length;
   const start = turn >>> 5;
   const shift = turn & 31;
-  for (let step = 0; step < words; step += 1) {
-    const word = start + step < words ? start + step : start + step - words;
+  let begin = 0;
+  while (begin < count && (words[begin] ?? 0) < start) begin += 1;
+  for (let step = 0; step < count; step += 1) {
+    const word = words[begin + step < count ? begin + step : begin + step - count] ?? 0;
     let common = (matrix[row + word] ?? 0) & (open[word] ?? 0) & (level[word] ?? 0);
     if (near !== undefined) common &= near[word] ?? 0;
     if (common === 0) continue;

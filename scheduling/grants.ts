@@ -1,5 +1,6 @@
 import { LIMITS } from '../core/limits.ts';
 import { avoids } from './avoidance.ts';
+import { wordsFor } from './bits.ts';
 import { type Choice, chooseParent, choosePiece, type View } from './choice.ts';
 import { KEY_LOST, KEY_RAREST } from './holdings.ts';
 import type { LedgerState } from './ledger-state.ts';
@@ -112,7 +113,9 @@ function viewFor(state: LedgerState, child: Member, nowMs: number): View {
   const near = child.zone === undefined ? undefined : state.members.zones.get(child.zone)?.words;
   const patient = nowMs - (child.waitingSinceMs ?? nowMs) < PATIENCE_MS;
   const { random, holdings, load, members } = state;
-  const view = { random, holdings, load, members, open, near, patient, left: false };
+  const openMarks = marksOf(open);
+  const words = new Uint32Array(open.length);
+  const view = { random, holdings, load, members, open, openMarks, words, near, patient, left: false };
   for (const { from } of child.flights) if (typeof from !== 'string') narrow(state, view, child, from);
   return view;
 }
@@ -124,6 +127,15 @@ function viewFor(state: LedgerState, child: Member, nowMs: number): View {
 function knowsBetter(child: Member, parent: Member, nowMs: number): boolean {
   if (parent.warned || child.avoided.has(parent)) return false;
   return nowMs - (child.givenMs.get(parent) ?? Number.NEGATIVE_INFINITY) < GIVEN_WITHIN_MS;
+}
+
+/** Which words have any bit. */
+function marksOf(words: Uint32Array): Uint32Array {
+  const marks = new Uint32Array(wordsFor(words.length));
+  words.forEach((bits, word) => {
+    if (bits !== 0) marks[word >>> 5] = (marks[word >>> 5] ?? 0) | (0x8000_0000 >>> (word & 31));
+  });
+  return marks;
 }
 
 /** Closes a parent that has no free slot left, or none left for this child. */

@@ -20,6 +20,10 @@ export class Holdings {
   hostWords = 1;
   /** Row p: the hosts that can give piece p. */
   matrix = new Uint32Array(0);
+  /** Words of the marks in one piece's row. */
+  markWords = 1;
+  /** Row p: which words of row p of the matrix have any bit, so that one who looks for holders looks at no others. */
+  marks = new Uint32Array(0);
   #copies = new Int32Array(0);
   #flights = new Int32Array(0);
   #pieces = 0;
@@ -73,6 +77,7 @@ export class Holdings {
       this.#copies = copyInto(new Int32Array(capacity), this.#copies);
       this.#flights = copyInto(new Int32Array(capacity), this.#flights);
       this.matrix = copyInto(new Uint32Array(capacity * this.hostWords), this.matrix);
+      this.marks = copyInto(new Uint32Array(capacity * this.markWords), this.marks);
     }
     this.#lowestLost = Math.min(this.#lowestLost, this.#pieces);
     this.#pieces = size;
@@ -91,19 +96,26 @@ export class Holdings {
     const words = wordsFor(hosts);
     if (words <= this.hostWords) return;
     const wide = Math.max(words, this.hostWords * 2);
-    const matrix = new Uint32Array(this.#copies.length * wide);
-    for (let piece = 0; piece < this.#pieces; piece += 1) {
-      const from = piece * this.hostWords;
-      matrix.set(this.matrix.subarray(from, from + this.hostWords), piece * wide);
-    }
-    this.matrix = matrix;
+    const markWide = wordsFor(wide);
+    this.matrix = this.#widened(this.matrix, this.hostWords, wide);
+    this.marks = this.#widened(this.marks, this.markWords, markWide);
     this.hostWords = wide;
+    this.markWords = markWide;
+  }
+
+  #widened(rows: Uint32Array, narrow: number, wide: number): Uint32Array<ArrayBuffer> {
+    const widened = new Uint32Array(this.#copies.length * wide);
+    for (let piece = 0; piece < this.#pieces; piece += 1) {
+      widened.set(rows.subarray(piece * narrow, (piece + 1) * narrow), piece * wide);
+    }
+    return widened;
   }
 
   /** Counts the member among those that can give the piece. */
   serve(member: Member, piece: number): void {
     const word = piece * this.hostWords + (member.index >>> 5);
     this.matrix[word] = (this.matrix[word] ?? 0) | (0x8000_0000 >>> (member.index & 31));
+    this.#mark(piece, member.index >>> 5, true);
     this.#copies[piece] = this.copies(piece) + 1;
     this.#rank(piece);
   }
@@ -112,8 +124,15 @@ export class Holdings {
   unserve(member: Member, piece: number): void {
     const word = piece * this.hostWords + (member.index >>> 5);
     this.matrix[word] = (this.matrix[word] ?? 0) & ~(0x8000_0000 >>> (member.index & 31));
+    this.#mark(piece, member.index >>> 5, this.matrix[word] !== 0);
     this.#copies[piece] = this.copies(piece) - 1;
     this.#rank(piece);
+  }
+
+  #mark(piece: number, word: number, on: boolean): void {
+    const at = piece * this.markWords + (word >>> 5);
+    const bit = 0x8000_0000 >>> (word & 31);
+    this.marks[at] = on ? (this.marks[at] ?? 0) | bit : (this.marks[at] ?? 0) & ~bit;
   }
 
   /** Counts one child more (1) or fewer (-1) that is fetching the piece. */

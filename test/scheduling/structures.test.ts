@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Bits } from '../../scheduling/bits.ts';
+import { Holdings } from '../../scheduling/holdings.ts';
 import { Load } from '../../scheduling/load.ts';
+import { newMember } from '../../scheduling/member.ts';
 import { OriginCap } from '../../scheduling/origin-cap.ts';
 import { RarityOrder } from '../../scheduling/rarity.ts';
 import { SlotTable } from '../../scheduling/slots.ts';
@@ -74,6 +76,38 @@ test('the load keeps the free hosts by how busy they are', () => {
   expect(load.freeHosts).toBe(1);
   expect([...load.counts].reduce((sum, count) => sum + count, 0)).toBe(1);
   expect(load.counts[15]).toBe(1);
+});
+
+test('whoever looks for the holders of a piece among thousands is told where to look', () => {
+  const step = fc.record({
+    host: fc.constantFrom(0, 1, 33, 1_024, 1_056, 2_500),
+    piece: fc.nat(5),
+    is: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const holdings = new Holdings(seeded(1));
+      const held = Array.from({ length: 6 }, () => new Set<number>());
+      for (const { host, piece, is } of steps) {
+        holdings.grow(piece + 1);
+        holdings.growHosts(host + 1);
+        const member = newMember(host, hostId(host), { role: 'normal', mayReadOrigin: false });
+        const hosts = held[piece] ?? new Set();
+        if (is === hosts.has(host)) continue;
+        if (is) holdings.serve(member, piece);
+        else holdings.unserve(member, piece);
+        if (is) hosts.add(host);
+        else hosts.delete(host);
+      }
+      for (let piece = 0; piece < holdings.pieces; piece += 1) {
+        const marked = new Bits();
+        const { markWords } = holdings;
+        marked.words = holdings.marks.slice(piece * markWords, (piece + 1) * markWords);
+        const words = new Set([...(held[piece] ?? [])].map((host) => host >>> 5));
+        expect([...marked.values()]).toEqual([...words].sort((left, right) => left - right));
+      }
+    }),
+  );
 });
 
 test('slots are counted for the host over all tasks, and watchers hear of each change', () => {
