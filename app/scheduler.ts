@@ -47,14 +47,18 @@ async function compose(
   const key = openKey(config.dir);
   const { metrics, text } = openSchedulerMetrics();
   const who = { kind: 'scheduler', name: schedulerId } as const;
-  const bus = openNatsBus(nats, who, { swarm, logger: logger.child({ sub: 'transport' }) });
+  const joining = { swarm, logger: logger.child({ sub: 'transport' }) };
+  const bus = openNatsBus(nats, who, joining);
   closing.use({ [Symbol.asyncDispose]: () => bus.close() });
+  // What hosts say fills the other one, and a heartbeat behind that would come too late.
+  const store = openNatsBus(nats, who, joining);
+  closing.use({ [Symbol.asyncDispose]: () => store.close() });
   const keys = new SchedulerKeys(bus, key, logger);
   const stopped = new AbortController();
   let actor: SchedulerActor | undefined;
 
   const begin = async () => {
-    await connected(bus, stopped.signal);
+    await Promise.all([bus, store].map((each) => connected(each, stopped.signal)));
     // Beside the claims: the own key is known, and those of others hosts keep.
     void keys.share();
     const following = keys.follow();
@@ -63,6 +67,7 @@ async function compose(
       clock: realClock,
       random: realRandom,
       bus,
+      store,
       emit: createEmit({ bus, swarm, speaker: schedulerId, pieceEvents: config.pieceEvents }),
       log: sparingLogger(logger.child({ sub: 'scheduler' }), realClock),
       schedulerId,

@@ -29,7 +29,7 @@ export class Flights {
   #durationAt = 0;
   /** The one reader of an origin without ranges. */
   stream: Flight | undefined;
-  /** Members with no lease. */
+  /** Members with no lease, all those that want one among them. */
   readonly idle = new Set<Member>();
   /** How many hosts have a lease of the origin. */
   originReaders = 0;

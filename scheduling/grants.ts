@@ -21,6 +21,8 @@ export interface Demand {
   readonly slots: number;
   /** Measured rate of one transfer; 0 while unknown. */
   readonly bytesPerSec: number;
+  /** Time to its next sync, as it is asked for; absent: as little as there is. */
+  readonly intervalMs?: number;
   /** The one piece a reader starves for. */
   readonly urgent?: number | undefined;
   /** Number of the lease set that these leases will be part of. */
@@ -35,7 +37,9 @@ export function grantLeases(state: LedgerState, child: Member, demand: Demand): 
   let slots = demand.slots;
   for (const flight of child.flights) if (flight.setNumber > child.seen) slots -= 1;
   if (slots <= 0) return;
-  const most = runPieces(state, child, demand.bytesPerSec);
+  // What it takes until it has heard an answer to the sync after this one.
+  const aheadMs = 2 * (demand.intervalMs ?? 0);
+  const most = runPieces(state, child, demand.bytesPerSec, aheadMs);
   const view = viewFor(state, child, nowMs);
   const book = (from: Member | 'origin', first: number, count: number, hedge = false): void => {
     state.flights.book(child, from, { first, count, setNumber, nowMs, hedge });
@@ -48,8 +52,9 @@ export function grantLeases(state: LedgerState, child: Member, demand: Demand): 
     if (parent !== undefined) book(parent, urgent, 1);
   }
   if (slots > 0 && !state.ranges && grantStream(state, child, demand)) slots -= 1;
-  const aheadMs = 2 * Math.max(LIMITS.syncMinIntervalMs, LIMITS.syncPerHostMs * state.children.size);
-  const ahead = (aheadMs * demand.bytesPerSec) / 1000 / Math.max(1, most * state.pieceBytes);
+  const leastMs = 2 * Math.max(LIMITS.syncMinIntervalMs, LIMITS.syncPerHostMs * state.children.size);
+  const aheadBytes = (Math.max(leastMs, aheadMs) * demand.bytesPerSec) / 1000;
+  const ahead = aheadBytes / Math.max(1, most * state.pieceBytes);
   while (slots > 0 && state.ranges && state.holdings.lost > 0 && state.origin.mayTake(child, ahead, nowMs)) {
     const first = chooseLost(state, child, urgent);
     if (first < 0) break;
@@ -88,10 +93,12 @@ export function wanted(state: LedgerState, child: Member, piece: number): boolea
 
 /**
  * How many pieces a lease may have, 1 to 32: a long one takes fewer requests, and where its slowness would be felt at the
- * end, other tasks fill the link. @see LIMITS.leaseBytes, LIMITS.leaseMs
+ * end, other tasks fill the link. One that ended long before its child is heard again would leave the link idle, and many
+ * short ones cost a scheduler with too much to do the time it lacks. @see LIMITS.leaseBytes, LIMITS.leaseMs
  */
-function runPieces(state: LedgerState, child: Member, bytesPerSec: number): number {
-  const ms = Math.min(LIMITS.leaseMostMs, LIMITS.leaseMs * Math.max(1, state.tasks(child)));
+function runPieces(state: LedgerState, child: Member, bytesPerSec: number, aheadMs: number): number {
+  const sharedMs = Math.min(LIMITS.leaseMostMs, LIMITS.leaseMs * Math.max(1, state.tasks(child)));
+  const ms = Math.max(sharedMs, aheadMs);
   const bytes = Math.min(LIMITS.leaseBytes, (bytesPerSec * ms) / 1000);
   return Math.max(1, Math.min(MASK_PIECES, Math.floor(bytes / Math.max(1, state.pieceBytes))));
 }

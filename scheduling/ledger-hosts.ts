@@ -24,14 +24,13 @@ export class LedgerHosts {
 
   /** Adds a host, or changes how it takes part. */
   join(host: HostId, as: JoinAs): Member {
-    const { members, holdings, load, flights, children } = this.#state;
+    const { members, holdings, load, children } = this.#state;
     let member = members.get(host);
     if (member === undefined) {
       member = members.add(host, as);
       holdings.growHosts(member.index + 1);
       load.grow(member.index + 1);
       if (children.size > 0) this.#watch(member);
-      flights.idle.add(member);
     }
     members.update(member, as);
     this.#judge(member);
@@ -190,12 +189,13 @@ export class LedgerHosts {
   }
 
   #setChild(member: Member, is: boolean): void {
-    const { pace, children, slots, members } = this.#state;
+    const { pace, children, slots, members, flights } = this.#state;
     pace.child(member, is);
     if (children.has(member) === is) return;
     slots.fetches(member.id, is ? 1 : -1);
     if (is) {
       children.add(member);
+      if (member.flights.length === 0) flights.idle.add(member);
       if (children.size === 1) for (const other of members) this.#watch(other);
     } else {
       children.delete(member);

@@ -109,9 +109,10 @@ export class Ledger {
       if (left === 0) return;
       left -= 1;
       idle.delete(member);
+      // Who has all is not looked at again and again.
+      if (!children.has(member)) continue;
       idle.add(member);
-      if (children.has(member) && couldTake(this.#state, member, nowMs))
-        yield new Synced(this.#state, member);
+      if (couldTake(this.#state, member, nowMs)) yield new Synced(this.#state, member);
     }
   }
 

@@ -31,8 +31,8 @@ export class LoggedUrls {
     return this.#tasks.get(resourceId);
   }
 
-  /** Another scheduler owns the partition. */
-  forget(partition: number): void {
-    for (const id of this.#tasks.keys()) if (partitionOf(id) === partition) this.#tasks.delete(id);
+  /** Others own the partitions. */
+  forget(partitions: ReadonlySet<number>): void {
+    for (const id of this.#tasks.keys()) if (partitions.has(partitionOf(id))) this.#tasks.delete(id);
   }
 }

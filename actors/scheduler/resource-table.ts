@@ -68,10 +68,10 @@ export class ResourceTable {
     }
   }
 
-  /** Forgets the URLs of a partition that is another's now. */
-  forgetPartition(partition: number): void {
+  /** Forgets the URLs of partitions that are others' now. */
+  forgetPartitions(partitions: ReadonlySet<number>): void {
     for (const resourceId of [...this.#entries.keys()]) {
-      if (partitionOf(resourceId) === partition) this.#delete(resourceId);
+      if (partitions.has(partitionOf(resourceId))) this.#delete(resourceId);
     }
   }
 

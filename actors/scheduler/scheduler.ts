@@ -263,12 +263,16 @@ export class SchedulerActor {
   }
 
   /**
-   * Who says everything is part of a recovery, or begins; who starves for a piece comes next.
+   * Who says everything and has anything is part of a recovery; who starves for a piece comes next, then who begins: a crowd
+   * that comes at once is let in as it can be served.
    * @throws ERR_SCHED_BUSY where there is too much to do for this now
    */
-  #shed(partition: number, { base, urgent }: SyncRequest): void {
-    if (base === 0 || !this.#load.sheds(urgent === undefined ? 'progress' : 'starving')) return;
-    const details = { waitMs: this.#load.intervalMs(0), epoch: this.#group.epochOf(partition) };
+  #shed(partition: number, request: SyncRequest): void {
+    const { base, urgent } = request;
+    if (base === 0 && hasAny(request)) return;
+    const what = urgent !== undefined ? 'starving' : base === 0 ? 'joining' : 'progress';
+    if (!this.#load.sheds(what)) return;
+    const details = { waitMs: this.#load.waitMs, epoch: this.#group.epochOf(partition) };
     throw new ShoalError('ERR_SCHED_BUSY', 'this scheduler has more to do than it can', { details });
   }
 
@@ -331,6 +335,12 @@ export class SchedulerActor {
   get size(): { readonly tasks: number; readonly hosts: number } {
     return { tasks: this.#tasks.size, hosts: this.#world.hosts.size };
   }
+}
+
+/** Whether a host has anything to tell of the content that others can use, or wants nothing of it. */
+function hasAny({ have, running, probed, hashes, wants }: SyncRequest): boolean {
+  if (!wants || probed !== undefined || hashes !== undefined || running.length > 0) return true;
+  return have?.some((bits) => bits !== 0) === true;
 }
 
 function asTask(token: string): TaskId {

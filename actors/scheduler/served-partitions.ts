@@ -76,14 +76,19 @@ export class ServedPartitions implements Tenures {
     for (const actor of this.#options.tasks.actors(partition)) actor.recovered();
   }
 
-  end(partition: number): void {
+  end(partitions: readonly number[]): void {
     const { tasks, resources } = this.#options;
-    const served = this.#served.get(partition);
-    if (served === undefined) return;
-    this.#served.delete(partition);
-    for (const subscription of served.subscriptions) subscription.close();
-    tasks.end(partition);
-    resources.forgetPartition(partition);
+    const ended = new Set<number>();
+    for (const partition of partitions) {
+      const served = this.#served.get(partition);
+      if (served === undefined) continue;
+      this.#served.delete(partition);
+      for (const subscription of served.subscriptions) subscription.close();
+      ended.add(partition);
+    }
+    if (ended.size === 0) return;
+    tasks.end(ended);
+    resources.forgetPartitions(ended);
   }
 
   /** Hosts were lost meanwhile that were not gone: nothing is leased from the origin before they are heard again. */

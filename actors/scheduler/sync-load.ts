@@ -10,7 +10,7 @@ const WAIT_MS = 100;
 /** Its work was at most so many times what it can do, as far as is believed at one look. */
 const MOST_LOAD = 4;
 /** What asks more than it gives goes first: what is shed where what is read has waited for so long, ms. */
-const SHED_MS = { presence: 100, progress: 250, starving: 600 } as const;
+const SHED_MS = { presence: 100, progress: 250, joining: 500, starving: 600 } as const;
 
 /** What hosts say that can be shed, the first to go first; what a recovery needs never is. */
 export type Sheddable = keyof typeof SHED_MS;
@@ -80,6 +80,14 @@ export class SyncLoad {
   /** Whether this is not to be done now, for there is too much to do. */
   sheds(what: Sheddable): boolean {
     return this.#parts.backlog.ageMs > SHED_MS[what];
+  }
+
+  /** When a host whose sync is shed had better come again: not before all that is ahead of it now has been read. */
+  get waitMs(): number {
+    return Math.min(
+      LIMITS.syncMostIntervalMs,
+      Math.max(this.intervalMs(0), Math.ceil(this.#parts.backlog.ageMs)),
+    );
   }
 
   /** Whether nobody waits any more for the answer to what is read now. */

@@ -67,11 +67,11 @@ export class TaskTable {
     }
   }
 
-  /** Another scheduler owns the partition: nothing of it is kept, written or said here. */
-  end(partition: number): void {
-    this.#tenures.delete(partition);
-    this.urls.forget(partition);
-    const isOf = (taskId: TaskId) => partitionOf(taskId) === partition;
+  /** Others own the partitions: nothing of them is kept, written or said here. */
+  end(partitions: ReadonlySet<number>): void {
+    for (const partition of partitions) this.#tenures.delete(partition);
+    this.urls.forget(partitions);
+    const isOf = (taskId: TaskId) => partitions.has(partitionOf(taskId));
     for (const [taskId, { actor }] of this.#entries) {
       if (!isOf(taskId)) continue;
       actor.cede();

@@ -3,12 +3,15 @@ import type { SchedulerMetrics } from '../../core/metrics.ts';
 import type { OwnUse } from '../../core/own-load.ts';
 import type { OriginReads } from '../../scheduling/origin-reads.ts';
 import type { SlotTable } from '../../scheduling/slots.ts';
+import type { Bus } from '../../transport/bus.ts';
 import type { World } from '../world.ts';
 import type { TaskHoldings } from './holdings.ts';
 import type { HostTable } from './host-table.ts';
 
 /** What a scheduler is given, whatever it owns. */
 export interface GroupWorld extends World {
+  /** How the heartbeat and the ownership are kept: a connection on which they wait behind nothing; absent: the bus. */
+  readonly store?: Pick<Bus, 'state' | 'directory'>;
   readonly schedulerId: SchedulerId;
   /** Names its signing key, which outlives the process. */
   readonly keyId: string;

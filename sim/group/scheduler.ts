@@ -62,7 +62,9 @@ export class ModelScheduler {
           }
         },
         recovered: (partition) => this.onTenure('recovered', partition),
-        end: (partition) => this.onTenure('ended', partition),
+        end: (partitions) => {
+          for (const partition of partitions) this.onTenure('ended', partition);
+        },
         resumed() {},
       },
       describe: () => ({ name: 'model', sinceMs: 0, tasks: 0, hosts: 0, version: 'model' }),

@@ -165,6 +165,31 @@ test('a lease is the longer the more tasks its host fetches, up to four times', 
   }
 });
 
+test('a lease lasts until its host is heard again, within the bytes that one may take', () => {
+  for (const [intervalMs, pieces] of [
+    [50, 2],
+    [500, 8],
+    [5_000, 16],
+  ] as const) {
+    const { ledger } = ledgerWith({ pieces: 200 });
+    for (const host of [a, b]) join(ledger, host);
+    ledger.add(a, all(200));
+    grant(ledger, b, 1, { bytesPerSec: 4 * 512 * KIB, intervalMs });
+    expect(leased(ledger, b)).toHaveLength(pieces);
+  }
+});
+
+test('a host that is heard seldom is given as much of the origin as it reads meanwhile', () => {
+  const read = (intervalMs: number) => {
+    const { ledger } = ledgerWith({ pieces: 200 });
+    join(ledger, a, true);
+    grant(ledger, a, 24, { bytesPerSec: 4 * 1024 * KIB, intervalMs });
+    return leased(ledger, a).length;
+  };
+  expect(read(2_000)).toBeGreaterThanOrEqual(4 * 4 * 4);
+  expect(read(50)).toBeLessThan(4 * 4 * 4);
+});
+
 test('a host counts as fetching while it lacks pieces and wants them', () => {
   const { ledger, slots } = ledgerWith({ pieces: 2 });
   join(ledger, a);
@@ -630,6 +655,11 @@ test('only children that could be given something are named idle', () => {
   grant(ledger, b, 1);
   expect([...ledger.idleChildren(0)].map(({ host }) => host)).toEqual([c]);
   expect(ledger.parentsFor(c, 5)).toEqual([a]);
+  const named = () => [...ledger.idleChildren(0)].map(({ host }) => host);
+  ledger.add(c, all(4));
+  expect(named()).toEqual([]);
+  ledger.remove(c, [1]);
+  expect(named()).toEqual([c]);
 });
 
 test('copies of a piece double: as many children fetch it as hold it, until a fetch gets stuck', () => {

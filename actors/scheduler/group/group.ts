@@ -21,6 +21,8 @@ import { Presence } from './presence.ts';
 /** What a member of the group of schedulers is made of. */
 export interface GroupParts extends Pick<World, 'clock' | 'log'> {
   readonly bus: Pick<Bus, 'state' | 'onState' | 'publish' | 'subscribe' | 'directory'>;
+  /** Where the ownership is kept, over a connection of its own; absent: over the bus. */
+  readonly store?: Pick<Bus, 'state' | 'directory'>;
   readonly schedulerId: SchedulerId;
   /** Its signing key, which outlives the process. */
   readonly keyId: string;
@@ -60,12 +62,12 @@ export class SchedulerGroup implements SchedulerEffects {
   });
 
   constructor(parts: GroupParts) {
-    const { clock, bus, log, schedulerId, keyId, partitions = PARTITIONS } = parts;
+    const { clock, bus, store = bus, log, schedulerId, keyId, partitions = PARTITIONS } = parts;
     this.#parts = parts;
     this.#self = schedulerId;
     this.#store = new OwnershipStore({
       clock,
-      directory: bus.directory('ownership'),
+      directory: store.directory('ownership'),
       self: schedulerId,
       keyId,
     });
@@ -100,10 +102,10 @@ export class SchedulerGroup implements SchedulerEffects {
   }
 
   start(): void {
-    const { bus } = this.#parts;
+    const { bus, store = bus } = this.#parts;
     this.#subscriptions = [
       bus.subscribe(SUBJECTS.schedulerAlive, {}, (alive, { schedulerId }) => this.#hear(schedulerId, alive)),
-      bus.directory('ownership').watch((change) => {
+      store.directory('ownership').watch((change) => {
         this.#store.view.take(change);
         this.#soon();
       }),
@@ -196,7 +198,7 @@ export class SchedulerGroup implements SchedulerEffects {
 
   /** Keeps in mind since when the store does not answer, though NATS is there. */
   async #noting<R>(use: () => Promise<R>): Promise<R> {
-    const { bus, clock } = this.#parts;
+    const { bus, store = bus, clock } = this.#parts;
     const beating = use();
     this.#beating = beating;
     try {
@@ -204,7 +206,7 @@ export class SchedulerGroup implements SchedulerEffects {
       this.#storelessSinceMs = undefined;
       return result;
     } catch (error) {
-      const isOut = bus.state === 'connected' && toShoalError(error).code !== 'ERR_BUS_CONFLICT';
+      const isOut = store.state === 'connected' && toShoalError(error).code !== 'ERR_BUS_CONFLICT';
       this.#storelessSinceMs = isOut ? (this.#storelessSinceMs ?? clock.now()) : undefined;
       throw error;
     }

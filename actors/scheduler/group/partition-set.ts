@@ -20,7 +20,8 @@ export interface Tenures {
   begin(tenures: readonly BegunTenure[]): void;
   /** It is known what the hosts hold of it. */
   recovered(partition: number): void;
-  end(partition: number): void;
+  /** They are served no more; those of one call go together. */
+  end(partitions: readonly number[]): void;
   /** What is owned may be granted again, after a time in which nothing was, or hosts were not heard. */
   resumed(): void;
 }
@@ -44,6 +45,8 @@ export class PartitionSet {
   readonly #options: PartitionSetOptions;
   readonly #actors: readonly PartitionActor[];
   #begun: BegunTenure[] = [];
+  /** Partitions that end together; undefined where one ends by itself. */
+  #ended: number[] | undefined;
 
   constructor(options: PartitionSetOptions) {
     this.#options = options;
@@ -58,8 +61,23 @@ export class PartitionSet {
         log.debug({ partition, code: toShoalError(error).code }, 'partition not claimed'),
       begin: (epoch) => this.#begin(partition, epoch),
       recovered: () => tenures.recovered(partition),
-      end: () => tenures.end(partition),
+      end: () => {
+        if (this.#ended === undefined) tenures.end([partition]);
+        else this.#ended.push(partition);
+      },
     });
+  }
+
+  /** What ends in the course of it ends at its end, together: to end one costs as much as to end all. */
+  #together(change: () => void): void {
+    const ended: number[] = [];
+    this.#ended = ended;
+    try {
+      change();
+    } finally {
+      this.#ended = undefined;
+      if (ended.length > 0) this.#options.tenures.end(ended);
+    }
   }
 
   /** In a moment, for they come in numbers. */
@@ -100,11 +118,17 @@ export class PartitionSet {
   }
 
   endAll(): void {
-    for (const actor of this.#actors) actor.send({ type: 'ownership.ended' });
+    this.#together(() => {
+      for (const actor of this.#actors) actor.send({ type: 'ownership.ended' });
+    });
   }
 
   /** Tells each partition what the store says of it. */
   weighByStore(): void {
+    this.#together(() => this.#weighByStore());
+  }
+
+  #weighByStore(): void {
     const { store, self, heirs, claims } = this.#options;
     this.#actors.forEach((actor, partition) => {
       const row = store.view.row(partition);
@@ -122,6 +146,10 @@ export class PartitionSet {
 
   /** Tells each partition what those say that are there; nobody is asked. */
   weighByPresence(): void {
+    this.#together(() => this.#weighByPresence());
+  }
+
+  #weighByPresence(): void {
     const { presence, self, heirs } = this.#options;
     this.#actors.forEach((actor, partition) => {
       const heir = heirs.of(partition);

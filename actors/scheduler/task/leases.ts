@@ -41,12 +41,14 @@ export class TaskLeases {
 
   /** Gives a host as much as it can take; `urgent` is the piece it starves for. */
   grant(synced: Synced, peer: TaskPeer, urgent?: number): readonly Lease[] {
+    const { world, claim, peers } = this.#options;
     const setNumber = peer.setNumber + 1;
-    this.#options.claim.proofs.sample(synced, setNumber);
+    claim.proofs.sample(synced, setNumber);
     return synced.grant({
-      nowMs: this.#options.world.clock.now(),
+      nowMs: world.clock.now(),
       slots: peer.freeSlots,
       bytesPerSec: peer.transferBytesPerSec,
+      intervalMs: world.intervalMs(peers.size),
       setNumber,
       ...(urgent === undefined ? {} : { urgent }),
     });

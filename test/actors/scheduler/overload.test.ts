@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { SchedulerActor } from '../../../actors/scheduler/scheduler.ts';
 import { partitionOf } from '../../../core/ids.ts';
 import { LIMITS } from '../../../core/limits.ts';
@@ -43,8 +43,8 @@ async function scene() {
     return outcome;
   };
   await pass(10);
-  const behind = async (is: boolean) => {
-    nats.ms = is ? BEHIND_MS : 0;
+  const behind = async (is: boolean, ms = BEHIND_MS) => {
+    nats.ms = is ? ms : 0;
     await pass(1_000);
   };
   const known = () => world.hosts.get(id)?.alive.cachedTasks;
@@ -86,6 +86,53 @@ test('a host that goes on is asked to wait; one that begins, says everything or 
   await behind(false);
   say(0);
   expect(await sync()).toMatchObject({ status: 'ok' });
+});
+
+test('in a crowd a host that begins is asked to come when it can be served, one that brings anything is heard', async () => {
+  const { behind, say, scheduler, sync } = await scene();
+  // What is read has waited for 500 to 600 ms then.
+  await behind(true, 300);
+  say(0);
+  const reply = await sync({ base: 0, have: new Uint8Array(1) });
+  expect(reply).toMatchObject({ code: 'ERR_SCHED_BUSY' });
+  const { waitMs } = (reply as { details: { waitMs: number } }).details;
+  // What is ahead of it will have been read by then.
+  expect(waitMs).toBeGreaterThanOrEqual(500);
+  expect(scheduler.size.tasks).toBe(0);
+  say(0);
+  expect(await sync({ base: 0, urgent: 1 })).toMatchObject({ status: 'ok' });
+  for (const more of [{ have: Uint8Array.of(0x80) }, { running: [1] }, { wants: false }]) {
+    say(0);
+    expect(await sync({ base: 0, ...more })).toMatchObject({ status: 'ok' });
+  }
+});
+
+test('a scheduler to whom much is said keeps what it owns, where its heartbeat waits behind none of that', async () => {
+  const keeps = async (isOwn: boolean) => {
+    const { world, hub, nats, pass } = schedulerScene();
+    const scheduler = new SchedulerActor(isOwn ? { ...world, store: hub.bus('store') } : world);
+    scheduler.start();
+    await pass(1_100);
+    expect(scheduler.epochOf(0)).toBeDefined();
+    nats.ms = LIMITS.ownershipMs;
+    await pass(2 * LIMITS.termMs);
+    return scheduler.epochOf(0) !== undefined;
+  };
+  expect(await keeps(false)).toBe(false);
+  expect(await keeps(true)).toBe(true);
+});
+
+test('a scheduler that leaves goes through its tasks once, not once for each partition', async () => {
+  const { world, pass } = schedulerScene();
+  const scheduler = new SchedulerActor(world);
+  scheduler.start();
+  await pass(1_100);
+  const forget = vi.spyOn(world.holdings, 'forget');
+  const left = scheduler.leave();
+  await pass(LIMITS.leaveMs);
+  await left;
+  expect(scheduler.epochOf(0)).toBeUndefined();
+  expect(forget).toHaveBeenCalledOnce();
 });
 
 test('what its sender waits for no more is not done', async () => {

@@ -34,9 +34,10 @@ export function hashes(pieces: readonly number[]): Uint8Array {
 export function schedulerScene(more: Partial<Pick<SchedulerWorld, 'originReaders' | 'recoveredAtMs'>> = {}) {
   const clock = new SimClock();
   const random = seeded(1);
-  /** How long what is asked of NATS itself takes, each way. */
+  /** How long what the scheduler asks of NATS itself takes on its bus, each way. */
   const nats = { ms: 0 };
-  const hub = createMemoryHub({ clock, random, latencyMs: (_, to) => (to === 'nats' ? nats.ms : 0) });
+  const latencyMs = (from: string, to: string) => (from === 'scheduler' && to === 'nats' ? nats.ms : 0);
+  const hub = createMemoryHub({ clock, random, latencyMs });
   /** Types of the events emitted, in order. */
   const events: string[] = [];
   const world: SchedulerWorld = {
