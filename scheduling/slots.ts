@@ -12,6 +12,20 @@ export interface SlotRow {
   readonly tasks: number;
 }
 
+/**
+ * How many of a host's upload slots one of so many schedulers may lease: what the others leave, as far as the host says how
+ * many it has in use, and an even part at least.
+ */
+export function upShare(
+  host: { readonly slotsUp: number; readonly uploading: number },
+  leasedHere: number,
+  schedulers: number,
+): number {
+  if (schedulers <= 1) return host.slotsUp;
+  const byOthers = Math.max(0, host.uploading - leasedHere);
+  return Math.max(Math.ceil(host.slotsUp / schedulers), host.slotsUp - byOthers);
+}
+
 interface Row extends SlotRow {
   tasks: number;
   upUsed: number;

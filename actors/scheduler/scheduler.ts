@@ -4,6 +4,7 @@ import type { Alive, AnnounceReply, AnnounceRequest, Holds } from '../../core/ho
 import { type HostId, isHostId, isTaskId, parseTaskId, partitionOf, type TaskId } from '../../core/ids.ts';
 import { LIMITS } from '../../core/limits.ts';
 import type { SyncReply, SyncRequest } from '../../core/sync-messages.ts';
+import { upShare } from '../../scheduling/slots.ts';
 import type { Subscription } from '../../transport/bus.ts';
 import { SUBJECTS } from '../../transport/subjects.ts';
 import { Attention } from './attention.ts';
@@ -189,7 +190,8 @@ export class SchedulerActor {
   #alive(hostId: HostId, alive: Alive): void {
     const { hosts, slots, clock, emit, log } = this.#world;
     const news = hosts.hear(hostId, alive, clock.now());
-    slots.setLimits(hostId, { up: alive.slotsUp, down: alive.slotsDown });
+    const up = upShare(alive, slots.upUsed(hostId), this.#group.size);
+    slots.setLimits(hostId, { up, down: alive.slotsDown });
     if (news === 'known') return;
     if (news === 'reborn') this.#forget(hostId);
     if (alive.cachedTasks > 0) this.#untold.came(hostId, clock.now());

@@ -6,7 +6,7 @@ import { Load } from '../../scheduling/load.ts';
 import { newMember } from '../../scheduling/member.ts';
 import { OriginCap } from '../../scheduling/origin-cap.ts';
 import { RarityOrder } from '../../scheduling/rarity.ts';
-import { SlotTable } from '../../scheduling/slots.ts';
+import { SlotTable, upShare } from '../../scheduling/slots.ts';
 import { hostId, seeded } from './world.ts';
 
 test('a set of bits is a set', () => {
@@ -146,4 +146,14 @@ test('more hosts read the origin while that brings more, and not where it does n
   const fixed = new OriginCap(3);
   fixed.landed(1_000, true, 10_000);
   expect(fixed.readers).toBe(3);
+});
+
+test('of the upload slots of a host a scheduler has what the others leave, and an even part at least', () => {
+  const share = (uploading: number, leasedHere: number, schedulers: number) =>
+    upShare({ slotsUp: 16, uploading }, leasedHere, schedulers);
+  expect(share(16, 0, 1)).toBe(16);
+  expect(share(0, 0, 3)).toBe(16);
+  expect(share(7, 5, 3)).toBe(14);
+  expect(share(4, 5, 3)).toBe(16);
+  expect(share(16, 0, 3)).toBe(6);
 });

@@ -128,6 +128,11 @@ export class SchedulerGroup implements SchedulerEffects {
     return this.#guide !== 'none' && this.#partitions.isSettled;
   }
 
+  /** How many schedulers own partitions, or are to. */
+  get size(): number {
+    return this.#living().length;
+  }
+
   /** Whether this scheduler is the one that says what all know. */
   speaksFor(id: string): boolean {
     return rendezvous(id, this.#living()) === this.#self;

@@ -1,8 +1,12 @@
 import { expect, test } from 'vitest';
 import { composeScheduler } from '../../../actors/scheduler/compose-scheduler.ts';
+import { TaskHoldings } from '../../../actors/scheduler/holdings.ts';
+import { HostTable } from '../../../actors/scheduler/host-table.ts';
+import { SchedulerActor } from '../../../actors/scheduler/scheduler.ts';
 import { partitionOf, schedulerIdFrom, type TaskId } from '../../../core/ids.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import type { LeaseSet, SyncRequest } from '../../../core/sync-messages.ts';
+import { SlotTable } from '../../../scheduling/slots.ts';
 import { SUBJECTS } from '../../../transport/subjects.ts';
 import { hostId } from '../../scheduling/world.ts';
 import { alive, ONE, PIECE, schedulerScene, syncOf } from './scene.ts';
@@ -24,6 +28,14 @@ function scene() {
     const scheduler = composeScheduler({ ...parts, bus, schedulerId, keyId: `key-${number}` });
     scheduler.start();
     return { scheduler, schedulerId };
+  };
+  /** Its table of slots, of a scheduler that is started. */
+  const startWith = (number: number) => {
+    const schedulerId = schedulerIdFrom(new Uint8Array(8).fill(number));
+    const tables = { ...world, slots: new SlotTable(), hosts: new HostTable(), holdings: new TaskHoldings() };
+    const own = { ...tables, bus: hub.bus(schedulerId), schedulerId, keyId: `key-${number}` };
+    new SchedulerActor(own).start();
+    return own.slots;
   };
   const id = hostId(1);
   const bus = hub.bus(id);
@@ -50,7 +62,7 @@ function scene() {
   bus.subscribe(SUBJECTS.census, {}, ({ epoch, partitions }) => {
     for (const partition of partitions) said.push(`${partition}/${epoch}`);
   });
-  return { start, pass, live, answers, pushed, said, bus, id };
+  return { start, startWith, pass, live, answers, pushed, said, bus, id };
 }
 
 test('of two schedulers one answers a sync, and the newer one what fell to it', async () => {
@@ -131,3 +143,20 @@ test.each(['a partition', 'each scheduler'])(
     expect(listed.flat().sort()).toEqual([...TASKS].sort());
   },
 );
+
+test('what a host uploads for the tasks of one scheduler another does not lease as well', async () => {
+  const { startWith, live, pass, id, bus } = scene();
+  const slots = startWith(1);
+  await live(2_000);
+  const uploading = { ...alive('normal'), uploading: 5 };
+  const say = async () => {
+    bus.publish(SUBJECTS.alive, { hostId: id }, uploading);
+    await pass(10);
+  };
+  await say();
+  expect(slots.host(id).upLimit).toBe(uploading.slotsUp);
+  startWith(2);
+  await live(2_000);
+  await say();
+  expect(slots.host(id).upLimit).toBe(uploading.slotsUp - 5);
+});
