@@ -70,9 +70,10 @@ export class LightPeer {
     while (this.#wants || this.#added.length > 0 || this.#readTold < this.#read.length) {
       this.#soon = false;
       const sentMs = performance.now();
-      await this.#sync();
+      const isTold = await this.#sync();
       const dueMs = () => sentMs + (this.#soon ? this.#patience.intervalMs / 2 : this.#gapMs());
-      while (this.#wants && performance.now() < dueMs()) await this.#rest(dueMs() - performance.now());
+      while ((this.#wants || !isTold) && performance.now() < dueMs())
+        await this.#rest(dueMs() - performance.now());
       if (!this.#wants) this.tookMs ??= performance.now() - begunMs;
     }
   }
@@ -110,7 +111,8 @@ export class LightPeer {
     this.#wake = undefined;
   }
 
-  async #sync(): Promise<void> {
+  /** Whether what it said was taken. */
+  async #sync(): Promise<boolean> {
     const { taskId, partition } = this.#content;
     const { hostId } = this.#host;
     const added = this.#added.length;
@@ -135,7 +137,7 @@ export class LightPeer {
         this.#added = [];
         this.#soon = true;
         this.#patience.answered();
-        return;
+        return true;
       }
       this.#patience.answered(reply.intervalMs);
       this.#adrift = false;
@@ -145,8 +147,10 @@ export class LightPeer {
       if (reply.epoch === this.#seen.epoch || this.#seen.epoch === 0) this.#readTold = read;
       if (probed) this.#tellsProbed = false;
       this.take(reply);
+      return true;
     } catch (error) {
       this.#lost(error);
+      return false;
     }
   }
 
