@@ -127,9 +127,13 @@ export class SchedulerActor {
     ];
   }
 
-  /** @throws ERR_BUS_UNAVAILABLE where the partition is not to be granted from here at the moment */
+  /** @throws ERR_BUS_UNAVAILABLE where the partition is not to be granted from here, ERR_SCHED_BUSY where it is in a moment */
   #checkOwned(partition: number): void {
-    if (this.#group.epochOf(partition) === undefined) throw unowned();
+    if (this.#group.epochOf(partition) !== undefined) return;
+    const epoch = this.#group.lapsedEpochOf(partition);
+    if (epoch === undefined) throw unowned();
+    const details = { waitMs: Math.max(LIMITS.beatMs, this.#load.waitMs), epoch };
+    throw new ShoalError('ERR_SCHED_BUSY', 'this scheduler renews what it owns', { details });
   }
 
   #describe() {

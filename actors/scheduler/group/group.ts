@@ -46,6 +46,8 @@ export class SchedulerGroup implements SchedulerEffects {
   #leaving = false;
   /** Since when NATS is there and the store is not. */
   #storelessSinceMs: number | undefined;
+  /** When somebody first asked for what was owned and could not be granted. */
+  #lapsedMs: number | undefined;
   #roundTimer: Cancel | undefined;
   #aliveTimer: Cancel | undefined;
   #told = '';
@@ -121,6 +123,18 @@ export class SchedulerGroup implements SchedulerEffects {
   epochOf(partition: number): number | undefined {
     if (this.#guide === 'store' && !this.#store.isInTerm) return undefined;
     return this.#guide === 'none' ? undefined : this.#partitions.at(partition)?.epoch;
+  }
+
+  /**
+   * The epoch of a partition that may not be granted now and was a moment ago: this scheduler stood still for longer than
+   * its term, as a rule, and renews it. Undefined where that takes long: nobody is to wait for it then.
+   */
+  lapsedEpochOf(partition: number): number | undefined {
+    const { clock } = this.#parts;
+    const epoch = this.#partitions.at(partition)?.epoch;
+    if (epoch === undefined) return undefined;
+    this.#lapsedMs ??= clock.now();
+    return clock.now() - this.#lapsedMs < LIMITS.termMs ? epoch : undefined;
   }
 
   /** Whether whatever falls to this scheduler is owned. */
@@ -230,6 +244,7 @@ export class SchedulerGroup implements SchedulerEffects {
   noteServing(): void {
     const wasLost = this.#partitions.owned.length > 0;
     this.#guide = 'store';
+    this.#lapsedMs = undefined;
     this.#claims.lookAgain();
     this.#round();
     if (wasLost && this.#partitions.owned.length > 0) this.#parts.tenures.resumed();

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest';
 import { SchedulerActor } from '../../../actors/scheduler/scheduler.ts';
-import { partitionOf } from '../../../core/ids.ts';
+import { partitionOf, schedulerIdFrom } from '../../../core/ids.ts';
 import { LIMITS } from '../../../core/limits.ts';
 import type { SyncRequest } from '../../../core/sync-messages.ts';
 import { Simulation } from '../../../sim/world.ts';
@@ -48,7 +48,7 @@ async function scene() {
     await pass(1_000);
   };
   const known = () => world.hosts.get(id)?.alive.cachedTasks;
-  return { behind, id, known, pass, say, scheduler, sync, world };
+  return { behind, hub, id, known, pass, say, scheduler, sync, world };
 }
 
 test('that a host is there counts though nobody has time to read what it says', async () => {
@@ -120,6 +120,30 @@ test('a scheduler to whom much is said keeps what it owns, where its heartbeat w
   };
   expect(await keeps(false)).toBe(false);
   expect(await keeps(true)).toBe(true);
+});
+
+test('a scheduler whose term ended a moment ago has hosts ask again, and no longer than that', async () => {
+  const { behind, hub, say, scheduler, sync } = await scene();
+  expect(await sync({ base: 0 })).toMatchObject({ status: 'ok' });
+  const epoch = scheduler.epochOf(0);
+  const schedulerId = schedulerIdFrom(new Uint8Array(8).fill(9));
+  const other = { name: 'other', sinceMs: 0, tasks: 0, hosts: 0, version: 'test', epoch: 0, epochLeast: 0 };
+  /** Nothing that is asked of the store is answered in time; another scheduler says that there is one. */
+  const second = async () => {
+    const alive = { ...other, partitions: [], guided: true, leaving: false };
+    hub.bus('other').publish(SUBJECTS.schedulerAlive, { schedulerId }, alive);
+    await behind(true, LIMITS.ownershipMs);
+  };
+  await second();
+  while (scheduler.epochOf(0) !== undefined) await second();
+  const told = () => {
+    say(0);
+    return sync({ base: 0, patienceMs: 60_000, wants: false });
+  };
+  const details = { waitMs: expect.any(Number), epoch };
+  expect(await told()).toMatchObject({ code: 'ERR_SCHED_BUSY', details });
+  for (let passed = 0; passed < LIMITS.termMs; passed += 1_000) await second();
+  expect(await told()).toMatchObject({ code: 'ERR_BUS_UNAVAILABLE' });
 });
 
 test('a scheduler that leaves goes through its tasks once, not once for each partition', async () => {
