@@ -10,9 +10,17 @@ import { type Figure, figureOf, record } from './record.ts';
 /*
  * What one decision of the scheduler costs, in the middle of a download: a lease ends, its child is given the next
  * one.
- *   npm run bench:decision -- [--record NAME]
+ *   npm run bench:decision -- [--shares 0.1,0.5] [--pieces 100,1000] [--hosts 10,100] [--record NAME]
  */
-const { values } = parseArgs({ options: { record: { type: 'string' } } });
+const { values } = parseArgs({
+  options: {
+    shares: { type: 'string', default: '0.1,0.5,0.95' },
+    pieces: { type: 'string', default: '100,1000,10000' },
+    hosts: { type: 'string', default: '10,100,1000' },
+    record: { type: 'string' },
+  },
+});
+const numbers = (list: string): number[] => list.split(',').map(Number);
 
 const random: Random = { next: Math.random, bytes: (count) => randomBytes(count) };
 const id = (index: number): HostId => index.toString(16).padStart(32, '0') as HostId;
@@ -74,12 +82,12 @@ function measure(pieces: number, hosts: number, share: number): Cost {
 }
 
 const figures: Figure[] = [];
-for (const share of [0.1, 0.5, 0.95]) {
+for (const share of numbers(values.shares)) {
   console.log(
     `each host holds ${share * 100} %: µs a decision (µs a sync taken), share of decisions that gave a lease`,
   );
-  for (const pieces of [100, 1_000, 10_000]) {
-    const cells = [10, 100, 1_000].map((hosts) => {
+  for (const pieces of numbers(values.pieces)) {
+    const cells = numbers(values.hosts).map((hosts) => {
       const { grantUs, reportUs, given } = measure(pieces, hosts, share);
       const name = `${hosts} hosts, ${pieces} pieces, each holds ${share * 100} %`;
       figures.push(figureOf(name, 'µs', [grantUs]));

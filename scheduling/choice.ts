@@ -16,8 +16,6 @@ export interface View {
   readonly open: Uint32Array;
   /** Words of `open` with any bit; some that have none any more may be among them. */
   readonly openMarks: Uint32Array;
-  /** Room for a choice: as many as `open` has words. */
-  readonly words: Uint32Array;
   readonly near: Uint32Array | undefined;
   /** Whether pieces that enough children fetch already are left to those. */
   readonly patient: boolean;
@@ -41,64 +39,68 @@ export function chooseParent(view: View, piece: number): Member | undefined {
   const isLeft = view.patient && holdings.doubling(piece);
   // Whether another piece was left as well is of no interest: most that a crowd lacks are.
   if (isLeft && view.left) return undefined;
-  const words = openWords(view, piece);
-  if (words === 0) return undefined;
+  if (!hasOpen(view, piece)) return undefined;
   if (isLeft) {
     view.left = true;
     return undefined;
   }
-  const row = piece * holdings.hostWords;
   const turn = randomInt(random, open.length * 32);
   for (let level = 0; level < load.levels.length; level += 1) {
     if (load.counts[level] === 0) continue;
     const at = load.levels[level];
     if (at === undefined) continue;
-    let index = near === undefined ? -1 : firstCommon(view, row, words, at, turn, near);
-    if (index < 0) index = firstCommon(view, row, words, at, turn);
+    let index = near === undefined ? -1 : firstCommon(view, piece, at, turn, near);
+    if (index < 0) index = firstCommon(view, piece, at, turn);
     if (index >= 0) return view.members.at(index);
   }
   return undefined;
 }
 
-/** Puts the words of the matrix in which the piece has an open holder into `view.words`; returns how many there are. */
-function openWords({ holdings, open, openMarks, words }: View, piece: number): number {
+function hasOpen({ holdings, open, openMarks }: View, piece: number): boolean {
   const row = piece * holdings.hostWords;
   const marked = piece * holdings.markWords;
-  let count = 0;
   for (let mark = 0; mark < openMarks.length; mark += 1) {
     let rest = (holdings.marks[marked + mark] ?? 0) & (openMarks[mark] ?? 0);
     while (rest !== 0) {
       const bit = Math.clz32(rest);
       rest &= ~(0x8000_0000 >>> bit);
       const word = mark * 32 + bit;
-      if (((holdings.matrix[row + word] ?? 0) & (open[word] ?? 0)) === 0) continue;
-      words[count] = word;
-      count += 1;
+      if (((holdings.matrix[row + word] ?? 0) & (open[word] ?? 0)) !== 0) return true;
     }
   }
-  return count;
+  return false;
 }
 
-/** The first host of the words found, from `turn` on, round the end, that is in the row and in every set; -1 where none is. */
+/** The first holder of the piece from `turn` on, round the end, that is in every set; -1 where none is. */
 function firstCommon(
-  { holdings: { matrix }, open, words }: View,
-  row: number,
-  count: number,
+  { holdings, open, openMarks }: View,
+  piece: number,
   level: Uint32Array,
   turn: number,
   near?: Uint32Array,
 ): number {
-  const start = turn >>> 5;
+  const row = piece * holdings.hostWords;
+  const marked = piece * holdings.markWords;
+  const marks = openMarks.length;
   const shift = turn & 31;
-  let begin = 0;
-  while (begin < count && (words[begin] ?? 0) < start) begin += 1;
-  for (let step = 0; step < count; step += 1) {
-    const word = words[begin + step < count ? begin + step : begin + step - count] ?? 0;
-    let common = (matrix[row + word] ?? 0) & (open[word] ?? 0) & (level[word] ?? 0);
-    if (near !== undefined) common &= near[word] ?? 0;
-    if (common === 0) continue;
-    const turned = shift === 0 ? common : (common << shift) | (common >>> (32 - shift));
-    return word * 32 + ((Math.clz32(turned) + shift) & 31);
+  const start = turn >>> 5;
+  const from = 0xffff_ffff >>> (start & 31);
+  for (let step = 0; step <= marks; step += 1) {
+    // The first one twice: from the start on, and up to it in the end.
+    const mark = ((start >>> 5) + step) % marks;
+    let rest = (holdings.marks[marked + mark] ?? 0) & (openMarks[mark] ?? 0);
+    if (step === 0) rest &= from;
+    if (step === marks) rest &= ~from;
+    while (rest !== 0) {
+      const bit = Math.clz32(rest);
+      rest &= ~(0x8000_0000 >>> bit);
+      const word = mark * 32 + bit;
+      let common = (holdings.matrix[row + word] ?? 0) & (open[word] ?? 0) & (level[word] ?? 0);
+      if (near !== undefined) common &= near[word] ?? 0;
+      if (common === 0) continue;
+      const turned = shift === 0 ? common : (common << shift) | (common >>> (32 - shift));
+      return word * 32 + ((Math.clz32(turned) + shift) & 31);
+    }
   }
   return -1;
 }

@@ -121,8 +121,7 @@ function viewFor(state: LedgerState, child: Member, nowMs: number): View {
   const patient = nowMs - (child.waitingSinceMs ?? nowMs) < PATIENCE_MS;
   const { random, holdings, load, members } = state;
   const openMarks = marksOf(open);
-  const words = new Uint32Array(open.length);
-  const view = { random, holdings, load, members, open, openMarks, words, near, patient, left: false };
+  const view = { random, holdings, load, members, open, openMarks, near, patient, left: false };
   for (const { from } of child.flights) if (typeof from !== 'string') narrow(state, view, child, from);
   return view;
 }
@@ -139,9 +138,10 @@ function knowsBetter(child: Member, parent: Member, nowMs: number): boolean {
 /** Which words have any bit. */
 function marksOf(words: Uint32Array): Uint32Array {
   const marks = new Uint32Array(wordsFor(words.length));
-  words.forEach((bits, word) => {
-    if (bits !== 0) marks[word >>> 5] = (marks[word >>> 5] ?? 0) | (0x8000_0000 >>> (word & 31));
-  });
+  for (let word = 0; word < words.length; word += 1) {
+    if (words[word] === 0) continue;
+    marks[word >>> 5] = (marks[word >>> 5] ?? 0) | (0x8000_0000 >>> (word & 31));
+  }
   return marks;
 }
 
