@@ -1,4 +1,6 @@
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import {
   type DownloadProgress,
@@ -20,6 +22,8 @@ import {
   taskDetailSchema,
   taskRowSchema,
 } from '../core/swarm-rows.ts';
+import { type Ask, cacheClient } from './cache-client.ts';
+import type { CacheControl } from './cache-control.ts';
 import {
   type HostStatus,
   hostStatusSchema,
@@ -46,7 +50,7 @@ const lineSchema = z.union([
 const removedSchema = z.object({ hosts: z.number() });
 
 /** A daemon, asked over its socket; otherwise as HostControl. Every call @throws ERR_DAEMON_UNAVAILABLE where it is gone */
-export interface DaemonClient {
+export interface DaemonClient extends CacheControl {
   get(
     request: GetRequest,
     onProgress: (progress: DownloadProgress) => void,
@@ -77,11 +81,13 @@ export async function connectDaemon(dir: string): Promise<DaemonClient> {
 
 /** The daemon behind a socket. */
 function daemonClient(socketPath: string): DaemonClient {
-  const ask = async <T>(method: string, path: string, schema: z.ZodType<T>): Promise<T> => {
-    const signal = AbortSignal.timeout(ANSWER_MS);
-    return checked(schema, await readJson(await open(socketPath, method, path, undefined, signal)));
+  const ask: Ask = async (method, path, schema, body) => {
+    // How long bytes take to go out says nothing of the daemon.
+    const signal = isStream(body) ? new AbortController().signal : AbortSignal.timeout(ANSWER_MS);
+    return checked(schema, await readJson(await open(socketPath, method, path, body, signal)));
   };
   return {
+    ...cacheClient(ask),
     get: (body, onProgress, signal) => runGet(socketPath, body, onProgress, signal),
     stream: (body, onResult, signal) => runStream(socketPath, body, onResult, signal),
     status: () => ask('GET', '/v1/status', hostStatusSchema),
@@ -160,18 +166,26 @@ function open(
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
   return new Promise<IncomingMessage>((resolve, reject) => {
-    const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
-    const headers = payload && { 'content-type': 'application/json', 'content-length': payload.length };
+    const payload = body === undefined || isStream(body) ? undefined : Buffer.from(JSON.stringify(body));
+    const headers = isStream(body)
+      ? { 'content-type': 'application/octet-stream' }
+      : payload && { 'content-type': 'application/json', 'content-length': payload.length };
     // No TLS name: else Node finds out whether it is an IP address, and compiles the expressions for that, 4 ms.
     const options = { socketPath, method, path, agent: false, signal, servername: '' };
     const asking: ClientRequest = request(headers ? { ...options, headers } : options);
     asking.on('error', (error) => reject(translate(error, signal, socketPath)));
     asking.on('response', resolve);
-    asking.end(payload);
+    if (!isStream(body)) return void asking.end(payload);
+    // What the file could not be read for is the reason; an answer may come before all was sent.
+    pipeline(Readable.from(body), asking).catch((error) => reject(translate(error, signal)));
   }).then(async (answer) => {
     if (answer.statusCode === 200) return answer;
     throw errorFromWire(checked(wireErrorSchema, await readJson(answer)).error);
   });
+}
+
+function isStream(body: unknown): body is AsyncIterable<Uint8Array> {
+  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
 }
 
 async function* translated(answer: IncomingMessage, signal: AbortSignal): AsyncIterable<Uint8Array> {

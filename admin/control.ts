@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { bytesBySourceSchema as bytesBySource, deliverySchema } from '../core/delivery.ts';
 import type { DownloadProgress, DownloadResult, GetRequest } from '../core/download.ts';
 import type { Explanation, HostRow, SchedulerRow, TaskDetail, TaskRow } from '../core/swarm-rows.ts';
+import type { CacheControl } from './cache-control.ts';
 
 /*
  * What a daemon does for the command line beside it, over the unix socket in its --dir: the schemas are the wire
@@ -74,7 +75,7 @@ export const imageRowSchema = z.object({
 export type ImageRow = z.infer<typeof imageRowSchema>;
 
 /** What a host daemon can be asked. Errors are ShoalErrors. */
-export interface HostControl {
+export interface HostControl extends CacheControl {
   /**
    * Fetches a resource into the cache. `onProgress` is called a few times a second and when the state changes.
    * @throws any ShoalError

@@ -3,6 +3,7 @@ import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import { type GetRequest, getRequestSchema } from '../core/download.ts';
 import { ShoalError, toShoalError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
+import { addCacheRoutes } from './cache-routes.ts';
 import type { HostControl } from './control.ts';
 import { claimSocket } from './socket.ts';
 import { contentFrames, getLines } from './streams.ts';
@@ -33,6 +34,7 @@ export async function startAdmin({ dir, control, logger }: AdminOptions): Promis
   coming.catch(() => undefined);
   const app = fastify({ logger: false, forceCloseConnections: true, bodyLimit: BODY_BYTES });
   addRoutes(app, coming);
+  addCacheRoutes(app, coming);
   app.setErrorHandler((error, _request, reply) => {
     const wire = asShoalError(error);
     if (wire.code === 'ERR_INTERNAL') logger.error({ err: error }, 'control request failed');

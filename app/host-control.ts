@@ -5,6 +5,7 @@ import type { TaskId } from '../core/ids.ts';
 import { registryNamer } from '../core/registry-names.ts';
 import type { RangeServer } from '../dataplane/data-plane.ts';
 import type { Advertised } from './advertised.ts';
+import { cacheControl } from './cache-control.ts';
 import type { HostConfig } from './config.ts';
 import { listImages } from './images.ts';
 import { swarmQueries } from './swarm-query.ts';
@@ -29,6 +30,7 @@ export function hostControl(facts: Facts): HostControl {
   const startedMs = world.clock.now();
   return {
     ...queries,
+    ...cacheControl(world.store, host),
     get: (request, onProgress, signal) => downloads.get(request, onProgress, signal),
     stream: (request, onResult, signal) => downloads.stream(request, { onResult }, signal),
     status: () => statusOf(facts, startedMs),

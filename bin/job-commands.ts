@@ -14,6 +14,7 @@ import {
 import { parseLabel } from '../core/labels.ts';
 import { formatPlatform, machinePlatform, parsePlatform } from '../core/oci-platform.ts';
 import { formatDuration, parseDuration } from '../core/units.ts';
+import { parseCount } from './count.ts';
 import { print } from './print.ts';
 import { configInput } from './settings-flags.ts';
 import { stopAsked } from './stop.ts';
@@ -182,13 +183,13 @@ function requestOf(kind: JobKind, what: readonly string[], flags: JobFlags): Job
     what: [...what],
     targets: targetsOf(flags),
     platform: platformOf(platform),
-    ...(concurrency !== undefined && { concurrency: numberOf('--concurrency', concurrency) }),
-    ...(priority !== undefined && { priority: numberOf('--priority', priority) }),
+    ...(concurrency !== undefined && { concurrency: parseCount('--concurrency', concurrency) }),
+    ...(priority !== undefined && { priority: parseCount('--priority', priority) }),
     ...(cron !== undefined && { schedule: { cron, ...(timeZone !== undefined && { timeZone }) } }),
     ...(kind === 'pin' && {
       pin: {
-        copies: copies === undefined ? 1 : numberOf('--copies', copies),
-        ...(zones !== undefined && { zones: numberOf('--zones', zones) }),
+        copies: copies === undefined ? 1 : parseCount('--copies', copies),
+        ...(zones !== undefined && { zones: parseCount('--zones', zones) }),
         ...(length !== undefined && { untilMs: Date.now() + parseDuration(length) }),
       },
     }),
@@ -203,8 +204,8 @@ function targetsOf({ on, zone, label = [], count, percent }: JobFlags): JobTarge
     ...(names !== undefined && on !== 'seeds' && on !== 'all' && { names }),
     ...(zone !== undefined && { zone }),
     ...(label.length > 0 && { labels: Object.fromEntries(label.map(parseLabel)) }),
-    ...(count !== undefined && { count: numberOf('--count', count) }),
-    ...(percent !== undefined && { percent: numberOf('--percent', percent) }),
+    ...(count !== undefined && { count: parseCount('--count', count) }),
+    ...(percent !== undefined && { percent: parseCount('--percent', percent) }),
   };
 }
 
@@ -214,12 +215,6 @@ function platformOf(text: string | undefined): string {
   return formatPlatform(
     text === undefined ? machinePlatform(process.platform, process.arch) : parsePlatform(text),
   );
-}
-
-/** @throws ERR_CONFIG_INVALID */
-function numberOf(flag: string, text: string): number {
-  if (/^\d{1,6}$/.test(text)) return Number(text);
-  throw new ShoalError('ERR_CONFIG_INVALID', `${flag}: write it as a whole number`);
 }
 
 function idOf(text: string): string {

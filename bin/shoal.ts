@@ -5,6 +5,7 @@ import { addAuth } from './commands/auth.ts';
 import { addConfigure } from './commands/configure.ts';
 import { addDaemons } from './commands/daemons.ts';
 import { addEvents } from './commands/events.ts';
+import { addFiles } from './commands/files.ts';
 import { addGet } from './commands/get.ts';
 import { addJobs } from './commands/jobs.ts';
 import { addProxy } from './commands/proxy.ts';
@@ -29,6 +30,7 @@ function createProgram(): Command {
     .addHelpText('after', exitCodesText());
   const scheduler = addDaemons(program);
   addGet(program);
+  addFiles(program);
   addJobs(program);
   addReading(program, scheduler);
   addTop(program);

@@ -100,6 +100,13 @@ export const ERRORS = {
     'No source has content of this digest: check the digest, or the URL. Nothing was kept.',
   ),
   ERR_DIGEST_NO_SOURCE: user(404, 3, 'Nobody in the swarm holds this digest: give a URL with --digest.'),
+  ERR_FILE_UNREADABLE: user(400, 1, 'Check the path, and that this user may read the file.'),
+  ERR_FILE_UNKNOWN: user(
+    404,
+    4,
+    'The file was changed, or the swarm does not hold it: compare its digest with the one you expect.',
+  ),
+  ERR_IMPORT_BUSY: system(409, 75, 'Try again when the other download or import of it has ended.'),
   ERR_IMAGE_REFERENCE: user(400, 2, 'Give an image as [REGISTRY/]REPOSITORY[:TAG][@sha256:<64 hex digits>].'),
   ERR_IMAGE_MANIFEST: user(
     502,

@@ -5,7 +5,7 @@ import { contentNamedIn, registryTargetOf } from './registry/target.ts';
 import { asksWithCredentials } from './request-headers.ts';
 
 /** Where everybody may read: any server but a registry that is asked without credentials. */
-const OPEN = 'open';
+export const OPEN_PLACE = 'open';
 
 /** Every sync asks for the place of its source again. */
 const PLACES_KNOWN = new RecentMap<string, string>(4096);
@@ -30,12 +30,12 @@ function find({ url, credentials }: Source, digest: Digest): string {
   if (registry !== undefined && contentNamedIn(url) === digest) return registry.base;
   // A registry is asked with the host's own login where the client has none.
   const mayBeClosed = credentials || registry !== undefined || asksWithCredentials(new URL(url), {});
-  return mayBeClosed ? resourceIdOf(url) : OPEN;
+  return mayBeClosed ? resourceIdOf(url) : OPEN_PLACE;
 }
 
 /** Whether a place is where everybody may read: several sources, none of which speaks for another. */
 export function isOpenPlace(place: string): boolean {
-  return place === OPEN;
+  return place === OPEN_PLACE;
 }
 
 /** Content, and the one place that all of it was read at, where that is known. */

@@ -14,6 +14,7 @@ import { type AdmissionTimes, ClientAdmission } from './admission.ts';
 import { Downloads } from './downloads.ts';
 import { FetchOrders } from './fetch-orders.ts';
 import { ImageLookUps } from './image-lookups.ts';
+import { Imports } from './imports.ts';
 import { LentHeaders } from './lent-headers.ts';
 import { orderedContent } from './ordered-content.ts';
 
@@ -38,6 +39,7 @@ export interface ComposedHost {
   readonly peers: Peers;
   readonly admission: ClientAdmission;
   readonly downloads: Downloads;
+  readonly imports: Imports;
   /** What keeps it from the best of its swarm now, in words. */
   readonly troubles: () => Troubles;
   /** The times that hosts of the swarm may prove themselves by, ms since 1970: the one that this host goes by first. */
@@ -85,6 +87,7 @@ export function composeHost(parts: HostParts): ComposedHost {
     peers,
     admission,
     downloads,
+    imports: new Imports(world, peers),
     troubles: () => (world.alone ? {} : troublesOf(membership, peers)),
     walls: () => membership.walls,
     start() {

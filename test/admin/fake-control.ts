@@ -91,6 +91,16 @@ export function fakeControl(overrides: Partial<HostControl> = {}): HostControl {
       const none = { origin: 0, peers: 0, local: 0 };
       return { taskId, sources: [], heard, bytes: none, originReasons: {}, hosts: [] };
     },
+    async importFile({ digest, length }, content) {
+      for await (const _ of content);
+      return { taskId: taskIdOfDigest(digest), length, wasHere: false };
+    },
+    async cacheRows() {
+      return [];
+    },
+    async tasksLike() {
+      return [];
+    },
     async removeTask() {
       return { hosts: 2 };
     },
