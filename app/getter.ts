@@ -2,6 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import type { DownloadProgress, DownloadResult, GetRequest } from '../core/download.ts';
 import { ShoalError } from '../core/errors.ts';
 import type { Door } from './door.ts';
+import { hasPieces } from './has-content.ts';
 import type { OutputFile } from './output.ts';
 
 /** Where the content of a `get` goes. */
@@ -14,6 +15,8 @@ export type GetTarget =
 export interface GetJob {
   readonly request: GetRequest;
   readonly target: GetTarget;
+  /** Leave the file alone where it has these bytes already. */
+  readonly ifChanged?: boolean;
   /** The first way to the content. */
   readonly open: () => Promise<Door>;
   /** Another way, once the daemon is gone; it had told where NATS is. */
@@ -27,6 +30,8 @@ export interface GetJob {
 export interface GetEnd {
   readonly result: DownloadResult;
   readonly via: Door['kind'];
+  /** The file was left alone: it has these bytes. */
+  readonly unchanged: boolean;
 }
 
 /** What has been given out already, which a second try must repeat to the byte. */
@@ -42,7 +47,7 @@ export async function runGet(job: GetJob, signal: AbortSignal): Promise<GetEnd> 
   try {
     for (;;) {
       try {
-        return { result: await deliver(door, job, given, signal), via: door.kind };
+        return { ...(await deliver(door, job, given, signal)), via: door.kind };
       } catch (error) {
         if (signal.aborted) throw signal.reason;
         if (door.kind !== 'daemon' || !isDaemonGone(error)) throw error;
@@ -62,20 +67,35 @@ function isDaemonGone(error: unknown): boolean {
   return error.code === 'ERR_DAEMON_UNAVAILABLE' || error.code === 'ERR_CANCELLED';
 }
 
-async function deliver(door: Door, job: GetJob, given: Given, signal: AbortSignal): Promise<DownloadResult> {
+async function deliver(
+  door: Door,
+  job: GetJob,
+  given: Given,
+  signal: AbortSignal,
+): Promise<Omit<GetEnd, 'via'>> {
   const { target, request } = job;
-  if (target.kind === 'stream') return deliverInOrder(door, job, target.write, given, signal);
-  const follow = target.kind === 'file' && !door.cacheIsOurs;
+  if (target.kind === 'stream') {
+    return { result: await deliverInOrder(door, job, target.write, given, signal), unchanged: false };
+  }
+  if (target.kind === 'file' && request.range !== undefined) {
+    const content = contentOf(door, job, signal);
+    const length = await target.file.writeFrom(content, signal);
+    return { result: { ...content.result(), length }, unchanged: false };
+  }
+  const follow = target.kind === 'file' && !door.cacheIsOurs && job.ifChanged !== true;
   const onProgress = (progress: DownloadProgress): void => {
     if (follow && progress.cached) target.file.follow(progress.cached);
     job.onProgress(progress);
   };
   const result = await door.get(request, onProgress, signal);
-  if (target.kind === 'cache') return result;
+  if (target.kind === 'cache') return { result, unchanged: false };
+  if (job.ifChanged === true && (await hasPieces(target.file.path, result))) {
+    return { result, unchanged: true };
+  }
   if (!(await takeFile(door, target.file, result, signal))) {
     await target.file.writeFrom(contentOf(door, job, signal), signal);
   }
-  return result;
+  return { result, unchanged: false };
 }
 
 /** False where the cached file is not ours to read, or not what it must be: the daemon mends it as it streams it. */

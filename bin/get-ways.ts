@@ -4,10 +4,16 @@ import { defaultCacheBytes } from '../app/cache-size.ts';
 import { type HostConfig, loadHostConfig } from '../app/config.ts';
 import type { ConfigInput } from '../app/config-sources.ts';
 import { type Door, daemonDoor, returningDaemonDoor } from '../app/door.ts';
-import type { GetJob, GetTarget } from '../app/getter.ts';
+import type { GetJob } from '../app/getter.ts';
 import type { GetRequest } from '../core/download.ts';
 import { ShoalError, toShoalError } from '../core/errors.ts';
 import { redactUrl } from '../core/source.ts';
+
+/** Where content goes, as far as that says where a host of our own keeps it on its way. */
+export type WaysTarget =
+  | { readonly kind: 'file'; readonly file: { readonly path: string } }
+  | { readonly kind: 'stream' }
+  | { readonly kind: 'cache' };
 
 /**
  * The ways of a `get` to content: the daemon of --dir; else a host of its own in the swarm of --nats; else, alone,
@@ -15,8 +21,8 @@ import { redactUrl } from '../core/source.ts';
  */
 export function getWays(
   input: ConfigInput,
-  request: GetRequest,
-  target: GetTarget,
+  requests: readonly GetRequest[],
+  target: WaysTarget,
   note: (text: string) => void,
   signal: AbortSignal,
 ): Pick<GetJob, 'open' | 'reopen'> {
@@ -29,7 +35,7 @@ export function getWays(
     const nats = servers === undefined ? undefined : { servers, login: config.natsLogin };
     return ownDoor({ ...config, nats, allowOrigins }, target);
   };
-  const named = [...config.allowOrigins, ...originOf(request)];
+  const named = [...config.allowOrigins, ...new Set(requests.flatMap(originOf))];
   return {
     async open() {
       const daemon = await daemonDoor(config.dir).catch((error: unknown) => {
@@ -62,7 +68,7 @@ export function getWays(
 }
 
 /** What goes into the cache needs the daemon's own directory; else it is one for the time of the download. */
-async function ownDoor(config: HostConfig, target: GetTarget): Promise<Door> {
+async function ownDoor(config: HostConfig, target: WaysTarget): Promise<Door> {
   // Most gets go through a daemon: what a host is made of is loaded only where it is needed.
   const { hostDoor, temporaryHostDoor } = await import('../app/own-door.ts');
   const { openLog } = await import('../app/logging.ts');

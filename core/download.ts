@@ -17,6 +17,8 @@ export const getRequestSchema = z.object({
   headers: z.record(z.string(), z.string()).default({}),
   noOrigin: z.boolean().default(false),
   maxStaleMs: z.int().min(0).default(0),
+  /** A Range header of one range: which bytes of the whole a stream gives. */
+  range: z.string().max(64).optional(),
 });
 /** What a client asks for over the control socket. */
 export type GetRequest = z.infer<typeof getRequestSchema>;
@@ -31,7 +33,7 @@ export interface ActualRange {
 }
 
 /** What a client wants. */
-export interface DownloadRequest extends Readonly<GetRequest> {
+export interface DownloadRequest extends Readonly<Omit<GetRequest, 'range'>> {
   /** Query parameters of the URL that neither name content nor grant access to it. */
   readonly filteredQuery?: readonly string[] | undefined;
   /** Which bytes of the whole a stream gives, cut to the length. */

@@ -107,6 +107,7 @@ export const ERRORS = {
     'The file was changed, or the swarm does not hold it: compare its digest with the one you expect.',
   ),
   ERR_IMPORT_BUSY: system(409, 75, 'Try again when the other download or import of it has ended.'),
+  ERR_LIST_FAILED: user(502, 1, 'See the reason of each file above, then run the same command again.'),
   ERR_IMAGE_REFERENCE: user(400, 2, 'Give an image as [REGISTRY/]REPOSITORY[:TAG][@sha256:<64 hex digits>].'),
   ERR_IMAGE_MANIFEST: user(
     502,

@@ -7,8 +7,8 @@ import { addSettings } from '../settings-flags.ts';
 export function addGet(program: Command): void {
   const get = program
     .command('get')
-    .argument('<RESOURCE>', 'a URL, or the digest of what a host of the swarm holds')
-    .summary('get a file')
+    .argument('[RESOURCE]', 'a URL, or the digest of what a host of the swarm holds')
+    .summary('get a file, or a list of them')
     .description(
       'Get a file through the daemon in --dir. Without a daemon it joins the swarm of --nats for the time of the download; with neither it downloads directly.',
     )
@@ -16,6 +16,18 @@ export function addGet(program: Command): void {
       '-o, --output <FILE>',
       'where to put it, whole and verified or not at all; - is standard output, in order. Without it the file stays in the cache and its path is printed',
     )
+    .option('--range <A-B>', 'these bytes alone, both included, counted from 0; A- and -N as in HTTP')
+    .option('--if-changed', 'leave the file of -o alone where it has these bytes already')
+    .option('--no-clobber', 'leave a file that is there as it is, and ask nobody')
+    .option(
+      '--list <FILE>',
+      'get what its lines name: URL, digest and path, or as sha256sum prints them; - is standard input. Paths are below the folder of -o',
+    )
+    .option(
+      '--base <URL>',
+      'what the names of a sha256sum file are below; without it they are digests of the swarm',
+    )
+    .option('--at-once <N>', 'so many files of a list at a time (default: 32)')
     .option('--digest <DIGEST>', 'sha256:… or sha512:… that the content must have')
     .addOption(
       new Option(
@@ -34,10 +46,13 @@ export function addGet(program: Command): void {
         'shoal get https://example.org/big.tar -o big.tar',
         'shoal get https://example.org/big.tar --digest sha256:… -o - | tar x',
         'shoal get sha256:… -o layer.tar --no-origin',
+        'shoal get https://example.org/big.tar --range 0-1023 -o head',
+        'shoal get --list files.txt -o data --if-changed',
+        'shoal get --list SHA256SUMS --base https://example.org/v1/ -o v1',
         "shoal get https://example.org/private --header 'Authorization: Bearer …' -o private",
       ),
     )
-    .action(async (resource: string, _flags: unknown, command: Command) => {
+    .action(async (resource: string | undefined, _flags: unknown, command: Command) => {
       const { runGetCommand } = await import('../get-command.ts');
       await runGetCommand(resource, command.opts());
     });

@@ -70,7 +70,7 @@ test('a cached file is copied to the output', async () => {
   const from = door({ get: async () => ({ ...RESULT, path }) });
   const file = openOutput(join(dir.path, 'out'));
   const end = await runGet(job({ kind: 'file', file }, from), never);
-  expect(end).toEqual({ result: { ...RESULT, path }, via: 'daemon' });
+  expect(end).toEqual({ result: { ...RESULT, path }, via: 'daemon', unchanged: false });
   expect(readFileSync(file.path, 'utf8')).toBe('abcdef');
   expect(readdirSync(dir.path).sort()).toEqual(['cached', 'out']);
   expect(from.closed).toBe(1);

@@ -107,9 +107,11 @@ export class PeerWork implements PeerEffects {
   }
 
   async probe(signal: AbortSignal): Promise<void> {
-    const { transfers, adrift, chart } = this.#parts;
+    const { transfers, adrift, content, chart } = this.#parts;
     const answer = await this.#reading(() => this.#askOrigin(signal));
     if (answer?.kind === 'content') await transfers.opened(answer.probed, answer.body);
+    // What has no bytes has all its pieces as soon as that is known, and none is to come.
+    if (content.complete) return chart.report({ type: 'pieces.completed' });
     if (chart.state === 'adrift' || chart.state === 'starved') adrift.more();
   }
 
