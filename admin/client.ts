@@ -87,7 +87,7 @@ function daemonClient(socketPath: string): DaemonClient {
     return checked(schema, await readJson(await open(socketPath, method, path, body, signal)));
   };
   return {
-    ...cacheClient(ask),
+    ...cacheClient(ask, (path, body, schema, signal) => runLines(socketPath, path, body, schema, signal)),
     get: (body, onProgress, signal) => runGet(socketPath, body, onProgress, signal),
     stream: (body, onResult, signal) => runStream(socketPath, body, onResult, signal),
     status: () => ask('GET', '/v1/status', hostStatusSchema),
@@ -124,6 +124,28 @@ async function runGet(
       if ('progress' in message) onProgress(message.progress);
       else if ('result' in message) return message.result;
       else throw errorFromWire(message.error);
+    }
+    throw lost();
+  } finally {
+    answer.destroy();
+  }
+}
+
+async function* runLines<T>(
+  socketPath: string,
+  path: string,
+  body: object,
+  schema: z.ZodType<T>,
+  signal: AbortSignal,
+): AsyncIterable<T> {
+  const answer = await open(socketPath, 'POST', path, body, signal);
+  try {
+    for await (const line of readLines(translated(answer, signal))) {
+      const value = parseJson(line);
+      const failed = wireErrorSchema.safeParse(value);
+      if (failed.success) throw errorFromWire(failed.data.error);
+      if (line === '{}') return;
+      yield checked(schema, value);
     }
     throw lost();
   } finally {

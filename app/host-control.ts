@@ -30,7 +30,7 @@ export function hostControl(facts: Facts): HostControl {
   const startedMs = world.clock.now();
   return {
     ...queries,
-    ...cacheControl(world.store, host),
+    ...cacheControl(world, host),
     get: (request, onProgress, signal) => downloads.get(request, onProgress, signal),
     stream: (request, onResult, signal) => downloads.stream(request, { onResult }, signal),
     status: () => statusOf(facts, startedMs),

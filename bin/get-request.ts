@@ -10,6 +10,7 @@ export interface GetFlags {
   readonly digest?: string;
   readonly header?: readonly string[];
   readonly range?: string;
+  readonly filterQuery?: readonly string[];
   readonly list?: string;
   readonly base?: string;
   readonly atOnce?: string;
@@ -31,6 +32,7 @@ export function getRequestOf(resource: string, flags: GetFlags): GetRequest {
     headers: Object.fromEntries((flags.header ?? []).map(parseHeader)),
     noOrigin: !flags.origin,
     maxStaleMs: flags.maxStale === undefined ? 0 : parseDuration(flags.maxStale),
+    ...(flags.filterQuery !== undefined && { filteredQuery: [...flags.filterQuery] }),
     ...(flags.range !== undefined && { range: parseRangeFlag(flags.range) }),
   };
 }

@@ -7,6 +7,7 @@ import { redactUrl } from '../core/source.ts';
 import type { Bus } from '../transport/bus.ts';
 import { print } from './print.ts';
 import { configInput } from './settings-flags.ts';
+import { taskIdOf } from './task-id.ts';
 import { explainText } from './views/explain.ts';
 import { historyText } from './views/history.ts';
 import { hostsText, imagesText, schedulersText, statusText, tasksText, taskText } from './views/rows.ts';
@@ -135,12 +136,4 @@ function show<T>(options: Options, value: T, text: (value: T) => string): Promis
 
 function limitOf({ limit }: Options): number | undefined {
   return typeof limit === 'number' ? limit : undefined;
-}
-
-/** A digest stands for its task. */
-function taskIdOf(text: string): string {
-  return text
-    .trim()
-    .replace(/^(sha256|sha512):/i, '$1-')
-    .toLowerCase();
 }

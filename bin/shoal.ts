@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from '../app/version.ts';
 import { toShoalError } from '../core/errors.ts';
 import { addAuth } from './commands/auth.ts';
+import { addCache } from './commands/cache.ts';
 import { addConfigure } from './commands/configure.ts';
 import { addDaemons } from './commands/daemons.ts';
 import { addEvents } from './commands/events.ts';
@@ -31,6 +32,7 @@ function createProgram(): Command {
   const scheduler = addDaemons(program);
   addGet(program);
   addFiles(program);
+  addCache(program);
   addJobs(program);
   addReading(program, scheduler);
   addTop(program);

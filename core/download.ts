@@ -19,6 +19,8 @@ export const getRequestSchema = z.object({
   maxStaleMs: z.int().min(0).default(0),
   /** A Range header of one range: which bytes of the whole a stream gives. */
   range: z.string().max(64).optional(),
+  /** Query parameters of the URL that neither name content nor grant access to it. */
+  filteredQuery: z.array(z.string().min(1).max(200)).max(64).optional(),
 });
 /** What a client asks for over the control socket. */
 export type GetRequest = z.infer<typeof getRequestSchema>;
@@ -33,8 +35,7 @@ export interface ActualRange {
 }
 
 /** What a client wants. */
-export interface DownloadRequest extends Readonly<Omit<GetRequest, 'range'>> {
-  /** Query parameters of the URL that neither name content nor grant access to it. */
+export interface DownloadRequest extends Readonly<Omit<GetRequest, 'range' | 'filteredQuery'>> {
   readonly filteredQuery?: readonly string[] | undefined;
   /** Which bytes of the whole a stream gives, cut to the length. */
   readonly range?: WantedRange | undefined;

@@ -29,24 +29,59 @@ export const FILTERED_QUERY = [
   'X-Goog-Expires',
   'X-Goog-SignedHeaders',
   'X-Goog-Signature',
+  'X-Oss-Signature-Version',
+  'X-Oss-Credential',
+  'X-Oss-Date',
+  'X-Oss-Expires',
+  'X-Oss-Additional-Headers',
+  'X-Oss-Signature',
+  'X-Oss-Security-Token',
 ] as const;
 
-/** Query parameters that sign a URL beside one that says who signed, as CloudFront and the older forms of S3 and GCS have it. */
-const SIGNED_BESIDE = ['Expires', 'Policy', 'Signature'] as const;
-const SIGNERS: ReadonlySet<string> = new Set(['key-pair-id', 'awsaccesskeyid', 'googleaccessid']);
-const SIGNATURES = /^x-(amz|goog)-(signature|security-token)$/i;
+/**
+ * Older forms of signed URLs, whose parameters have plain names: a URL with the first two is signed, and all of the rest sign
+ * it too. CloudFront, S3, GCS, OSS, and the shared access signatures of Azure.
+ */
+const SIGNED_WITH: readonly (readonly [string, string, ...string[]])[] = [
+  ['signature', 'key-pair-id', 'expires', 'policy'],
+  ['signature', 'awsaccesskeyid', 'expires', 'policy'],
+  ['signature', 'googleaccessid', 'expires', 'policy'],
+  ['signature', 'ossaccesskeyid', 'expires', 'policy', 'security-token'],
+  [
+    ...([
+      'sig',
+      'sv',
+      'ss',
+      'srt',
+      'sr',
+      'sp',
+      'st',
+      'se',
+      'si',
+      'sip',
+      'spr',
+      'ses',
+      'sdd',
+      'scid',
+    ] as const),
+    ...['skoid', 'sktid', 'skt', 'ske', 'sks', 'skv', 'saoid', 'suoid'],
+  ],
+];
+const SIGNATURES = /^x-(amz|goog|oss)-(signature|security-token)$/i;
 
 /** Whether a URL is signed, so that whoever has it is let in. */
 export function isSignedUrl({ searchParams }: URL): boolean {
   return (
-    [...searchParams.keys()].some((name) => SIGNATURES.test(name)) || signerOf(searchParams) !== undefined
+    [...searchParams.keys()].some((name) => SIGNATURES.test(name)) || signedWith(searchParams).length > 0
   );
 }
 
-function signerOf(query: URLSearchParams): string | undefined {
-  return query.has('Signature')
-    ? [...query.keys()].find((name) => SIGNERS.has(name.toLowerCase()))
-    : undefined;
+/** Names, in lower case, of the plain parameters that sign a URL. */
+function signedWith(query: URLSearchParams): string[] {
+  const names = new Set([...query.keys()].map((name) => name.toLowerCase()));
+  return SIGNED_WITH.flatMap(([signature, signer, ...beside]) =>
+    names.has(signature) && names.has(signer) ? [signature, signer, ...beside] : [],
+  );
 }
 
 /** An absolute http(s) URL without user-info and fragment. @throws ERR_SOURCE_URL_INVALID */
@@ -94,8 +129,7 @@ export function redactUrl(text: string): string {
 /** The URL that names the resource: no user-info, no fragment, no filtered query, the rest as it was written. */
 export function canonicalUrl(text: string, filtered: readonly string[] = FILTERED_QUERY): string {
   const url = new URL(parseSourceUrl(text).url);
-  const signer = signerOf(url.searchParams);
-  const signed = signer === undefined ? [] : [signer, ...SIGNED_BESIDE];
+  const signed = signedWith(url.searchParams);
   const drop = new Set([...filtered, ...signed].map((name) => name.toLowerCase()));
   const parts = url.search.slice(1).split('&');
   const kept = parts.filter((part) => !drop.has(nameOf(part).toLowerCase()));

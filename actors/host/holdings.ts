@@ -11,9 +11,11 @@ const PAGE_BYTES = 128 * 1024;
 /** Who is told what is held in a partition: the scheduler that asked, or whoever owns it. */
 export type HoldsTo = SchedulerId | undefined;
 
+type HoldingsWorld = Pick<HostWorld, 'store' | 'bus' | 'hostId' | 'incarnation'>;
+
 /** Tells the owners of these partitions every task this host holds there, in pages; who asked hears it too that there is none. */
 export async function sendHoldings(
-  world: HostWorld,
+  world: HoldingsWorld,
   partitions: ReadonlyMap<number, HoldsTo>,
 ): Promise<void> {
   const byAddress = new Map<string, TaskId[]>();
@@ -29,7 +31,7 @@ export async function sendHoldings(
   for (const [to, tasks] of byAddress) await sendTo(world, to, tasks);
 }
 
-async function sendTo(world: HostWorld, to: string, taskIds: readonly TaskId[]): Promise<void> {
+async function sendTo(world: HoldingsWorld, to: string, taskIds: readonly TaskId[]): Promise<void> {
   const pages: Holds['tasks'][] = [];
   let page: Holds['tasks'] = [];
   let bytes = 0;
@@ -65,7 +67,7 @@ export function sendGone(world: HostWorld, taskId: TaskId): void {
 }
 
 function publish(
-  { bus, hostId, incarnation }: HostWorld,
+  { bus, hostId, incarnation }: HoldingsWorld,
   to: string,
   page: Omit<Holds, 'incarnation'>,
 ): void {

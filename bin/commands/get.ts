@@ -3,6 +3,10 @@ import { NATS_LOGIN_SETTINGS } from '../../app/settings.ts';
 import { example } from '../help.ts';
 import { addSettings } from '../settings-flags.ts';
 
+function several(text: string, former: string[] | undefined): string[] {
+  return [...(former ?? []), text];
+}
+
 /** Adds `get`. */
 export function addGet(program: Command): void {
   const get = program
@@ -33,7 +37,13 @@ export function addGet(program: Command): void {
       new Option(
         '--header <N: V>',
         'header for the origin, and for nobody else; may be given several times',
-      ).argParser((text: string, former: string[] | undefined) => [...(former ?? []), text]),
+      ).argParser(several),
+    )
+    .addOption(
+      new Option(
+        '--filter-query <NAME>',
+        'a query parameter that does not name content, beside those that sign a URL; may be given several times',
+      ).argParser(several),
     )
     .option('--timeout <D>', 'give up after this time, for example 90s or 10m')
     .option('--no-origin', 'take it from hosts of the swarm alone')

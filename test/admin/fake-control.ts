@@ -98,6 +98,15 @@ export function fakeControl(overrides: Partial<HostControl> = {}): HostControl {
     async cacheRows() {
       return [];
     },
+    async dropTasks() {
+      return [];
+    },
+    async prune() {
+      return [];
+    },
+    async *scrub() {
+      yield { taskId: TASK.taskId, bytes: 6, damaged: [] };
+    },
     async tasksLike() {
       return [];
     },

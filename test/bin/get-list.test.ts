@@ -95,6 +95,17 @@ test('with --if-changed what has these bytes is left alone, and --no-clobber ask
   expect(statSync(other).mtimeMs).toBe(LONG_AGO * 1000);
 });
 
+test('a query parameter that is filtered makes no other content of it', async () => {
+  const url = origin.url('/v1/f3');
+  const before = origin.bodyBytes('/v1/f3');
+  for (const session of ['1', '2', '3']) {
+    const flags = ['--filter-query', 'session', '--filter-query', 'user', '-o', join(temp.path, session)];
+    expect(await get(`${url}?session=${session}&user=${session}`, ...flags)).toMatchObject({ code: 0 });
+    expect(readFileSync(join(temp.path, session)).equals(source(3))).toBe(true);
+  }
+  expect(origin.bodyBytes('/v1/f3') - before).toBeLessThanOrEqual(1.02 * MIB);
+});
+
 test.each([
   ['1048570-1048600', 1_048_570, 1_048_601],
   ['3145720-', 3_145_720, 3 * MIB + 1],

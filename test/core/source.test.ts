@@ -103,7 +103,7 @@ test('a resource is the same whoever asks, by whatever fragment and signature', 
   expect(canonicalUrl('https://bucket.example/a/b?X-Goog-Signature=1')).toBe('https://bucket.example/a/b');
 });
 
-test.each(['Key-Pair-Id', 'AWSAccessKeyId', 'GoogleAccessId'])(
+test.each(['Key-Pair-Id', 'AWSAccessKeyId', 'GoogleAccessId', 'OSSAccessKeyId'])(
   'a URL that is signed by %s is the same whenever it is, and what is not signed is left as it is',
   (signer) => {
     const signed = `https://cdn.example/a?v=1&Expires=5&Signature=abc~&${signer}=K&Policy=e30_`;
@@ -115,6 +115,27 @@ test.each(['Key-Pair-Id', 'AWSAccessKeyId', 'GoogleAccessId'])(
     }
   },
 );
+
+test.each([
+  [
+    'OSS, version 4',
+    'x-oss-signature-version=OSS4-HMAC-SHA256&x-oss-credential=a&x-oss-date=d&x-oss-expires=9&x-oss-signature=s',
+  ],
+  ['OSS, for a while', 'OSSAccessKeyId=a&Expires=9&Signature=s&security-token=t'],
+  ['Azure', 'sv=2024-11-04&ss=b&srt=o&sp=r&se=2026-01-01T00%3A00%3A00Z&st=2025&spr=https&sig=a%2Bb%3D'],
+  ['Azure, by a user', 'sv=2024&sr=b&sp=r&st=1&se=2&skoid=a&sktid=b&skt=c&ske=d&sks=b&skv=e&sig=s'],
+])('a URL signed by %s is the same whenever it is, and private', (_, query) => {
+  const signed = `https://store.example/a?versionid=3&${query}&snapshot=4`;
+  expect(canonicalUrl(signed)).toBe('https://store.example/a?versionid=3&snapshot=4');
+  expect(isSignedUrl(new URL(signed))).toBe(true);
+});
+
+test('names that sign beside a signature name content without one', () => {
+  for (const plain of ['https://h/a?sv=1&sr=b&se=2', 'https://h/a?sig=x', 'https://h/a?security-token=t']) {
+    expect(canonicalUrl(plain)).toBe(plain);
+    expect(isSignedUrl(new URL(plain))).toBe(false);
+  }
+});
 
 test('a signature leaves the rest of a query as it was written', () => {
   for (const rest of ['?x', 'a&&b', '%ff=%zz', 'name=a%20b', 'flag', 'a=1&b', 'path=~x*y', 'q=%C3%A4&q=+']) {
