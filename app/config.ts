@@ -72,6 +72,8 @@ export interface HostConfig extends CommonConfig {
   readonly dataTls: 'private' | 'all' | 'off';
   readonly limitUpBytesPerSec?: number | undefined;
   readonly limitDownBytesPerSec?: number | undefined;
+  /** How fast the cache is read to find damage; 0: not at all. */
+  readonly scrubBytesPerSec: number;
   /** How long an answer on who may have content is remembered, ms. */
   readonly accessMemoryMs: number;
   /** How old such an answer may be while the source cannot be reached, ms; 0: not at all. */
@@ -149,6 +151,7 @@ function hostConfig(settings: Settings, input: ConfigInput): HostConfig {
     dataTls: settings['data-tls'],
     limitUpBytesPerSec: settings['limit-up'] || undefined,
     limitDownBytesPerSec: settings['limit-down'] || undefined,
+    scrubBytesPerSec: settings['scrub-rate'],
     accessMemoryMs: settings['access-memory'],
     accessGraceMs: settings['access-grace'],
   };

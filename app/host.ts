@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { type ComposedHost, composeHost } from '../actors/client/compose-host.ts';
+import { keepScrubbing } from '../actors/host/scrub.ts';
 import type { HostWorld } from '../actors/host/world.ts';
 import type { HostControl } from '../admin/control.ts';
 import type { Health } from '../admin/health.ts';
@@ -157,6 +158,7 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
   // Whoever does not wait for it need not hear that the host was closed before.
   ready.catch(() => undefined);
   host.start();
+  void keepScrubbing({ world, peers: host.peers }, config.scrubBytesPerSec, ended.signal);
   closing.use({
     async [Symbol.asyncDispose]() {
       ended.abort();

@@ -282,6 +282,14 @@ export const SETTINGS = {
     'Bandwidth taken from hosts and origins, in all, for example 20MB or 100Mbit; 0: no limit.',
     { scope: 'host', value: 'RATE', defaultText: 'no limit' },
   ),
+  'scrub-rate': setting(
+    z
+      .union([z.string(), z.number()])
+      .default('4MiB')
+      .transform(asIssue((value) => parseRate(String(value)))),
+    'How much of its cache a host reads in a second, once a day, to find what the disk damaged; 0: not at all.',
+    { scope: 'host', value: 'RATE', defaultText: '4MiB' },
+  ),
   'access-memory': setting(
     duration('30s'),
     'How long it is remembered that a source let a credential in to content; 0: it is asked each time.',

@@ -18,6 +18,31 @@ interface ScrubWorld {
   readonly peers: Pick<Peers, 'get'>;
 }
 
+/** A daemon that was just started has other things to do. */
+const FIRST_MS = 600_000;
+const EVERY_MS = 24 * 3_600_000;
+
+/** Scrubs once a day, until the signal. @param bytesPerSec 0: never */
+export async function keepScrubbing(
+  parts: ScrubWorld,
+  bytesPerSec: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, log } = parts.world;
+  for (let waitMs = FIRST_MS; bytesPerSec > 0; waitMs = EVERY_MS) {
+    try {
+      await sleep(clock, waitMs, signal);
+      const began = clock.now();
+      let bytes = 0;
+      for await (const scrubbed of scrub(parts, bytesPerSec, signal)) bytes += scrubbed.bytes;
+      log.info({ bytes, durationMs: clock.now() - began }, 'the cache was scrubbed');
+    } catch (err) {
+      if (signal.aborted) return;
+      log.warn({ err }, 'the cache could not be scrubbed to its end');
+    }
+  }
+}
+
 /**
  * Reads all that is on disk once, the least recently used first, and takes back what is not as it was recorded: nobody is
  * given it any more, and it is fetched anew when it is wanted.
