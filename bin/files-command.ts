@@ -1,5 +1,4 @@
 import { checkedJob } from '../actors/jobs/client.ts';
-import type { CacheRow } from '../admin/cache-control.ts';
 import { connectDaemon, type DaemonClient } from '../admin/client.ts';
 import { loadSchedulerConfig } from '../app/config.ts';
 import { bytesOfFile, printOfFile } from '../app/file-print.ts';
@@ -9,33 +8,12 @@ import { looksLikeDigest, parseDigest, parseTaskId, type TaskId, taskIdOfDigest 
 import { parseCount } from './count.ts';
 import { print } from './print.ts';
 import { configInput } from './settings-flags.ts';
-import { heldText, verifiedText } from './views/files.ts';
+import { type Held, heldText, type Verified, verifiedText } from './views/files.ts';
 
 /** The flags of `import`, `stat` and `verify`, as commander gives them. */
 export interface FilesFlags extends Readonly<Record<string, unknown>> {
   readonly pin?: string;
   readonly json?: boolean;
-}
-
-/** What of a task is where. */
-export interface Held {
-  readonly taskId: string;
-  /** In the cache of this machine. */
-  readonly here: CacheRow | undefined;
-  /** How many hosts of the swarm hold all of it, and those that a scheduler names. */
-  readonly holders: number;
-  readonly hosts: readonly string[];
-}
-
-/** How a file compares. */
-export interface Verified {
-  readonly file: string;
-  readonly digest: string;
-  readonly length: number;
-  /** Tasks in the cache of this machine with these bytes. */
-  readonly here: readonly string[];
-  /** Hosts that hold content of this digest. */
-  readonly holders: number;
 }
 
 /** Runs `import`. @throws ERR_FILE_UNREADABLE, ERR_IMPORT_BUSY, ERR_STORE_FULL, errors of jobs */

@@ -1,6 +1,27 @@
+import type { CacheRow } from '../../admin/cache-control.ts';
 import { formatBytes } from '../../core/units.ts';
-import type { Held, Verified } from '../files-command.ts';
 import { factsText } from './tables.ts';
+
+/** What of a task is where. */
+export interface Held {
+  readonly taskId: string;
+  /** In the cache of this machine. */
+  readonly here: CacheRow | undefined;
+  /** How many hosts of the swarm hold all of it, and those that a scheduler names. */
+  readonly holders: number;
+  readonly hosts: readonly string[];
+}
+
+/** How a file compares. */
+export interface Verified {
+  readonly file: string;
+  readonly digest: string;
+  readonly length: number;
+  /** Tasks in the cache of this machine with these bytes. */
+  readonly here: readonly string[];
+  /** Hosts that hold content of this digest. */
+  readonly holders: number;
+}
 
 /** Where one task is held. */
 export function heldText({ taskId, here, holders, hosts }: Held): string {
