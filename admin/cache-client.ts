@@ -3,7 +3,7 @@ import { importedSchema } from '../core/imports.ts';
 import { type CacheControl, cacheRowSchema, scrubRowSchema } from './cache-control.ts';
 
 /** How a daemon is asked: the answer, checked. */
-export type Ask = <T>(
+export type AskDaemon = <T>(
   method: string,
   path: string,
   schema: z.ZodType<T>,
@@ -19,7 +19,7 @@ export type Lines = <T>(
 ) => AsyncIterable<T>;
 
 /** What a daemon holds itself, asked over its socket. */
-export function cacheClient(ask: Ask, lines: Lines): CacheControl {
+export function cacheClient(ask: AskDaemon, lines: Lines): CacheControl {
   return {
     importFile: ({ digest, length }, content) =>
       ask(

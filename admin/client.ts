@@ -22,7 +22,7 @@ import {
   taskDetailSchema,
   taskRowSchema,
 } from '../core/swarm-rows.ts';
-import { type Ask, cacheClient } from './cache-client.ts';
+import { type AskDaemon, cacheClient } from './cache-client.ts';
 import type { CacheControl } from './cache-control.ts';
 import {
   type HostStatus,
@@ -81,7 +81,7 @@ export async function connectDaemon(dir: string): Promise<DaemonClient> {
 
 /** The daemon behind a socket. */
 function daemonClient(socketPath: string): DaemonClient {
-  const ask: Ask = async (method, path, schema, body) => {
+  const ask: AskDaemon = async (method, path, schema, body) => {
     // How long bytes take to go out says nothing of the daemon.
     const signal = isStream(body) ? new AbortController().signal : AbortSignal.timeout(ANSWER_MS);
     return checked(schema, await readJson(await open(socketPath, method, path, body, signal)));
