@@ -10,6 +10,7 @@ import {
   type GetRequest,
 } from '../core/download.ts';
 import { errorFromWire, ShoalError } from '../core/errors.ts';
+import { type RegistryCheck, registryCheckSchema } from '../core/registry-check.ts';
 import {
   type Explanation,
   explanationSchema,
@@ -63,6 +64,7 @@ export interface DaemonClient extends CacheControl {
   ): AsyncIterable<Uint8Array>;
   status(): Promise<HostStatus>;
   images(): Promise<ImageRow[]>;
+  checkRegistries(names: readonly string[]): Promise<RegistryCheck[]>;
   tasks(limit?: number): Promise<TaskRow[]>;
   task(taskId: string): Promise<TaskDetail>;
   history(taskId: string): Promise<TaskHistory>;
@@ -92,6 +94,7 @@ function daemonClient(socketPath: string): DaemonClient {
     stream: (body, onResult, signal) => runStream(socketPath, body, onResult, signal),
     status: () => ask('GET', '/v1/status', hostStatusSchema),
     images: () => ask('GET', '/v1/images', z.array(imageRowSchema)),
+    checkRegistries: (names) => ask('POST', '/v1/registries/check', z.array(registryCheckSchema), { names }),
     tasks: (limit) => ask('GET', `/v1/tasks${upTo(limit)}`, z.array(taskRowSchema)),
     task: (id) => ask('GET', `/v1/tasks/${encodeURIComponent(id)}`, taskDetailSchema),
     history: (id) => ask('GET', `/v1/tasks/${encodeURIComponent(id)}/history`, taskHistorySchema),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { bytesBySourceSchema as bytesBySource, deliverySchema } from '../core/delivery.ts';
 import type { DownloadProgress, DownloadResult, GetRequest } from '../core/download.ts';
+import type { RegistryCheck } from '../core/registry-check.ts';
 import type { Explanation, HostRow, SchedulerRow, TaskDetail, TaskRow } from '../core/swarm-rows.ts';
 import type { CacheControl } from './cache-control.ts';
 
@@ -98,6 +99,8 @@ export interface HostControl extends CacheControl {
   status(): HostStatus;
   /** Images whose manifest is in the cache of this host. */
   images(): Promise<ImageRow[]>;
+  /** Asks registries, and says what would come of a pull; without names those it was told of and the common ones. */
+  checkRegistries(names: readonly string[]): Promise<RegistryCheck[]>;
   /** Asks all schedulers for the first `limit`, or all. @throws ERR_BUS_UNAVAILABLE, ERR_BUS_NO_RESPONDERS */
   tasks(limit?: number): Promise<TaskRow[]>;
   /** @throws ERR_TASK_NOT_FOUND, ERR_BUS_UNAVAILABLE, ERR_BUS_NO_RESPONDERS */

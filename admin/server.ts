@@ -1,9 +1,11 @@
 import { Readable } from 'node:stream';
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify';
-import { type GetRequest, getRequestSchema } from '../core/download.ts';
+import type { z } from 'zod';
+import { getRequestSchema } from '../core/download.ts';
 import { ShoalError, toShoalError } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import { addCacheRoutes } from './cache-routes.ts';
+import { registryNamesSchema } from '../core/registry-check.ts';
 import type { HostControl } from './control.ts';
 import { claimSocket } from './socket.ts';
 import { contentFrames, getLines } from './streams.ts';
@@ -57,15 +59,22 @@ export async function startAdmin({ dir, control, logger }: AdminOptions): Promis
 
 function addRoutes(app: FastifyInstance, control: Promise<HostControl>): void {
   app.post('/v1/get', async (request, reply) => {
-    const lines = getLines(await control, parseGet(request.body), whileConnected(reply));
+    const lines = getLines(await control, parsed(getRequestSchema, request.body), whileConnected(reply));
     return reply.type('application/x-ndjson').send(Readable.from(lines));
   });
   app.post('/v1/stream', async (request, reply) => {
-    const frames = contentFrames(await control, parseGet(request.body), whileConnected(reply));
+    const frames = contentFrames(
+      await control,
+      parsed(getRequestSchema, request.body),
+      whileConnected(reply),
+    );
     return reply.type('application/octet-stream').send(Readable.from(frames, { highWaterMark: 4 }));
   });
   app.get('/v1/status', async () => (await control).status());
   app.get('/v1/images', async () => (await control).images());
+  app.post('/v1/registries/check', async ({ body }) =>
+    (await control).checkRegistries(parsed(registryNamesSchema, body).names),
+  );
   app.get<UpTo>('/v1/tasks', async ({ query }) => (await control).tasks(limitOf(query.limit)));
   app.get<OfTask>('/v1/tasks/:id', async (request) => (await control).task(request.params.id));
   app.get<OfTask>('/v1/tasks/:id/history', async (request) => (await control).history(request.params.id));
@@ -106,10 +115,10 @@ function whileConnected(reply: FastifyReply): AbortSignal {
   return controller.signal;
 }
 
-function parseGet(body: unknown): GetRequest {
-  const parsed = getRequestSchema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
+function parsed<T>(schema: z.ZodType<T>, body: unknown): T {
+  const { data, error } = schema.safeParse(body);
+  if (data !== undefined) return data;
+  const [issue] = error?.issues ?? [];
   throw new ShoalError('ERR_CONFIG_INVALID', `bad request: ${issue?.path.join('.')}: ${issue?.message}`);
 }
 

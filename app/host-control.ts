@@ -19,6 +19,8 @@ interface Facts {
   readonly host: ComposedHost;
   /** HOST:PORT of the proxy port, once it listens. */
   readonly proxyAddress: () => string | undefined;
+  readonly troubles: () => HostStatus['troubles'];
+  readonly checkRegistries: HostControl['checkRegistries'];
 }
 
 /** What the command line beside a daemon can ask of it. */
@@ -34,6 +36,7 @@ export function hostControl(facts: Facts): HostControl {
     get: (request, onProgress, signal) => downloads.get(request, onProgress, signal),
     stream: (request, onResult, signal) => downloads.stream(request, { onResult }, signal),
     status: () => statusOf(facts, startedMs),
+    checkRegistries: facts.checkRegistries,
     images: () => listImages(world.store, registryNamer(facts.config.registries)),
   };
 }
@@ -53,7 +56,7 @@ function statusOf(facts: Facts, startedMs: number): HostStatus {
       state: world.alone ? 'none' : world.bus.state,
     },
     state: world.alone ? 'alone' : actor.state,
-    troubles: host.troubles(),
+    troubles: facts.troubles(),
     ip: advertised.ip,
     dataPort: server.port,
     ...(proxy === undefined ? {} : { proxy }),

@@ -5,7 +5,7 @@ import type { HostWorld } from '../actors/host/world.ts';
 import type { HostControl } from '../admin/control.ts';
 import type { Health } from '../admin/health.ts';
 import { type HostId, isHostId, type TaskId } from '../core/ids.ts';
-import { registryBase } from '../core/registry-names.ts';
+import { registryBase, registryNamer } from '../core/registry-names.ts';
 import { sparingLogger } from '../core/sparing-logger.ts';
 import { viaName } from '../core/via.ts';
 import { createAdmission, type MemberRules } from '../dataplane/admission.ts';
@@ -16,6 +16,7 @@ import { startRangeServer } from '../dataplane/range-server.ts';
 import { createAddressPolicy } from '../origins/address-policy.ts';
 import { createHttpOrigin } from '../origins/http-origin.ts';
 import { openRegistries } from '../origins/registry/open-registries.ts';
+import { RegistryWatch } from '../origins/registry/registry-watch.ts';
 import { chooseProxy } from '../origins/way/proxy-choice.ts';
 import type { ProxyPort } from '../proxy/port.ts';
 import { openStore } from '../storage/open-store.ts';
@@ -23,6 +24,7 @@ import type { Store } from '../storage/store.ts';
 import type { Bus } from '../transport/bus.ts';
 import { createMemoryHub } from '../transport/memory-bus.ts';
 import { Advertised } from './advertised.ts';
+import { registryChecks } from './check-registries.ts';
 import { type Closing, opening } from './closing.ts';
 import type { HostConfig } from './config.ts';
 import { descriptorLimit, descriptorShares } from './descriptors.ts';
@@ -38,6 +40,7 @@ import { ownUse } from './own-use.ts';
 import { isPrivateLink } from './private-link.ts';
 import { openProxy } from './proxy.ts';
 import { realClock, realRandom } from './real-world.ts';
+import { registryNews, registryTroubles } from './registry-news.ts';
 import { schedulerKeyLookup } from './scheduler-keys.ts';
 import { VERSION } from './version.ts';
 
@@ -109,8 +112,15 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
   const originLog = logger.child({ sub: 'origins' });
   const originProxy = chooseProxy(config.originProxies, config.proxyPort);
   const reading = { policy, proxy: originProxy, logger: originLog, clock: realClock, random: realRandom };
-  const { dockerConfig, registries: bases } = config;
+  const { dockerConfig, registries: bases, swarm, pieceEvents } = config;
+  const emit = createEmit({ bus, swarm, speaker: hostId, pieceEvents });
   const registries = closable(closing, openRegistries({ ...reading, dockerConfig, registries: bases }));
+  const watch = new RegistryWatch({
+    clock: realClock,
+    nameOf: registryNamer(bases),
+    ...registryNews({ hostId, emit, metrics, logger: originLog }),
+  });
+  const client = watch.watched(registries.client);
   const http = createHttpOrigin(reading);
   const plain = down ? limitedOrigin(http, down) : http;
   const origin = closable(closing, registries.origin(plain, viaName(hostId)));
@@ -119,7 +129,7 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
     clock: realClock,
     random: realRandom,
     bus,
-    emit: createEmit({ bus, swarm: config.swarm, speaker: hostId, pieceEvents: config.pieceEvents }),
+    emit,
     log: logger.child({ sub: 'host' }),
     hostId,
     incarnation: Math.floor(realRandom.next() * 2 ** 48),
@@ -137,7 +147,7 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
   const advertised = await Advertised.find(config, world.log);
   const host: ComposedHost = composeHost({
     world,
-    registry: registries.client,
+    registry: client,
     baseOf: (name) => registryBase(name, config.registries),
     admission: { memoryMs: config.accessMemoryMs, graceMs: config.accessGraceMs },
     trust: identity,
@@ -168,13 +178,26 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
 
   let proxy: ProxyPort | undefined;
   const proxyAddress = () => proxy?.address;
-  const facts = { config, world, advertised, server, host, proxyAddress };
+  const troubles = () => ({ ...host.troubles(), ...registryTroubles(watch.troubled) });
+  const checkRegistries = registryChecks({ client, credentials: registries.credentials, registries: bases });
+  const facts = { config, world, advertised, server, host, proxyAddress, troubles, checkRegistries };
   return {
     control: hostControl(facts),
     ready,
     async openProxy() {
       const connections = shares.clients;
-      const parts = { config, world, host, policy, originProxy, registries, logger, connections };
+      const { logins } = registries;
+      const parts = {
+        config,
+        world,
+        host,
+        policy,
+        originProxy,
+        registry: client,
+        logins,
+        logger,
+        connections,
+      };
       proxy = closing.use(await openProxy(parts));
       return proxy;
     },
@@ -182,7 +205,7 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
     health: () => ({
       live: true,
       ready: world.alone || ['announced', 'isolated'].includes(host.actor.state),
-      checks: { host: world.alone ? 'alone' : host.actor.state, nats: bus.state, ...host.troubles() },
+      checks: { host: world.alone ? 'alone' : host.actor.state, nats: bus.state, ...troubles() },
     }),
     [Symbol.asyncDispose]: () => closing[Symbol.asyncDispose](),
   };

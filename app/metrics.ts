@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { BusGaugeState, GatewayMetrics, HostMetrics, SchedulerMetrics } from '../core/metrics.ts';
+import { REGISTRY_FAULTS } from '../core/registry-check.ts';
 import { TIME_PARTS, type TimePart } from '../core/time-spent.ts';
 
 /** A facade that actors count with, and the text that Prometheus reads. */
@@ -115,6 +116,12 @@ export function openHostMetrics(): MetricsOf<HostMetrics> {
     'Epochs of schedulers that were not believed: older than one accepted, or ahead of the clock of this host.',
     ['why'],
   );
+  const registries = counter(
+    registry,
+    'shoal_registry_failures_total',
+    'Registries that are refused here or cannot be reached, so that pulls go around Shoal: each once, and again each hour.',
+    ['fault'],
+  );
   const slots = openSlots(registry);
   const cacheBytes = gauge(registry, 'shoal_cache_bytes', 'Bytes of content in the cache.', []);
   const cacheTasks = gauge(registry, 'shoal_cache_tasks', 'Tasks in the cache.', []);
@@ -139,9 +146,11 @@ export function openHostMetrics(): MetricsOf<HostMetrics> {
     },
     starved: (why) => starved.inc({ why }),
     epochRefused: (why) => refused.inc({ why }),
+    registryFailed: (fault) => registries.inc({ fault }),
     busState: busState(registry),
   };
   for (const source of ['origin', 'peer', 'local']) received.inc({ source }, 0);
+  for (const fault of REGISTRY_FAULTS) registries.inc({ fault }, 0);
   return textOf(metrics, registry);
 }
 

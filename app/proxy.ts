@@ -5,6 +5,7 @@ import type { TaskId } from '../core/ids.ts';
 import { sparingLogger } from '../core/sparing-logger.ts';
 import type { AddressPolicy } from '../origins/address-policy.ts';
 import type { Registries } from '../origins/registry/open-registries.ts';
+import type { RegistryClient } from '../origins/registry/registry.ts';
 import type { ProxyChoice } from '../origins/way/proxy-choice.ts';
 import { createForward } from '../proxy/forward/forward.ts';
 import { Mirror } from '../proxy/mirror/mirror.ts';
@@ -27,7 +28,8 @@ export interface ProxyParts {
   readonly policy: AddressPolicy;
   /** Through which the origins of the forward proxy are asked. */
   readonly originProxy: ProxyChoice;
-  readonly registries: Pick<Registries, 'client' | 'logins'>;
+  readonly registry: RegistryClient;
+  readonly logins: Registries['logins'];
   readonly logger: RootLogger;
   /** Connections of clients at most. */
   readonly connections: number;
@@ -39,7 +41,7 @@ const QUIET_MS = 3_000;
 /** Opens the proxy port of a host: the registry mirror, and the forward proxy. @throws ERR_CONFIG_INVALID */
 export function openProxy(parts: ProxyParts): Promise<ProxyPort> {
   return opening(async (closing) => {
-    const { config, world, host, policy, registries } = parts;
+    const { config, world, host, policy, registry, logins } = parts;
     const { admission, downloads, peers } = host;
     const { clock, random, hostId, origin, metrics } = world;
     const logger = parts.logger.child({ sub: 'proxy' });
@@ -56,8 +58,8 @@ export function openProxy(parts: ProxyParts): Promise<ProxyPort> {
     const mirror = new Mirror({
       hostId,
       clock,
-      registry: registries.client,
-      tokens: new MirrorTokens({ hostId, clock, random, logins: registries.logins }),
+      registry,
+      tokens: new MirrorTokens({ hostId, clock, random, logins }),
       admission,
       origin,
       downloads,

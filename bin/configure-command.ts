@@ -1,9 +1,12 @@
 import { z } from 'zod';
+import { loadSchedulerConfig } from '../app/config.ts';
+import { checkClient, refuseFaults } from '../app/configure/check.ts';
 import type { Client, ConfigureOptions } from '../app/configure/clients.ts';
 import { configureClient } from '../app/configure/configure.ts';
 import { parseProxy, parseRegistry } from '../app/configure/names.ts';
 import { ShoalError } from '../core/errors.ts';
 import { print } from './print.ts';
+import { configInput } from './settings-flags.ts';
 import { configuredText } from './views/configured.ts';
 
 const flagsSchema = z.object({
@@ -12,6 +15,8 @@ const flagsSchema = z.object({
   configDir: z.string().min(1).optional(),
   file: z.string().min(1).optional(),
   proxies: z.enum(['auto', 'daemon', 'systemd']).optional(),
+  check: z.boolean().default(true),
+  testImage: z.string().min(1).optional(),
   undo: z.boolean().default(false),
   dryRun: z.boolean().default(false),
   json: z.boolean().default(false),
@@ -35,6 +40,21 @@ export async function runConfigure(
     proxies: flags.proxies,
     undo: flags.undo,
   };
+  const { dir } = loadSchedulerConfig(configInput({ dir: options['dir'], config: options['config'] }));
   const configured = await configureClient(client, asked, flags.dryRun);
-  await print(flags.json ? `${JSON.stringify(configured, null, 2)}\n` : configuredText(configured));
+  const isChecked = flags.check && !flags.undo && !flags.dryRun;
+  const names = asked.registries.map(({ name }) => name);
+  const { testImage } = flags;
+  const about = {
+    client,
+    dir,
+    proxy: asked.proxy.url,
+    names,
+    testImage,
+    proxies: flags.proxies !== undefined,
+  };
+  const checked = isChecked ? await checkClient(about) : undefined;
+  const shown = { ...configured, ...(checked === undefined ? {} : { checked }) };
+  await print(flags.json ? `${JSON.stringify(shown, null, 2)}\n` : configuredText(configured, checked));
+  if (checked !== undefined) refuseFaults(checked);
 }

@@ -49,6 +49,11 @@ export const ERRORS = {
     1,
     'Run the command as root (sudo), or name another place with --config-dir or --file.',
   ),
+  ERR_CONFIG_GOES_AROUND: user(
+    502,
+    1,
+    'Do what is said above, then run the same command again; --no-check writes the files alone.',
+  ),
   ERR_CONFIG_NATS_SERVER_MISSING: user(
     503,
     1,

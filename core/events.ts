@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { auditSchema } from './audit.ts';
 import { bytesBySourceSchema as bytesBySource, deliverySourceSchema } from './delivery.ts';
 import { JOB_KINDS, jobProgressSchema } from './jobs.ts';
+import { REGISTRY_FAULTS } from './registry-check.ts';
 import { failureReasonSchema } from './sync-messages.ts';
 import { timeSpentSchema } from './time-spent.ts';
 
@@ -146,6 +147,23 @@ export const EVENTS = {
       outcome: z.enum(['complete', 'failed']),
       error: error.optional().describe('what did not come in the end'),
     }),
+  },
+  'registry.failed': {
+    about:
+      'A host refuses a registry, or cannot reach it: pulls go around Shoal, or fail. Told once, and again each hour.',
+    data: z.object({
+      hostId,
+      registry: z.string().describe('as clients name it'),
+      url: z.string().describe('where the host asks'),
+      fault: z.enum(REGISTRY_FAULTS),
+      why: z.string(),
+      fix: z.string().describe('what mends it'),
+      times: z.int().describe('questions that failed since it last answered'),
+    }),
+  },
+  'registry.recovered': {
+    about: 'A registry answers a host again.',
+    data: z.object({ hostId, registry: z.string(), url: z.string() }),
   },
   'host.announced': {
     about: 'A host joined the swarm, or came back with a new incarnation.',

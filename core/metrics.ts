@@ -1,5 +1,6 @@
 import type { ErrorCode } from './errors.ts';
 import type { OriginReadReason } from './origin-reasons.ts';
+import type { RegistryFault } from './registry-check.ts';
 import type { FailureReason } from './sync-messages.ts';
 import type { TimeSpent } from './time-spent.ts';
 
@@ -47,6 +48,8 @@ export interface HostMetrics {
   starved(why: 'starved' | 'unreachable'): void;
   /** The word of a scheduler was not believed; once for each epoch. */
   epochRefused(why: 'older' | 'ahead'): void;
+  /** A registry is refused here, or cannot be reached, in the words of its last failure; once, and each hour. */
+  registryFailed(fault: RegistryFault): void;
   busState(state: BusGaugeState): void;
 }
 
@@ -80,6 +83,7 @@ export const silentHostMetrics: HostMetrics = {
   cache() {},
   starved() {},
   epochRefused() {},
+  registryFailed() {},
   busState() {},
 };
 

@@ -130,6 +130,22 @@ export const EXAMPLES: {
       outcome: 'complete',
     },
   },
+  'registry.failed': {
+    by: 'host',
+    data: {
+      hostId: HOST,
+      registry: 'registry.lab:5000',
+      url: 'https://registry.lab:5000',
+      fault: 'plain-http',
+      why: 'the daemon speaks https to it, and it speaks http',
+      fix: 'start the daemon with --registry registry.lab:5000=http://registry.lab:5000',
+      times: 1,
+    },
+  },
+  'registry.recovered': {
+    by: 'host',
+    data: { hostId: HOST, registry: 'registry.lab:5000', url: 'https://registry.lab:5000' },
+  },
   'host.announced': {
     by: 'scheduler',
     data: { hostId: HOST, ip: '10.0.0.7', port: 7400, role: 'normal', zone: 'rack7' },

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { Client } from '../../app/configure/clients.ts';
 import { example } from '../help.ts';
+import { addSettings } from '../settings-flags.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -23,6 +24,8 @@ const ABOUT: Readonly<Record<Client, About>> = {
       '--dry-run',
       '',
       '--registry docker.io --registry lab.example:5000=http://lab.example:5000',
+      '--registry lab.example:5000 --test-image lab.example:5000/app:v1',
+      '--no-check',
       '--undo',
     ],
   },
@@ -66,7 +69,7 @@ function addClient(configure: Command, client: Client, about: About): void {
     .command(client)
     .summary(`make ${client} pull through Shoal`)
     .description(
-      `Make ${client} pull through Shoal: ${about.reads}. What others wrote stays; a second run changes nothing; one with other flags replaces the first.`,
+      `Make ${client} pull through Shoal: ${about.reads}. What others wrote stays; a second run changes nothing; one with other flags replaces the first. Then the daemon is asked what it would do with each registry, and one small blob is pulled.`,
     )
     .addOption(
       new Option(
@@ -88,6 +91,13 @@ function addClient(configure: Command, client: Client, about: About): void {
     );
   }
   command
+    .option('--no-check', 'write the files, and do not ask the daemon whether a pull would work')
+    .addOption(
+      new Option(
+        '--test-image <IMAGE>',
+        'the image that the pull at the end is of (default: one that the registry is known to have)',
+      ),
+    )
     .option('--undo', 'take back what was written, byte for byte where nobody else wrote since')
     .option('--dry-run', 'print the difference and write nothing')
     .option('--json', 'print JSON')
@@ -99,4 +109,5 @@ function addClient(configure: Command, client: Client, about: About): void {
       const { runConfigure } = await import('../configure-command.ts');
       await runConfigure(client, options);
     });
+  addSettings(command, ['dir']);
 }

@@ -35,6 +35,8 @@ export interface Registries {
   readonly client: RegistryClient;
   /** What clients gave this host to be shown to a registry, by client and origin alike. */
   readonly logins: ClientLogins;
+  /** What this host is configured with. */
+  readonly credentials: Pick<RegistryCredentials, 'find'>;
   /** An origin that knows how registries want to be read. @param name what this host calls itself in `Via` */
   origin(inner: Origin, name: string): Origin;
   close(): Promise<void>;
@@ -61,6 +63,7 @@ export function openRegistries(options: RegistriesOptions): Registries {
   const authorizer = new Authorizer(reader, credentials, logins);
   return {
     logins,
+    credentials,
     client: createRegistryClient(reader, authorizer),
     origin: (inner, name) => createRegistryOrigin({ inner, authorizer, name }),
     async close() {

@@ -76,6 +76,9 @@ export function fakeControl(overrides: Partial<HostControl> = {}): HostControl {
     async images() {
       return [];
     },
+    async checkRegistries() {
+      return [];
+    },
     async tasks() {
       return [TASK];
     },

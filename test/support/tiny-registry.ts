@@ -22,7 +22,22 @@ export async function startTinyRegistry(): Promise<TinyRegistry> {
   const locks = new Map<string, string>();
   let blobBytes = 0;
 
+  /** What is asked at its door, and what it has. */
+  function listing(path: string): object | undefined {
+    if (path === '/v2/') return {};
+    const names = [...images.keys()].map((name) => name.split(':'));
+    if (path.startsWith('/v2/_catalog')) return { repositories: names.map(([repository]) => repository) };
+    const [, listed] = /^\/v2\/(.+)\/tags\/list/.exec(path) ?? [];
+    if (listed === undefined) return undefined;
+    return { name: listed, tags: names.flatMap(([name, tag]) => (name === listed ? [tag] : [])) };
+  }
+
   function answer(request: IncomingMessage, response: ServerResponse): void {
+    const list = listing(request.url ?? '');
+    if (list !== undefined) {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(list));
+      return;
+    }
     const [, repository = '', kind = '', version = ''] =
       /^\/v2\/(.+)\/(manifests|blobs)\/([^/?]+)/.exec(request.url ?? '') ?? [];
     const lock = locks.get(repository);

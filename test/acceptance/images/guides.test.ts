@@ -20,6 +20,7 @@ const REGISTRIES: Readonly<Record<string, string>> = {
   'ghcr.io': REGISTRY,
   'docker.io': REGISTRY,
   'quay.io': CLOSED,
+  'registry.example:5000': REGISTRY,
 };
 const REPOSITORIES = ['team/app:v1', 'team/private:v1', 'library/debian:stable-slim'];
 /** What the reader of a guide has as PASSWORD. */
