@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { ShoalError } from '../core/errors.ts';
 import { makeDir } from '../storage/private-files.ts';
+import { noteRefused } from './refused-daemon.ts';
 
 /** The kernel's limit of a unix socket's path, less its final zero. */
 const PATH_BYTES = 107;
@@ -50,7 +51,10 @@ export async function claimSocket(
     }
     throw locked(dir);
   } catch (cause) {
-    if (cause instanceof ShoalError) throw cause;
+    if (cause instanceof ShoalError) {
+      if (cause.code === 'ERR_CONFIG_DIR_LOCKED') noteRefused(dir);
+      throw cause;
+    }
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new ShoalError('ERR_STORE_IO', `cannot put a socket into ${dir}: ${why}`, { cause });
   } finally {

@@ -6,6 +6,7 @@ import type { HostControl } from '../admin/control.ts';
 import type { Health } from '../admin/health.ts';
 import { type HostId, isHostId, type TaskId } from '../core/ids.ts';
 import { registryBase, registryNamer } from '../core/registry-names.ts';
+import { redactUrl } from '../core/source.ts';
 import { sparingLogger } from '../core/sparing-logger.ts';
 import { viaName } from '../core/via.ts';
 import { createAdmission, type MemberRules } from '../dataplane/admission.ts';
@@ -66,7 +67,11 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
   const { metrics, text } = openHostMetrics();
   const shares = descriptorShares(descriptorLimit());
   const store = closable(closing, await openStoreOf(config, logger, shares.tasks));
-  const bus = closable(closing, openBus(config, hostId, logger));
+  let refusal: string | undefined;
+  const onRefused = ({ message }: Error) => {
+    refusal = `${config.nats?.servers.map(redactUrl).join(', ')} refuses its login: ${message}`;
+  };
+  const bus = closable(closing, openBus(config, hostId, logger, onRefused));
   const lookUp = schedulerKeyLookup(bus, (keys) => identity.learnKeys(keys));
   const shelf = shelfOf(store);
 
@@ -178,7 +183,11 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
 
   let proxy: ProxyPort | undefined;
   const proxyAddress = () => proxy?.address;
-  const troubles = () => ({ ...host.troubles(), ...registryTroubles(watch.troubled) });
+  const troubles = () => ({
+    ...(refusal === undefined || bus.state === 'connected' ? {} : { nats: refusal }),
+    ...host.troubles(),
+    ...registryTroubles(watch.troubled),
+  });
   const checkRegistries = registryChecks({ client, credentials: registries.credentials, registries: bases });
   const facts = { config, world, advertised, server, host, proxyAddress, troubles, checkRegistries };
   return {
@@ -228,7 +237,12 @@ function openStoreOf(config: HostConfig, logger: RootLogger, openTasks: number):
 }
 
 /** The bus of the swarm; without one, a bus that nobody else is on and that is never connected. */
-function openBus(config: HostConfig, hostId: string, logger: RootLogger): Bus {
+function openBus(
+  config: HostConfig,
+  hostId: string,
+  logger: RootLogger,
+  onRefused: (error: Error) => void,
+): Bus {
   const { nats, swarm } = config;
   if (nats === undefined) {
     const bus = createMemoryHub({ clock: realClock, random: realRandom }).bus(hostId);
@@ -236,7 +250,7 @@ function openBus(config: HostConfig, hostId: string, logger: RootLogger): Bus {
     return bus;
   }
   const who = { kind: 'host', name: hostId } as const;
-  return openNatsBus(nats, who, { swarm, logger: logger.child({ sub: 'transport' }) });
+  return openNatsBus(nats, who, { swarm, logger: logger.child({ sub: 'transport' }), onRefused });
 }
 
 function limiterOf(bytesPerSec: number | undefined) {

@@ -5,6 +5,7 @@ import { addAuth } from './commands/auth.ts';
 import { addCache } from './commands/cache.ts';
 import { addConfigure } from './commands/configure.ts';
 import { addDaemons } from './commands/daemons.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addEvents } from './commands/events.ts';
 import { addFiles } from './commands/files.ts';
 import { addGet } from './commands/get.ts';
@@ -35,6 +36,7 @@ function createProgram(): Command {
   addCache(program);
   addJobs(program);
   addReading(program, scheduler);
+  addDoctor(program);
   addTop(program);
   addEvents(program);
   addConfigure(program);

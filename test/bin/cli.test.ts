@@ -65,6 +65,7 @@ test('help names every command, and each shows examples', async () => {
     'status',
     'task',
     'host',
+    'doctor',
     'events',
     'preheat',
     'pin',
@@ -118,6 +119,7 @@ test('help names every command, and each shows examples', async () => {
     ['token', 'revoke'],
     ['image', 'ls'],
     ['events'],
+    ['doctor'],
   ];
   for (const ran of await Promise.all(commands.map((command) => shoal(...command, '--help')))) {
     expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('Examples:') });
