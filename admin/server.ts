@@ -34,7 +34,13 @@ export async function startAdmin({ dir, control, logger }: AdminOptions): Promis
   const coming = Promise.resolve(control);
   // Whoever opens the host reports its failure; here it is only told to those who asked.
   coming.catch(() => undefined);
-  const app = fastify({ logger: false, forceCloseConnections: true, bodyLimit: BODY_BYTES });
+  const app = fastify({
+    logger: false,
+    forceCloseConnections: true,
+    bodyLimit: BODY_BYTES,
+    // A task id of SHA-512 that was read at one place.
+    routerOptions: { maxParamLength: 512 },
+  });
   addRoutes(app, coming);
   addCacheRoutes(app, coming);
   app.setErrorHandler((error, _request, reply) => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { z } from 'zod';
 import { ShoalError } from '../core/errors.ts';
+import { nearest } from './nearest.ts';
 import { SETTINGS, type SettingName, type Settings, settingsSchema, settingVariable } from './settings.ts';
 
 /** Where settings come from; later wins: file, environment, flags. */
@@ -77,7 +78,10 @@ function describe(issue: z.core.$ZodIssue, layers: readonly Layer[]): string[] {
   const where = (name: string): string =>
     layers.find((layer) => Object.hasOwn(layer.values, name))?.where(name) ?? name;
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((name) => `${where(name)}: there is no such setting`);
+    return issue.keys.map((name) => {
+      const meant = nearest(name, Object.keys(SETTINGS));
+      return `${where(name)}: there is no such setting${meant === undefined ? '' : `; is it ${meant}?`}`;
+    });
   }
   return [`${where(String(issue.path[0] ?? ''))}: ${issue.message}`];
 }

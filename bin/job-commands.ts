@@ -20,6 +20,7 @@ import { configInput } from './settings-flags.ts';
 import { stopAsked } from './stop.ts';
 import { openJobProgress } from './views/job-progress.ts';
 import { jobHostsText, jobsText, jobText } from './views/jobs.ts';
+import { viewOf } from './views/list.ts';
 
 /** The flags of `preheat`, `evict` and `pin`, as commander gives them. */
 export interface JobFlags extends Readonly<Record<string, unknown>> {
@@ -81,7 +82,7 @@ export function runJobLs(flags: JobListFlags): Promise<void> {
       after = page.next;
     }
     const shown = rows.slice(0, limit);
-    await print(json ? `${JSON.stringify(shown, null, 2)}\n` : jobsText(shown, Date.now()));
+    await print(json ? `${JSON.stringify(shown, null, 2)}\n` : jobsText(shown, viewOf(flags), Date.now()));
   });
 }
 

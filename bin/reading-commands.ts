@@ -1,16 +1,21 @@
 import { connectDaemon } from '../admin/client.ts';
 import { loadSchedulerConfig } from '../app/config.ts';
+import { type NamesIn, namedHost, namedTask } from '../app/named.ts';
 import { NATS_LOGIN_SETTINGS } from '../app/settings.ts';
 import type { SwarmQueries } from '../app/swarm-query.ts';
 import { ShoalError } from '../core/errors.ts';
 import { redactUrl } from '../core/source.ts';
+import { counted } from '../core/units.ts';
 import type { Bus } from '../transport/bus.ts';
 import { print } from './print.ts';
 import { configInput } from './settings-flags.ts';
 import { taskIdOf } from './task-id.ts';
 import { explainText } from './views/explain.ts';
 import { historyText } from './views/history.ts';
-import { hostsText, imagesText, schedulersText, statusText, tasksText, taskText } from './views/rows.ts';
+import { viewOf } from './views/list.ts';
+import { hostsText, imagesText, schedulersText, tasksText } from './views/lists.ts';
+import { statusText, taskText } from './views/rows.ts';
+import { watching } from './watch.ts';
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -25,57 +30,69 @@ export async function runStatus(options: Options): Promise<void> {
 /** Runs `image ls`. */
 export async function runImageLs(options: Options): Promise<void> {
   const { dir } = loadSchedulerConfig(configInput(options));
-  const rows = await (await connectDaemon(dir)).images();
-  await show(options, rows, (images) => imagesText(images, Date.now()));
+  const daemon = await connectDaemon(dir);
+  await watching(options, async () =>
+    show(options, await daemon.images(), (images) => imagesText(images, viewOf(options), Date.now())),
+  );
 }
 
 /** Runs `task ls`. */
 export function runTaskLs(options: Options): Promise<void> {
-  return withSwarm(options, async (swarm) => show(options, await swarm.tasks(limitOf(options)), tasksText));
-}
-
-/** Runs `task show`. */
-export function runTaskShow(id: string, options: Options): Promise<void> {
-  return withSwarm(options, async (swarm) => show(options, await swarm.task(taskIdOf(id)), taskText));
-}
-
-/** Runs `task history`. */
-export function runTaskHistory(id: string, options: Options): Promise<void> {
-  return withSwarm(options, async (swarm) => show(options, await swarm.history(taskIdOf(id)), historyText));
-}
-
-/** Runs `explain`. */
-export function runExplain(id: string, options: Options): Promise<void> {
-  const { host } = options;
-  const hostId = typeof host === 'string' ? host.trim().toLowerCase() : undefined;
-  return withSwarm(options, async (swarm) =>
-    show(options, await swarm.explain(taskIdOf(id), hostId), explainText),
+  return listing(options, async (swarm) =>
+    show(options, await swarm.tasks(limitOf(options)), (rows) => tasksText(rows, viewOf(options))),
   );
 }
 
-/** Runs `task rm`. */
-export function runTaskRm(id: string, options: Options): Promise<void> {
-  const taskId = taskIdOf(id);
+/** Runs `task show`. */
+export function runTaskShow(name: string, options: Options): Promise<void> {
+  return withSwarm(options, async (swarm) =>
+    show(options, await swarm.task(await namedTask(swarm, name)), taskText),
+  );
+}
+
+/** Runs `task history`. */
+export function runTaskHistory(name: string, options: Options): Promise<void> {
+  return withSwarm(options, async (swarm) =>
+    show(options, await swarm.history(await namedTask(swarm, name)), historyText),
+  );
+}
+
+/** Runs `explain`. */
+export function runExplain(name: string, options: Options): Promise<void> {
+  const { host } = options;
   return withSwarm(options, async (swarm) => {
+    const taskId = await namedTask(swarm, name);
+    const hostId = typeof host === 'string' ? await namedHost(swarm, host) : undefined;
+    await show(options, await swarm.explain(taskId, hostId), explainText);
+  });
+}
+
+/** Runs `task rm`. */
+export function runTaskRm(name: string, options: Options): Promise<void> {
+  return withSwarm(options, async (swarm) => {
+    const taskId = await namedTask(swarm, name);
     const removed = { taskId, ...(await swarm.removeTask(taskId).catch(notOperator)) };
-    await show(
-      options,
-      removed,
-      ({ hosts }) => `removed from ${hosts === 1 ? '1 host' : `${hosts} hosts`}\n`,
-    );
+    await show(options, removed, ({ hosts }) => `removed from ${counted(hosts, 'host')}\n`);
   });
 }
 
 /** Runs `host ls`. */
 export function runHostLs(options: Options): Promise<void> {
-  return withSwarm(options, async (swarm) => show(options, await swarm.hosts(limitOf(options)), hostsText));
+  return listing(options, async (swarm) =>
+    show(options, await swarm.hosts(limitOf(options)), (rows) => hostsText(rows, viewOf(options))),
+  );
 }
 
 /** Runs `scheduler ls`. */
 export function runSchedulerLs(options: Options): Promise<void> {
-  return withSwarm(options, async (swarm) =>
-    show(options, await swarm.schedulers(), (rows) => schedulersText(rows, Date.now())),
+  return listing(options, async (swarm) =>
+    show(options, await swarm.schedulers(), (rows) => schedulersText(rows, viewOf(options), Date.now())),
   );
+}
+
+/** Asks once, or again and again. */
+function listing(options: Options, ask: (swarm: NamesIn & SwarmQueries) => Promise<void>): Promise<void> {
+  return withSwarm(options, (swarm) => watching(options, () => ask(swarm)));
 }
 
 /** @throws ERR_BUS_DENIED, saying what login it takes; any other error as it is */
@@ -94,7 +111,7 @@ function notOperator(error: unknown): never {
  */
 export async function withSwarm(
   options: Options,
-  use: (swarm: SwarmQueries, bus?: Bus) => Promise<void>,
+  use: (swarm: NamesIn & SwarmQueries, bus?: Bus) => Promise<void>,
 ): Promise<void> {
   const input = configInput(options);
   const config = loadSchedulerConfig({ ...input, defaults: { 'log-level': 'error' } });

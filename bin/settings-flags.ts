@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { ConfigInput } from '../app/config-sources.ts';
 import { SETTINGS, type SettingName, settingMeta, settingVariable } from '../app/settings.ts';
+import { unknownVariables } from '../app/unknown-variables.ts';
 
 /** Gives a command the flags of settings, and --config. */
 export function addSettings(command: Command, names: readonly SettingName[]): Command {
@@ -29,11 +30,21 @@ function shownDefault(name: SettingName): string | undefined {
 export function configInput(options: Readonly<Record<string, unknown>>): ConfigInput {
   const names = Object.keys(SETTINGS) as SettingName[];
   const { config } = options;
+  warnOfVariables();
   return {
     flags: Object.fromEntries(names.map((name) => [name, options[camelCase(name)]])),
     env: process.env,
     ...(typeof config === 'string' && { configFile: config }),
   };
+}
+
+let warned = false;
+
+/** Once in a process. */
+function warnOfVariables(): void {
+  if (warned) return;
+  warned = true;
+  for (const text of unknownVariables(process.env)) process.stderr.write(`warning: ${text}\n`);
 }
 
 function camelCase(name: string): string {

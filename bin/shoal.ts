@@ -16,9 +16,20 @@ import { addShell } from './commands/shell.ts';
 import { addToken } from './commands/token.ts';
 import { addTop } from './commands/top.ts';
 import { exitCodesText } from './exit-codes.ts';
+import { example } from './help.ts';
+import { print } from './print.ts';
 import { errorJson, errorText } from './report-error.ts';
 
 const USAGE = 2;
+
+/** Commands by what they are for; help lists them so. */
+const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  'Run a swarm:': ['up', 'scheduler', 'seed', 'peer', 'gateway'],
+  'Get and spread content:': ['get', 'preheat', 'pin', 'evict', 'job'],
+  'See what happens:': ['top', 'doctor', 'status', 'image', 'task', 'explain', 'host', 'events'],
+  'Set up clients and logins:': ['configure', 'proxy', 'auth', 'token'],
+  'Other:': ['version', 'completion', 'man', 'help'],
+};
 
 function createProgram(): Command {
   const program = new Command('shoal')
@@ -44,7 +55,23 @@ function createProgram(): Command {
   addAuth(program);
   addToken(program);
   addShell(program);
+  program
+    .command('version')
+    .summary('print the version')
+    .description('Print the version.')
+    .addHelpText('after', example('shoal version'))
+    .action(() => print(`${VERSION}\n`));
+  for (const [heading, names] of Object.entries(GROUPS)) {
+    for (const command of program.commands) if (names.includes(command.name())) command.helpGroup(heading);
+  }
+  pointToHelp(program);
   return program;
+}
+
+/** A usage error ends with where to read on. */
+function pointToHelp(command: Command): void {
+  command.showHelpAfterError('(see --help)');
+  for (const each of command.commands) pointToHelp(each);
 }
 
 async function main(argv: readonly string[]): Promise<number> {

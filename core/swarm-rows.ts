@@ -68,6 +68,8 @@ export type Explanation = z.infer<typeof explanationSchema>;
 
 export const hostRowSchema = z.object({
   hostId: z.string(),
+  /** Of its machine. */
+  name: z.string().optional(),
   ip: z.string(),
   port: z.number(),
   role: z.string(),

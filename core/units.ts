@@ -6,7 +6,6 @@ import { ShoalError } from './errors.ts';
  */
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {
-  '': 1,
   b: 1,
   kb: 1e3,
   mb: 1e6,
@@ -26,6 +25,9 @@ const DURATION_UNITS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
+/** Programs give sizes in bytes: Kubernetes its limits. */
+const LEAST_BARE_BYTES = 1024 ** 2;
+
 const QUANTITY = /^(\d{1,15}(?:\.\d{1,9})?)\s*([a-z]{0,4})$/;
 
 function quantity(
@@ -36,6 +38,7 @@ function quantity(
 ): number {
   const match = QUANTITY.exec(text.trim().toLowerCase());
   const unit = match?.[2] ?? '';
+  if (match !== null && unit === '') return bare(Number(match[1]), Object.hasOwn(units, 'b'), what, example);
   const factor = Object.hasOwn(units, unit) ? units[unit] : undefined;
   const value = match === null || factor === undefined ? Number.NaN : Math.round(Number(match[1]) * factor);
   if (Number.isSafeInteger(value)) return value;
@@ -45,9 +48,15 @@ function quantity(
   );
 }
 
-/** Bytes of `64GiB`, `20 MB` or `4096`. @throws ERR_CONFIG_INVALID */
+/** Nobody means 20 bytes, or knows whether 30 are seconds: without a unit only 0 counts, and bytes where they are many. */
+function bare(value: number, areBytes: boolean, what: string, example: string): number {
+  if (value === 0 || (areBytes && value >= LEAST_BARE_BYTES && Number.isSafeInteger(value))) return value;
+  throw new ShoalError('ERR_CONFIG_INVALID', `the ${what} ${value} has no unit; write it as ${example}`);
+}
+
+/** Bytes of `64GiB`, `20 MB` or `1048576`. @throws ERR_CONFIG_INVALID */
 export function parseBytes(text: string): number {
-  return quantity(text, SIZE_UNITS, 'size', '512MiB, 64GiB, 20MB or a number of bytes');
+  return quantity(text, SIZE_UNITS, 'size', '512MiB, 64GiB, 20MB or at least 1048576 bytes');
 }
 
 /** Bytes a second of `20MB`, `20MB/s` or `100Mbit/s`. @throws ERR_CONFIG_INVALID */
@@ -60,13 +69,13 @@ export function parseRate(text: string): number {
 
 const DURATION = /^(?:\d{1,15}(?:\.\d{1,9})?\s*(?:ms|s|m|h|d)\s*){1,5}$/;
 
-/** Milliseconds of `500ms`, `30s`, `1h30m`, or a bare number of seconds. @throws ERR_CONFIG_INVALID */
+/** Milliseconds of `500ms`, `30s`, `1h30m` or `0`. @throws ERR_CONFIG_INVALID */
 export function parseDuration(text: string): number {
   const trimmed = text.trim().toLowerCase();
   const example = '500ms, 30s, 5m or 1h30m';
   const parts = DURATION.test(trimmed) ? trimmed.match(/[\d.]+\s*[a-z]+/g) : null;
   if (parts === null) {
-    return quantity(/[a-z]/.test(trimmed) ? text : `${trimmed}s`, DURATION_UNITS, 'duration', example);
+    return quantity(text, DURATION_UNITS, 'duration', example);
   }
   return parts.reduce((sum, part) => sum + quantity(part, DURATION_UNITS, 'duration', example), 0);
 }

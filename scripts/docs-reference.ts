@@ -75,8 +75,8 @@ limit-up: 100MB
 allow-origin: [registry.local:5000, 169.254.10.10]
 \`\`\`
 
-Sizes: \`512MiB\`, \`64GiB\` (powers of 1024), \`20MB\` (powers of 1000), or a number of bytes.
-Rates: the same a second, or \`100Mbit\`. Durations: \`500ms\`, \`30s\`, \`5m\`, \`1h30m\`, or a number of seconds.
+Sizes: \`512MiB\`, \`64GiB\` (powers of 1024), \`20MB\` (powers of 1000), or bytes without a unit, from 1048576 on.
+Rates: the same a second, or \`100Mbit\`. Durations: \`500ms\`, \`30s\`, \`5m\`, \`1h30m\`.
 Lists: a repeated flag, a comma list in a variable, a YAML list in the file. Credentials for NATS stand in its URL or in \`nats-creds\`; they are never logged.
 
 ${table(['setting', 'flag', 'variable', 'default', 'for', 'what'], rows)}

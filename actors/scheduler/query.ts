@@ -64,6 +64,7 @@ export class SchedulerQuery {
     const { alive, heardMs } = row;
     return {
       hostId,
+      name: alive.name,
       ip: alive.ip,
       port: alive.port,
       role: alive.role,

@@ -3,6 +3,7 @@ import { NATS_LOGIN_SETTINGS, type SettingName } from '../../app/settings.ts';
 import { JOB_KINDS, JOB_STATES } from '../../core/jobs.ts';
 import { example } from '../help.ts';
 import type { JobFlags, JobListFlags } from '../job-commands.ts';
+import { listed } from '../list-flags.ts';
 import { addSettings } from '../settings-flags.ts';
 
 /** Loaded when one is run, so that help and the short commands start at once. */
@@ -70,7 +71,9 @@ export function addJobs(program: Command): void {
     .command('job')
     .summary('list, show, watch and cancel jobs')
     .description('List, show, watch and cancel the preheats, pins, evictions and schedules of the swarm.');
-  reading(job, 'ls', 'list jobs, newest first', ['shoal job ls', 'shoal job ls --state running --json'])
+  listed(
+    reading(job, 'ls', 'list jobs, newest first', ['shoal job ls', 'shoal job ls --state running --json']),
+  )
     .addOption(new Option('--kind <KIND>', 'of this kind alone').choices(JOB_KINDS))
     .addOption(new Option('--state <STATE>', 'in this state alone').choices(JOB_STATES))
     .option('--schedule <JOB>', 'those that this schedule began')

@@ -1,12 +1,15 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { NATS_LOGIN_SETTINGS, type SettingName } from '../../app/settings.ts';
 import { example } from '../help.ts';
+import { listed } from '../list-flags.ts';
 import { addSettings } from '../settings-flags.ts';
 
 /** Loaded when one is run, so that help and the short commands start at once. */
 const commands = () => import('../reading-commands.ts');
 
 type Options = Readonly<Record<string, unknown>>;
+
+const TASK = 'a task: the beginning of its id, a digest, its URL, or an image of this host';
 
 const WHERE: readonly SettingName[] = ['dir', 'nats', ...NATS_LOGIN_SETTINGS, 'swarm'];
 
@@ -32,49 +35,52 @@ export function addReading(program: Command, scheduler: Command): void {
     .option('--json', 'print JSON')
     .addHelpText('after', example('shoal image ls', 'shoal image ls --dir /srv/shoal --json'))
     .action(async (options: Options) => (await commands()).runImageLs(options));
-  addSettings(images, ['dir']);
+  listed(addSettings(images, ['dir']));
 
   const task = program
     .command('task')
     .summary('list, show and remove tasks')
     .description('List, show and remove tasks of the swarm.');
-  reading(task, 'ls', 'list the tasks of the swarm', [
+  const tasks = reading(task, 'ls', 'list the tasks of the swarm', [
     'shoal task ls',
     'shoal task ls --nats nats://10.0.0.1:4222 --json',
   ])
     .addOption(limit())
     .action(async (options: Options) => (await commands()).runTaskLs(options));
+  listed(tasks);
   reading(task, 'show', 'show a task: who holds what, and why bytes came from the origin', [
     'shoal task show sha256-…',
   ])
-    .argument('<TASK>', 'a task id, as `shoal task ls` prints it, or a digest')
+    .argument('<TASK>', TASK)
     .action(async (id: string, options: Options) => (await commands()).runTaskShow(id, options));
   reading(task, 'history', 'print what the task log has of a task', ['shoal task history sha256-…'])
-    .argument('<TASK>', 'a task id, as `shoal task ls` prints it, or a digest')
+    .argument('<TASK>', TASK)
     .action(async (id: string, options: Options) => (await commands()).runTaskHistory(id, options));
   reading(task, 'rm', 'remove a task from every cache of the swarm', ['shoal task rm sha256-…'])
-    .argument('<TASK>', 'a task id, as `shoal task ls` prints it, or a digest')
+    .argument('<TASK>', TASK)
     .action(async (id: string, options: Options) => (await commands()).runTaskRm(id, options));
 
   reading(program, 'explain', 'tell where the bytes of a task came from, why, and what the time went to', [
     'shoal explain sha256-…',
-    'shoal explain sha256:… --host 7d3b1f0c9a5e4d2f8b6a1c0e3f5d7b92 --json',
+    'shoal explain registry.lab:5000/team/app:v1 --host node7 --json',
   ])
-    .argument('<TASK>', 'a task id, as `shoal task ls` prints it, or a digest')
-    .option('--host <ID>', 'only how it came to this host')
+    .argument('<TASK>', TASK)
+    .option('--host <HOST>', 'only how it came to this host: the beginning of its id, its name or address')
     .action(async (id: string, options: Options) => (await commands()).runExplain(id, options));
 
   const host = program.command('host').summary('list hosts').description('List the hosts of the swarm.');
-  reading(host, 'ls', 'list the hosts of the swarm', ['shoal host ls', 'shoal host ls --json'])
+  const hosts = reading(host, 'ls', 'list the hosts of the swarm', ['shoal host ls', 'shoal host ls --json'])
     .addOption(limit())
     .action(async (options: Options) => (await commands()).runHostLs(options));
+  listed(hosts);
 
-  reading(scheduler, 'ls', 'list the schedulers of the swarm, and what each serves', [
+  const schedulers = reading(scheduler, 'ls', 'list the schedulers of the swarm, and what each serves', [
     'shoal scheduler ls',
     'shoal scheduler ls --nats nats://10.0.0.1:4222 --json',
   ]).action(async (_: Options, command: Command) =>
     (await commands()).runSchedulerLs(command.optsWithGlobals()),
   );
+  listed(schedulers);
 }
 
 function limit(): Option {

@@ -1,26 +1,37 @@
 import type { JobHost, JobRecord } from '../../core/jobs.ts';
+import { shortId } from '../../core/short-id.ts';
 import { formatBytes, formatDuration } from '../../core/units.ts';
-import { factsText, tableText } from './tables.ts';
+import { type Column, type ListView, listText } from './list.ts';
+import { factsText, printable } from './tables.ts';
+import { wrapText } from './wrap.ts';
 
 const NONE = '-';
 
 /** Jobs, one a line. */
-export function jobsText(rows: readonly JobRecord[], nowMs: number): string {
+export function jobsText(rows: readonly JobRecord[], view: ListView, nowMs: number): string {
   if (rows.length === 0) return 'no jobs\n';
-  return tableText(
-    ['JOB', 'KIND', 'STATE', 'HOSTS', 'SIZE', 'AGE', 'WHAT', 'ERROR'],
-    rows.map((job) => [
-      job.id,
-      job.request.schedule === undefined ? job.kind : `${job.kind}, ${job.request.schedule.cron}`,
-      stateText(job),
-      `${job.progress.succeeded}/${job.progress.hosts}`,
-      formatBytes(job.progress.doneBytes),
-      formatDuration(Math.max(0, nowMs - job.createdAtMs)),
-      shortList(job.request.what),
-      job.error === undefined ? '' : `${job.error.message} (${job.error.code})`,
-    ]),
-    [3, 4, 5],
-  );
+  const ageOf = ({ createdAtMs }: JobRecord) => Math.max(0, nowMs - createdAtMs);
+  const columns: readonly Column<JobRecord>[] = [
+    { title: 'JOB', cell: ({ id }) => shortId(id) },
+    { title: 'ID', cell: ({ id }) => id, wide: true },
+    {
+      title: 'KIND',
+      cell: ({ kind, request: { schedule } }) =>
+        schedule === undefined ? kind : `${kind}, ${schedule.cron}`,
+    },
+    { title: 'STATE', cell: stateText },
+    { title: 'HOSTS', cell: ({ progress: { succeeded, hosts } }) => `${succeeded}/${hosts}`, right: true },
+    {
+      title: 'SIZE',
+      cell: ({ progress: { doneBytes } }) => formatBytes(doneBytes),
+      value: ({ progress: { doneBytes } }) => doneBytes,
+      right: true,
+    },
+    { title: 'AGE', cell: (job) => formatDuration(ageOf(job)), value: ageOf, right: true },
+    { title: 'WHAT', cell: ({ request: { what } }) => shortList(what), cut: true },
+    { title: 'ERROR', cell: ({ error }) => (error ? `${error.message} (${error.code})` : ''), cut: true },
+  ];
+  return listText(columns, rows, view);
 }
 
 /** One job, for people. */
@@ -57,25 +68,26 @@ export function jobText(job: JobRecord, nowMs: number): string {
   ]);
 }
 
-/** The hosts of a job, one a line. */
+const JOB_HOSTS: readonly Column<JobHost>[] = [
+  { title: 'HOST', cell: ({ hostId }) => shortId(hostId) },
+  { title: 'NAME', cell: ({ name }) => name ?? NONE, cut: true },
+  { title: 'IP', cell: ({ ip }) => ip, wide: true },
+  { title: 'STATE', cell: ({ state }) => state },
+  { title: 'ITEMS', cell: ({ done, items }) => `${done}/${items}`, right: true },
+  { title: 'SIZE', cell: ({ length }) => formatBytes(length), right: true },
+  { title: 'FROM ORIGIN', cell: ({ bytes }) => formatBytes(bytes.origin), right: true },
+  { title: 'FROM HOSTS', cell: ({ bytes }) => formatBytes(bytes.peers), right: true },
+  { title: 'LOCAL', cell: ({ bytes }) => formatBytes(bytes.local), right: true, wide: true },
+  { title: 'TIME', cell: ({ durationMs }) => formatDuration(durationMs), right: true, wide: true },
+  { title: 'ERROR', cell: reasonText, wide: true },
+];
+
+/** The hosts of a job, one a line, and below what went wrong on which. */
 export function jobHostsText(rows: readonly JobHost[]): string {
-  return tableText(
-    ['HOST', 'NAME', 'IP', 'STATE', 'ITEMS', 'SIZE', 'FROM ORIGIN', 'FROM HOSTS', 'LOCAL', 'TIME', 'ERROR'],
-    rows.map((host) => [
-      host.hostId,
-      host.name ?? NONE,
-      host.ip,
-      host.state,
-      `${host.done}/${host.items}`,
-      formatBytes(host.length),
-      formatBytes(host.bytes.origin),
-      formatBytes(host.bytes.peers),
-      formatBytes(host.bytes.local),
-      formatDuration(host.durationMs),
-      reasonText(host),
-    ]),
-    [4, 5, 6, 7, 8, 9],
-  );
+  const wrong = rows
+    .filter((host) => reasonText(host) !== '')
+    .map((host) => wrapText(printable(`${shortId(host.hostId)}: ${reasonText(host)}`), 2));
+  return `${listText(JOB_HOSTS, rows, { wide: false })}${wrong.length === 0 ? '' : `\n${wrong.join('')}`}`;
 }
 
 /** `2 of 6: registry.example refuses with 401 (ERR_SOURCE_REFUSED)`; empty where all went well. */

@@ -167,7 +167,7 @@ test('an image is preheated on every host, and listed there', async () => {
     { ...place, digest: manifests.amd64, kind: 'image', platform: 'linux/amd64', parts: 4, partsHere: 4 },
   ]);
   const table = await startCommand([...SHOAL, 'image', 'ls', '--dir', swarm.dirOf('peer1')]).done;
-  expect(table.stdout).toMatch(/team\/app .* linux\/amd64 +4(\.\d+)? MiB +4(\.\d+)? MiB +4\/4 /);
+  expect(table.stdout).toMatch(/team\/app .* linux\/amd64 +4(\.\d+)? MiB +4(\.\d+)? MiB +4\/4$/m);
 });
 
 test('a private image is preheated by hosts with credentials of their own', async () => {

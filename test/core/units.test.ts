@@ -12,7 +12,7 @@ import {
 
 test.each([
   ['0', 0],
-  ['4096', 4096],
+  ['1048576', 1_048_576],
   ['64GiB', 64 * 1024 ** 3],
   ['20MB', 20_000_000],
   ['1.5 kib', 1536],
@@ -34,8 +34,7 @@ test.each([
 test.each([
   ['500ms', 500],
   ['30s', 30_000],
-  ['30', 30_000],
-  ['0.5', 500],
+  ['0', 0],
   ['1h30m', 5_400_000],
   ['1d 2h', 93_600_000],
   ['1.5m', 90_000],
@@ -54,11 +53,13 @@ test.each([
   '1000000000000TB',
   'constructor',
   '1__',
+  '20',
+  '4096',
 ])('%j is no size', (text) => {
   expect(() => parseBytes(text)).toThrow(ShoalError);
 });
 
-test.each(['', 's', '5x', '1h-3m', '1.2.3', '5 apples', 'h1', '-5s', '1s1s1s1s1s1s'])(
+test.each(['', 's', '30', '0.5', '5x', '1h-3m', '1.2.3', '5 apples', 'h1', '-5s', '1s1s1s1s1s1s'])(
   '%j is no duration',
   (text) => {
     expect(() => parseDuration(text)).toThrow(ShoalError);
