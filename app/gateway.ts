@@ -20,6 +20,7 @@ import { openGatewayMetrics } from './metrics.ts';
 import { openNatsBus } from './nats-bus.ts';
 import { loginName } from './nats-login.ts';
 import { isPrivateLink } from './private-link.ts';
+import { addProcessMetrics } from './process-metrics.ts';
 import { realClock, realRandom } from './real-world.ts';
 import { swarmQueries } from './swarm-query.ts';
 import { VERSION } from './version.ts';
@@ -54,7 +55,8 @@ async function compose(config: GatewayConfig, logger: RootLogger, closing: Closi
   const presence = new SchedulerPresence(bus, realClock);
   closing.use({ [Symbol.asyncDispose]: async () => presence.close() });
   const images = closing.use(openImageLookup(config, log, realClock));
-  const { metrics, text } = openGatewayMetrics();
+  const { metrics, registry: numbers, text } = openGatewayMetrics();
+  addProcessMetrics(numbers);
   metrics.busState(bus.state);
   bus.onState((state) => metrics.busState(state));
   const emit = createEmit({ bus, swarm: swarmName, speaker: name, pieceEvents: false });

@@ -31,6 +31,7 @@ import type { HostConfig } from './config.ts';
 import { descriptorLimit, descriptorShares } from './descriptors.ts';
 import { createEmit } from './events.ts';
 import { hostControl } from './host-control.ts';
+import { addHostGauges } from './host-gauges.ts';
 import { Identity } from './identity.ts';
 import { limitedOrigin } from './limited-origin.ts';
 import type { RootLogger } from './logging.ts';
@@ -39,6 +40,7 @@ import { openNatsBus } from './nats-bus.ts';
 import { loginName } from './nats-login.ts';
 import { ownUse } from './own-use.ts';
 import { isPrivateLink } from './private-link.ts';
+import { addProcessMetrics } from './process-metrics.ts';
 import { openProxy } from './proxy.ts';
 import { realClock, realRandom } from './real-world.ts';
 import { registryNews, registryTroubles } from './registry-news.ts';
@@ -64,7 +66,8 @@ export function openHost(config: HostConfig, logger: RootLogger): Promise<OpenHo
 async function compose(config: HostConfig, logger: RootLogger, closing: Closing): Promise<OpenHost> {
   const identity = Identity.open(config.dir, realRandom, hostOfLogin(config));
   const { hostId } = identity;
-  const { metrics, text } = openHostMetrics();
+  const { metrics, registry: numbers, text } = openHostMetrics();
+  addProcessMetrics(numbers);
   const shares = descriptorShares(descriptorLimit());
   const store = closable(closing, await openStoreOf(config, logger, shares.tasks));
   let refusal: string | undefined;
@@ -168,6 +171,12 @@ async function compose(config: HostConfig, logger: RootLogger, closing: Closing)
       slotsUp: server.slots,
     }),
   });
+  addHostGauges(numbers, () => ({
+    quotaBytes: store.usage.quotaBytes,
+    ...host.peers.astray,
+    isolated: host.actor.state === 'isolated',
+    troubled: watch.troubled.map(({ fault }) => fault),
+  }));
   const ended = new AbortController();
   const ready = world.alone ? Promise.resolve() : host.actor.announced(ended.signal);
   // Whoever does not wait for it need not hear that the host was closed before.

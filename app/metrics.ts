@@ -125,6 +125,12 @@ export function openHostMetrics(): MetricsOf<HostMetrics> {
   const slots = openSlots(registry);
   const cacheBytes = gauge(registry, 'shoal_cache_bytes', 'Bytes of content in the cache.', []);
   const cacheTasks = gauge(registry, 'shoal_cache_tasks', 'Tasks in the cache.', []);
+  const evicted = counter(
+    registry,
+    'shoal_cache_evictions_total',
+    'Tasks removed from the cache, to make room or because it was told to.',
+    [],
+  );
   const metrics: HostMetrics = {
     received: (source, bytes) => received.inc({ source }, positive(bytes)),
     sent: (bytes) => sent.inc(positive(bytes)),
@@ -144,6 +150,7 @@ export function openHostMetrics(): MetricsOf<HostMetrics> {
       cacheBytes.set(bytes);
       cacheTasks.set(tasks);
     },
+    evicted: () => evicted.inc(),
     starved: (why) => starved.inc({ why }),
     epochRefused: (why) => refused.inc({ why }),
     registryFailed: (fault) => registries.inc({ fault }),

@@ -19,6 +19,7 @@ import type { RootLogger } from './logging.ts';
 import { openSchedulerMetrics } from './metrics.ts';
 import { openNatsBus } from './nats-bus.ts';
 import { ownUse } from './own-use.ts';
+import { addProcessMetrics } from './process-metrics.ts';
 import { realClock, realRandom } from './real-world.ts';
 import { followSchedulerKeys, publishSchedulerKey, readSchedulerKeys } from './scheduler-keys.ts';
 import { VERSION } from './version.ts';
@@ -45,7 +46,8 @@ async function compose(
   const { swarm, nats } = config;
   const schedulerId = schedulerIdFrom(realRandom.bytes(8));
   const key = openKey(config.dir);
-  const { metrics, text } = openSchedulerMetrics();
+  const { metrics, registry: numbers, text } = openSchedulerMetrics();
+  addProcessMetrics(numbers);
   const who = { kind: 'scheduler', name: schedulerId } as const;
   const joining = { swarm, logger: logger.child({ sub: 'transport' }) };
   const bus = openNatsBus(nats, who, joining);

@@ -44,6 +44,8 @@ export interface HostMetrics {
   /** Transfers running in one direction, and the most that may. */
   slots(direction: 'up' | 'down', used: number, total: number): void;
   cache(bytes: number, tasks: number): void;
+  /** A task was removed from the cache. */
+  evicted(): void;
   /** A download got nothing though a scheduler answers. */
   starved(why: 'starved' | 'unreachable'): void;
   /** The word of a scheduler was not believed; once for each epoch. */
@@ -81,6 +83,7 @@ export const silentHostMetrics: HostMetrics = {
   proxySent() {},
   slots() {},
   cache() {},
+  evicted() {},
   starved() {},
   epochRefused() {},
   registryFailed() {},

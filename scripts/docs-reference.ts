@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import { addHostGauges } from '../app/host-gauges.ts';
 import { openGatewayMetrics, openHostMetrics, openSchedulerMetrics } from '../app/metrics.ts';
 import { SETTINGS, type SettingName, settingMeta, settingVariable } from '../app/settings.ts';
 import { ERRORS, type ErrorCode } from '../core/errors.ts';
@@ -99,9 +100,12 @@ export async function metricsPage(): Promise<string> {
 \`/healthz\` (200: runs) and \`/readyz\` (200: can do its work, else 503) beside it answer JSON.
 \`shoal up\` shows the metrics of its host and its scheduler together.
 
+Every daemon tells \`process_*\` and \`nodejs_*\` too, as prom-client names them, and \`shoal_build_info\` with its \`version\` and \`node\`.
+Alert rules are in \`deploy/prometheus/\`, dashboards in \`deploy/grafana/\`.
+
 ## Hosts
 
-${await metricsTable(openHostMetrics().registry)}
+${await metricsTable(hostRegistry())}
 
 ## Schedulers
 
@@ -127,6 +131,12 @@ ${table(
 
 This page is made from \`app/metrics.ts\` by \`scripts/docs.ts\`.
 `;
+}
+
+function hostRegistry(): Registry {
+  const { registry } = openHostMetrics();
+  addHostGauges(registry, () => ({ quotaBytes: 0, adrift: 0, starved: 0, isolated: false, troubled: [] }));
+  return registry;
 }
 
 async function metricsTable(registry: Registry): Promise<string> {

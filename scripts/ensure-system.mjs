@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /*
  * Installs the Debian packages that the tests, the demo and the labs need, where they are missing:
- *   node scripts/ensure-system.mjs [--for=nats|shells|acceptance|console|compose|images|forward|demo-image]
+ *   node scripts/ensure-system.mjs [--for=nats|shells|rules|acceptance|console|compose|images|forward|demo-image]
  * Plain JavaScript without dependencies: it runs before `npm ci`.
  */
 import { spawnSync } from 'node:child_process';
@@ -12,6 +12,7 @@ import { pathToFileURL } from 'node:url';
 /** Commands looked for, and the package of Debian that brings each. */
 const NEEDS = {
   nats: { 'nats-server': 'nats-server' },
+  rules: { promtool: 'prometheus' },
   shells: { bash: 'bash', zsh: 'zsh', fish: 'fish', groff: 'groff-base', tmux: 'tmux' },
   acceptance: {
     'nats-server': 'nats-server',

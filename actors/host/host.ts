@@ -79,6 +79,7 @@ export class HostActor {
   #evicted(taskId: TaskId): void {
     const { world } = this.#options;
     sendGone(world, taskId);
+    world.metrics.evicted();
     world.emit('task.evicted', taskId, { taskId, hostId: world.hostId });
     world.log.info({ taskId }, 'evicted');
   }

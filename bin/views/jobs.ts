@@ -1,7 +1,7 @@
 import type { JobHost, JobRecord } from '../../core/jobs.ts';
 import { shortId } from '../../core/short-id.ts';
 import { formatBytes, formatDuration } from '../../core/units.ts';
-import { type Column, type ListView, listText } from './list.ts';
+import { type ListColumn, type ListView, listText } from './list.ts';
 import { factsText, printable } from './tables.ts';
 import { wrapText } from './wrap.ts';
 
@@ -11,7 +11,7 @@ const NONE = '-';
 export function jobsText(rows: readonly JobRecord[], view: ListView, nowMs: number): string {
   if (rows.length === 0) return 'no jobs\n';
   const ageOf = ({ createdAtMs }: JobRecord) => Math.max(0, nowMs - createdAtMs);
-  const columns: readonly Column<JobRecord>[] = [
+  const columns: readonly ListColumn<JobRecord>[] = [
     { title: 'JOB', cell: ({ id }) => shortId(id) },
     { title: 'ID', cell: ({ id }) => id, wide: true },
     {
@@ -68,7 +68,7 @@ export function jobText(job: JobRecord, nowMs: number): string {
   ]);
 }
 
-const JOB_HOSTS: readonly Column<JobHost>[] = [
+const JOB_HOSTS: readonly ListColumn<JobHost>[] = [
   { title: 'HOST', cell: ({ hostId }) => shortId(hostId) },
   { title: 'NAME', cell: ({ name }) => name ?? NONE, cut: true },
   { title: 'IP', cell: ({ ip }) => ip, wide: true },

@@ -2,7 +2,7 @@ import { ShoalError } from '../../core/errors.ts';
 import { printable, tableText } from './tables.ts';
 
 /** One column of a list. */
-export interface Column<R> {
+export interface ListColumn<R> {
   readonly title: string;
   readonly cell: (row: R) => string;
   /** What is sorted by, where the text of the cell is not. */
@@ -39,7 +39,7 @@ const GAP = 2;
 const LEAST_CUT = 6;
 
 /** A list in a terminal: 80 columns unless it may be wide. @throws ERR_CONFIG_INVALID for a column that there is not */
-export function listText<R>(columns: readonly Column<R>[], rows: readonly R[], view: ListView): string {
+export function listText<R>(columns: readonly ListColumn<R>[], rows: readonly R[], view: ListView): string {
   const wanted = sorted(columns, filtered(columns, rows, view.filter), view.sort);
   const shown = columns.filter(({ wide }) => view.wide || wide === undefined);
   const head = shown.map(({ title }) => title);
@@ -55,7 +55,7 @@ export function listText<R>(columns: readonly Column<R>[], rows: readonly R[], v
 }
 
 /** How wide each column may be, so that a line fits: the widest of those that may be cut gives way first. */
-function widths<R>(columns: readonly Column<R>[], rows: readonly (readonly string[])[]): number[] {
+function widths<R>(columns: readonly ListColumn<R>[], rows: readonly (readonly string[])[]): number[] {
   const most = columns.map((_, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)));
   let over = most.reduce((sum, width) => sum + width, (columns.length - 1) * GAP) - COLUMNS;
   while (over > 0) {
@@ -78,7 +78,7 @@ function cutTo(text: string, most = text.length): string {
   return `${text.slice(0, head)}…${text.slice(text.length - (most - 1 - head))}`;
 }
 
-function filtered<R>(columns: readonly Column<R>[], rows: readonly R[], filter: string | undefined) {
+function filtered<R>(columns: readonly ListColumn<R>[], rows: readonly R[], filter: string | undefined) {
   if (filter === undefined) return rows;
   const [, name, text = ''] = /^([A-Za-z ]+)=(.*)$/.exec(filter) ?? [];
   if (name !== undefined) {
@@ -89,7 +89,7 @@ function filtered<R>(columns: readonly Column<R>[], rows: readonly R[], filter: 
   return rows.filter((row) => columns.some(({ cell }) => cell(row).toLowerCase().includes(wanted)));
 }
 
-function sorted<R>(columns: readonly Column<R>[], rows: readonly R[], sort: string | undefined) {
+function sorted<R>(columns: readonly ListColumn<R>[], rows: readonly R[], sort: string | undefined) {
   if (sort === undefined) return rows;
   const { cell, value } = columnOf(columns, sort.replace(/^-/, ''));
   const sign = sort.startsWith('-') ? -1 : 1;
@@ -100,7 +100,7 @@ function sorted<R>(columns: readonly Column<R>[], rows: readonly R[], sort: stri
   });
 }
 
-function columnOf<R>(columns: readonly Column<R>[], name: string): Column<R> {
+function columnOf<R>(columns: readonly ListColumn<R>[], name: string): ListColumn<R> {
   const wanted = name.toLowerCase().replace(/[ _-]/g, '');
   const found = columns.find(({ title }) => title.toLowerCase().replace(/[ _-]/g, '') === wanted);
   if (found !== undefined) return found;

@@ -2,11 +2,11 @@ import type { ImageRow } from '../../admin/control.ts';
 import { shortId } from '../../core/short-id.ts';
 import type { HostRow, SchedulerRow, TaskRow } from '../../core/swarm-rows.ts';
 import { formatBytes, formatDuration } from '../../core/units.ts';
-import { type Column, type ListView, listText } from './list.ts';
+import { type ListColumn, type ListView, listText } from './list.ts';
 
 const UNKNOWN = '-';
 
-const TASKS: readonly Column<TaskRow>[] = [
+const TASKS: readonly ListColumn<TaskRow>[] = [
   { title: 'TASK', cell: ({ taskId }) => shortId(taskId) },
   { title: 'ID', cell: ({ taskId }) => taskId, wide: true },
   { title: 'STATE', cell: ({ state }) => state },
@@ -33,7 +33,7 @@ export function tasksText(rows: readonly TaskRow[], view: ListView): string {
 
 const addressOf = ({ ip, port }: HostRow): string => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`);
 
-const HOSTS: readonly Column<HostRow>[] = [
+const HOSTS: readonly ListColumn<HostRow>[] = [
   { title: 'HOST', cell: ({ hostId }) => shortId(hostId) },
   { title: 'ID', cell: ({ hostId }) => hostId, wide: true },
   { title: 'NAME', cell: ({ name }) => name ?? UNKNOWN, cut: true },
@@ -84,7 +84,7 @@ export function hostsText(rows: readonly HostRow[], view: ListView): string {
 /** Images of this host, one a line. */
 export function imagesText(rows: readonly ImageRow[], view: ListView, nowMs: number): string {
   if (rows.length === 0) return 'no images\n';
-  const columns: readonly Column<ImageRow>[] = [
+  const columns: readonly ListColumn<ImageRow>[] = [
     { title: 'REGISTRY', cell: ({ registry }) => registry || UNKNOWN, cut: true },
     { title: 'REPOSITORY', cell: ({ repository }) => repository || UNKNOWN, cut: true },
     { title: 'TAG', cell: ({ tag }) => tag ?? UNKNOWN, cut: true },
@@ -117,7 +117,7 @@ export function imagesText(rows: readonly ImageRow[], view: ListView, nowMs: num
 /** Schedulers, one a line. */
 export function schedulersText(rows: readonly SchedulerRow[], view: ListView, nowMs: number): string {
   if (rows.length === 0) return 'no schedulers\n';
-  const columns: readonly Column<SchedulerRow>[] = [
+  const columns: readonly ListColumn<SchedulerRow>[] = [
     { title: 'SCHEDULER', cell: ({ schedulerId }) => shortId(schedulerId) },
     { title: 'ID', cell: ({ schedulerId }) => schedulerId, wide: true },
     { title: 'MACHINE', cell: ({ name }) => name, cut: true },
