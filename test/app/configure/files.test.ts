@@ -213,13 +213,14 @@ test('the command line configures, says so, and takes back', async () => {
     stdout: expect.stringMatching(/^--- \/dev\/null\n/),
   });
   expect(lab.files()).toEqual({});
-  const done = await shoal('--registry', 'quay.io', '--registry', 'ghcr.io', '--json');
+  const named = ['--registry', 'quay.io', '--registry', 'ghcr.io', '--no-check'];
+  const done = await shoal(...named, '--json');
   expect(JSON.parse(done.stdout)).toMatchObject({
     client: 'podman',
     changed: true,
     files: [{ change: 'created' }],
   });
-  expect(await shoal('--registry', 'quay.io', '--registry', 'ghcr.io')).toMatchObject({
+  expect(await shoal(...named)).toMatchObject({
     code: 0,
     stdout: expect.stringContaining('nothing changed'),
   });
