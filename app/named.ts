@@ -2,7 +2,7 @@ import type { ImageRow } from '../admin/control.ts';
 import { ShoalError } from '../core/errors.ts';
 import { isHostId, isTaskId, parseTaskId } from '../core/ids.ts';
 import { parseImageReference } from '../core/oci-reference.ts';
-import { isBeginning, shortId } from '../core/short-id.ts';
+import { isBeginning, shownId } from '../core/short-id.ts';
 import { redactUrl } from '../core/source.ts';
 import type { SwarmQueries } from './swarm-query.ts';
 
@@ -81,7 +81,7 @@ function theOne(given: string, ids: readonly string[]): string {
   const [only] = ids;
   if (only === undefined) throw notFound(given);
   if (ids.length === 1) return only;
-  const shown = ids.slice(0, 4).map(shortId).join(', ');
+  const shown = ids.slice(0, 4).map(shownId).join(', ');
   throw new ShoalError(
     'ERR_TASK_ID_INVALID',
     `${ids.length} tasks are meant by ${given.slice(0, 200)}: ${shown}`,

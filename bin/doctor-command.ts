@@ -2,7 +2,7 @@ import { loadSchedulerConfig } from '../app/config.ts';
 import { writeBundle } from '../app/doctor/bundle.ts';
 import { examine } from '../app/doctor/doctor.ts';
 import { ShoalError } from '../core/errors.ts';
-import { counted } from '../core/units.ts';
+import { countOf } from '../core/units.ts';
 import { print } from './print.ts';
 import { configInput } from './settings-flags.ts';
 import { findingsText } from './views/findings.ts';
@@ -19,7 +19,7 @@ export async function runDoctor(options: Readonly<Record<string, unknown>>): Pro
   await print(options['json'] ? `${JSON.stringify(findings, null, 2)}\n` : findingsText(findings));
   const faults = findings.filter(({ state }) => state === 'fault').length;
   if (faults > 0)
-    throw new ShoalError('ERR_DOCTOR_FOUND', `${counted(faults, 'thing')} found that must be mended`);
+    throw new ShoalError('ERR_DOCTOR_FOUND', `${countOf(faults, 'thing')} found that must be mended`);
 }
 
 function textOf(options: Readonly<Record<string, unknown>>, name: string): string | undefined {

@@ -5,7 +5,7 @@ import { NATS_LOGIN_SETTINGS } from '../app/settings.ts';
 import type { SwarmQueries } from '../app/swarm-query.ts';
 import { ShoalError } from '../core/errors.ts';
 import { redactUrl } from '../core/source.ts';
-import { counted } from '../core/units.ts';
+import { countOf } from '../core/units.ts';
 import type { Bus } from '../transport/bus.ts';
 import { print } from './print.ts';
 import { configInput } from './settings-flags.ts';
@@ -72,7 +72,7 @@ export function runTaskRm(name: string, options: Options): Promise<void> {
   return withSwarm(options, async (swarm) => {
     const taskId = await namedTask(swarm, name);
     const removed = { taskId, ...(await swarm.removeTask(taskId).catch(notOperator)) };
-    await show(options, removed, ({ hosts }) => `removed from ${counted(hosts, 'host')}\n`);
+    await show(options, removed, ({ hosts }) => `removed from ${countOf(hosts, 'host')}\n`);
   });
 }
 

@@ -3,7 +3,7 @@ const SHOWN = 12;
 const AT_SHOWN = 4;
 
 /** An id as people are shown it: 12 digits, of a task without the algorithm; the whole stands in JSON. */
-export function shortId(id: string): string {
+export function shownId(id: string): string {
   const { digits, at } = partsOf(id);
   const kept = digits.slice(0, SHOWN);
   return at === '' ? kept : `${kept}-at-${at.slice(0, AT_SHOWN)}`;

@@ -120,6 +120,6 @@ function two(big: number, bigUnit: string, small: number, smallUnit: string): st
 }
 
 /** `1 host`, `2 hosts`. */
-export function counted(count: number, noun: string): string {
+export function countOf(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

@@ -1,5 +1,5 @@
 import type { JobHost, JobRecord } from '../../core/jobs.ts';
-import { shortId } from '../../core/short-id.ts';
+import { shownId } from '../../core/short-id.ts';
 import { formatBytes, formatDuration } from '../../core/units.ts';
 import { type ListColumn, type ListView, listText } from './list.ts';
 import { factsText, printable } from './tables.ts';
@@ -12,7 +12,7 @@ export function jobsText(rows: readonly JobRecord[], view: ListView, nowMs: numb
   if (rows.length === 0) return 'no jobs\n';
   const ageOf = ({ createdAtMs }: JobRecord) => Math.max(0, nowMs - createdAtMs);
   const columns: readonly ListColumn<JobRecord>[] = [
-    { title: 'JOB', cell: ({ id }) => shortId(id) },
+    { title: 'JOB', cell: ({ id }) => shownId(id) },
     { title: 'ID', cell: ({ id }) => id, wide: true },
     {
       title: 'KIND',
@@ -69,7 +69,7 @@ export function jobText(job: JobRecord, nowMs: number): string {
 }
 
 const JOB_HOSTS: readonly ListColumn<JobHost>[] = [
-  { title: 'HOST', cell: ({ hostId }) => shortId(hostId) },
+  { title: 'HOST', cell: ({ hostId }) => shownId(hostId) },
   { title: 'NAME', cell: ({ name }) => name ?? NONE, cut: true },
   { title: 'IP', cell: ({ ip }) => ip, wide: true },
   { title: 'STATE', cell: ({ state }) => state },
@@ -86,7 +86,7 @@ const JOB_HOSTS: readonly ListColumn<JobHost>[] = [
 export function jobHostsText(rows: readonly JobHost[]): string {
   const wrong = rows
     .filter((host) => reasonText(host) !== '')
-    .map((host) => wrapText(printable(`${shortId(host.hostId)}: ${reasonText(host)}`), 2));
+    .map((host) => wrapText(printable(`${shownId(host.hostId)}: ${reasonText(host)}`), 2));
   return `${listText(JOB_HOSTS, rows, { wide: false })}${wrong.length === 0 ? '' : `\n${wrong.join('')}`}`;
 }
 

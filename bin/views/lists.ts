@@ -1,5 +1,5 @@
 import type { ImageRow } from '../../admin/control.ts';
-import { shortId } from '../../core/short-id.ts';
+import { shownId } from '../../core/short-id.ts';
 import type { HostRow, SchedulerRow, TaskRow } from '../../core/swarm-rows.ts';
 import { formatBytes, formatDuration } from '../../core/units.ts';
 import { type ListColumn, type ListView, listText } from './list.ts';
@@ -7,7 +7,7 @@ import { type ListColumn, type ListView, listText } from './list.ts';
 const UNKNOWN = '-';
 
 const TASKS: readonly ListColumn<TaskRow>[] = [
-  { title: 'TASK', cell: ({ taskId }) => shortId(taskId) },
+  { title: 'TASK', cell: ({ taskId }) => shownId(taskId) },
   { title: 'ID', cell: ({ taskId }) => taskId, wide: true },
   { title: 'STATE', cell: ({ state }) => state },
   {
@@ -34,7 +34,7 @@ export function tasksText(rows: readonly TaskRow[], view: ListView): string {
 const addressOf = ({ ip, port }: HostRow): string => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`);
 
 const HOSTS: readonly ListColumn<HostRow>[] = [
-  { title: 'HOST', cell: ({ hostId }) => shortId(hostId) },
+  { title: 'HOST', cell: ({ hostId }) => shownId(hostId) },
   { title: 'ID', cell: ({ hostId }) => hostId, wide: true },
   { title: 'NAME', cell: ({ name }) => name ?? UNKNOWN, cut: true },
   { title: 'ADDRESS', cell: addressOf, cut: true },
@@ -88,7 +88,7 @@ export function imagesText(rows: readonly ImageRow[], view: ListView, nowMs: num
     { title: 'REGISTRY', cell: ({ registry }) => registry || UNKNOWN, cut: true },
     { title: 'REPOSITORY', cell: ({ repository }) => repository || UNKNOWN, cut: true },
     { title: 'TAG', cell: ({ tag }) => tag ?? UNKNOWN, cut: true },
-    { title: 'DIGEST', cell: ({ digest }) => shortId(digest) },
+    { title: 'DIGEST', cell: ({ digest }) => shownId(digest) },
     { title: 'FULL DIGEST', cell: ({ digest }) => digest, wide: true },
     {
       title: 'PLATFORM',
@@ -118,7 +118,7 @@ export function imagesText(rows: readonly ImageRow[], view: ListView, nowMs: num
 export function schedulersText(rows: readonly SchedulerRow[], view: ListView, nowMs: number): string {
   if (rows.length === 0) return 'no schedulers\n';
   const columns: readonly ListColumn<SchedulerRow>[] = [
-    { title: 'SCHEDULER', cell: ({ schedulerId }) => shortId(schedulerId) },
+    { title: 'SCHEDULER', cell: ({ schedulerId }) => shownId(schedulerId) },
     { title: 'ID', cell: ({ schedulerId }) => schedulerId, wide: true },
     { title: 'MACHINE', cell: ({ name }) => name, cut: true },
     {

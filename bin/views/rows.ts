@@ -1,8 +1,8 @@
 import type { HostStatus } from '../../admin/control.ts';
 import { reasonsText } from '../../core/delivery-text.ts';
-import { shortId } from '../../core/short-id.ts';
+import { shownId } from '../../core/short-id.ts';
 import type { TaskDetail } from '../../core/swarm-rows.ts';
-import { counted, formatBytes, formatDuration } from '../../core/units.ts';
+import { countOf, formatBytes, formatDuration } from '../../core/units.ts';
 import { factsText, tableText } from './tables.ts';
 
 const UNKNOWN = '-';
@@ -23,7 +23,7 @@ export function statusText(status: HostStatus): string {
     ['mirror, proxy', status.proxy === undefined ? UNKNOWN : `http://${status.proxy}`],
     [
       'cache',
-      `${formatBytes(cache.bytes)} of ${formatBytes(cache.quotaBytes)}, ${counted(cache.tasks, 'task')}`,
+      `${formatBytes(cache.bytes)} of ${formatBytes(cache.quotaBytes)}, ${countOf(cache.tasks, 'task')}`,
     ],
     ['uploads', `${transfers.up} of ${transfers.slotsUp} slots`],
     ['downloads', `${transfers.down} of ${transfers.slotsDown} slots`],
@@ -55,7 +55,7 @@ export function taskText(task: TaskDetail): string {
   const peers = tableText(
     ['HOST', 'STATE', 'PIECES', 'FROM ORIGIN', 'FROM HOSTS', 'LOCAL'],
     task.peers.map((peer) => [
-      shortId(peer.hostId),
+      shownId(peer.hostId),
       peer.state,
       `${peer.have}/${peer.pieces}`,
       formatBytes(peer.bytes.origin),

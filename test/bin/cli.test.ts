@@ -7,7 +7,7 @@ import { startAdmin } from '../../admin/server.ts';
 import { downloadResultSchema } from '../../core/download.ts';
 import { ERRORS, type ErrorCode, ShoalError } from '../../core/errors.ts';
 import { silentLogger } from '../../core/logger.ts';
-import { shortId } from '../../core/short-id.ts';
+import { shownId } from '../../core/short-id.ts';
 import { explanationSchema } from '../../core/swarm-rows.ts';
 import { fakeControl, RESULT, STATUS, TASK } from '../admin/fake-control.ts';
 import { type Ran, ROOT, SHOAL, startCommand } from '../support/child.ts';
@@ -223,7 +223,7 @@ test('reading commands print tables, and JSON where asked', async () => {
     run('scheduler', 'ls'),
   ]);
   expect(status?.stdout).toContain('nats://127.0.0.1:4222 (connected)');
-  expect(tasks?.stdout).toContain(shortId(TASK.taskId));
+  expect(tasks?.stdout).toContain(shownId(TASK.taskId));
   expect(task?.stdout).toContain('no holder yet 6 B');
   expect(hosts?.stdout).toContain('10.0.0.7:7400');
   expect(hosts?.stdout).not.toContain('\u001b');

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { HostControl, ImageRow } from '../../admin/control.ts';
 import { startAdmin } from '../../admin/server.ts';
 import { silentLogger } from '../../core/logger.ts';
-import { shortId } from '../../core/short-id.ts';
+import { shownId } from '../../core/short-id.ts';
 import type { HostRow, SchedulerRow, TaskRow } from '../../core/swarm-rows.ts';
 import { fakeControl, TASK } from '../admin/fake-control.ts';
 import { type Ran, SHOAL, startCommand } from '../support/child.ts';
@@ -131,7 +131,7 @@ test('every id that is shown is taken back, and so is a URL, a digest, an image 
     .split('\n')
     .slice(1, -1)
     .map((line) => line.split(' ')[0] ?? '');
-  expect(ids).toEqual(TASKS.map(({ taskId }) => shortId(taskId)));
+  expect(ids).toEqual(TASKS.map(({ taskId }) => shownId(taskId)));
   const image = `${IMAGE.registry}/${IMAGE.repository}:${IMAGE.tag}`;
   const [, other = TASK, third = TASK] = TASKS;
   const names = [
@@ -156,7 +156,7 @@ test('a list is sorted and filtered by the titles of its columns', async () => {
   await using at = await daemon();
   const first = async (...flags: string[]) =>
     (await shoal('task', 'ls', '--dir', at.dir, ...flags)).stdout.split('\n')[1]?.split(' ')[0];
-  expect(await first('--sort', '-size')).toBe(shortId(TASKS[0]?.taskId ?? ''));
+  expect(await first('--sort', '-size')).toBe(shownId(TASKS[0]?.taskId ?? ''));
   expect(await first('--sort', 'size')).toBe('cccccccccccc');
   expect(await first('--filter', 'holders=2000')).toBe('bbbbbbbbbbbb');
   const wrong = await shoal('task', 'ls', '--dir', at.dir, '--sort', 'colour');

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { shortId } from '../../core/short-id.ts';
+import { shownId } from '../../core/short-id.ts';
 import { SHOAL, startChild, startCommand, until } from '../support/child.ts';
 import { MIB, writeRandomFile } from '../support/files.ts';
 import { type OriginServer, startOriginServer } from '../support/origin-server.ts';
@@ -110,10 +110,10 @@ test('without --wait it ends once the job was accepted, which is listed, shown a
   expect(JSON.parse(watched.stdout)).toMatchObject({ job: { id, state: 'succeeded' }, hosts: [{ hostId }] });
   const shown = await job('show', id);
   expect(shown.stdout).toMatch(/^state: +succeeded$/m);
-  expect(shown.stdout).toMatch(new RegExp(`^${shortId(hostId)} .* succeeded +1/1 `, 'm'));
+  expect(shown.stdout).toMatch(new RegExp(`^${shownId(hostId)} .* succeeded +1/1 `, 'm'));
   const listed = await job('ls', '--state', 'succeeded', '--limit', '1', '--json');
   expect(JSON.parse(listed.stdout)).toMatchObject([{ id }]);
-  expect((await job('ls')).stdout).toMatch(new RegExp(`^${shortId(id)} +preheat +succeeded +1/1 `, 'm'));
+  expect((await job('ls')).stdout).toMatch(new RegExp(`^${shownId(id)} +preheat +succeeded +1/1 `, 'm'));
   expect(await job('show', 'ffff')).toMatchObject({
     stdout: '',
     stderr: expect.stringContaining('ERR_JOB_NOT_FOUND'),
