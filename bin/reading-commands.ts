@@ -9,7 +9,6 @@ import { countOf } from '../core/units.ts';
 import type { Bus } from '../transport/bus.ts';
 import { print } from './print.ts';
 import { configInput } from './settings-flags.ts';
-import { taskIdOf } from './task-id.ts';
 import { explainText } from './views/explain.ts';
 import { historyText } from './views/history.ts';
 import { viewOf } from './views/list.ts';
