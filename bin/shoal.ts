@@ -10,6 +10,7 @@ import { addEvents } from './commands/events.ts';
 import { addFiles } from './commands/files.ts';
 import { addGet } from './commands/get.ts';
 import { addJobs } from './commands/jobs.ts';
+import { addKubernetes } from './commands/kubernetes.ts';
 import { addProxy } from './commands/proxy.ts';
 import { addReading } from './commands/reading.ts';
 import { addShell } from './commands/shell.ts';
@@ -54,6 +55,7 @@ function createProgram(): Command {
   addProxy(program);
   addAuth(program);
   addToken(program);
+  addKubernetes(program);
   addShell(program);
   program
     .command('version')

@@ -61,7 +61,8 @@ export function writeAccounts(dir: string, changes: readonly Changed[]): void {
   }
 }
 
-function loginText({ swarm }: Accounts, user: User, { line }: MadeSecret): string {
+/** The file that a user logs in with. */
+export function loginText({ swarm }: Accounts, user: User, { line }: MadeSecret): string {
   const id = idOf(user);
   return [
     `# NATS login of the ${user.role} of the swarm ${swarm}, made by shoal auth. Whoever reads it can act as that one.`,

@@ -78,6 +78,7 @@ test('help names every command, and each shows examples', async () => {
     'auth',
     'gateway',
     'token',
+    'kubernetes',
   ]) {
     expect(stdout).toMatch(new RegExp(`^ {2}${name}\\b`, 'm'));
   }
@@ -121,6 +122,9 @@ test('help names every command, and each shows examples', async () => {
     ['image', 'ls'],
     ['events'],
     ['doctor'],
+    ['kubernetes', 'accounts'],
+    ['kubernetes', 'configure-node'],
+    ['kubernetes', 'restore-node'],
   ];
   for (const ran of await Promise.all(commands.map((command) => shoal(...command, '--help')))) {
     expect(ran).toMatchObject({ code: 0, stdout: expect.stringContaining('Examples:') });
