@@ -1,15 +1,17 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 /*
- * Builds dist/: the web app in console/, the command line in one file, and what V8 made of it, which spares every start the compiling. zod and
+ * Builds dist/: the web app in console/, the command line in one file, and what V8 made of it, which spares every start
+ * the compiling. zod and
  * commander are taken in, since finding and reading their hundred files took longer than running them.
  */
 const root = fileURLToPath(new URL('..', import.meta.url));
 const TAKEN_IN = ['zod', 'commander'];
-const BUILT = ['shoal.cjs', '.built'];
+const LICENSES = 'THIRD-PARTY-LICENSES';
+const BUILT = ['shoal.cjs', '.built', LICENSES, 'sbom.cdx.json'];
 
 const { dependencies } = JSON.parse(readFileSync(`${root}/package.json`, 'utf8'));
 const external = Object.keys(dependencies).filter((name) => !TAKEN_IN.includes(name));
@@ -29,7 +31,8 @@ for (const name of existsSync(dist) ? readdirSync(dist) : []) {
   if (!BUILT.includes(name)) rmSync(`${dist}/${name}`, { recursive: true });
 }
 
-await build({
+const { metafile } = await build({
+  metafile: true,
   absWorkingDir: root,
   entryPoints: ['bin/shoal.ts'],
   outfile: 'dist/shoal.cjs',
@@ -53,8 +56,9 @@ await build({
   logLevel: 'warning',
 });
 
-await build({
+const web = await build({
   absWorkingDir: root,
+  metafile: true,
   entryPoints: ['web/main.tsx', 'web/index.html'],
   outdir: 'dist/console',
   entryNames: '[name]',
@@ -69,6 +73,22 @@ await build({
   legalComments: 'eof',
   logLevel: 'warning',
 });
+/** The licences of the packages whose code lies within dist/; all others come with their own. */
+function licenses() {
+  const inside = [metafile, web.metafile]
+    .flatMap(({ inputs }) => Object.keys(inputs))
+    .flatMap((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? []);
+  const texts = [...new Set(inside)].sort().map((name) => {
+    const dir = `${root}/node_modules/${name}`;
+    const { version, license } = JSON.parse(readFileSync(`${dir}/package.json`, 'utf8'));
+    const files = readdirSync(dir).filter((file) => /^(licen[cs]e|notice|copying)/i.test(file));
+    if (files.length === 0) throw new Error(`${name} comes without the text of its licence`);
+    const parts = files.sort().map((file) => readFileSync(`${dir}/${file}`, 'utf8').trim());
+    return `${name} ${version} (${license})\n\n${parts.join('\n\n')}\n`;
+  });
+  return `dist/shoal.cjs and dist/console hold code of these packages.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`;
+}
+writeFileSync(`${dist}/${LICENSES}`, licenses());
 
 // Runs a command that fails early, so that what every command needs is compiled.
 const warm = ['status', '--dir', `${dist}/nowhere`];
