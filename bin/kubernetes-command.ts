@@ -52,7 +52,13 @@ export async function runConfigureNode(options: Options): Promise<void> {
   const { kind, command } = configured.activation;
   if (flags.activate === false || kind === 'none' || command === undefined) return;
   const before = typeof flags.activate === 'string' ? flags.activate : '';
-  await runCommand(`${before} ${command}`.trim().split(/\s+/));
+  try {
+    await runCommand(`${before} ${command}`.trim().split(/\s+/));
+  } catch (error) {
+    // A next run finds nothing to change, and would take it for active.
+    await restoreNode(nodeOptions(flags));
+    throw error;
+  }
 }
 
 /** Runs `kubernetes restore-node`. */
