@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /*
  * Writes dist/sbom.cdx.json: the npm packages that Shoal is made of, as CycloneDX, by npm's own word. What npm makes
- * anew at each run, a serial number and the time, is left out, so that the same commit gives the same file.
+ * anew at each run, a serial number and the time, is left out, so that the same commit gives the same file. After a build.
  * Plain JavaScript without dependencies: it runs in the build of the image.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -29,10 +29,12 @@ const wanted = new Set(
         `${name ?? path.slice(path.lastIndexOf('node_modules/') + 13)}@${version}`,
     ),
 );
+// What the build took in from packages for development is given away, too.
+const taken = readFileSync(`${root}/dist/THIRD-PARTY-LICENSES`, 'utf8').matchAll(/^(\S+) (\d\S*) \(.+\)$/gm);
+for (const [, name, version] of taken) wanted.add(`${name}@${version}`);
 sbom.components = sbom.components.filter((one) => wanted.has(one['bom-ref']));
 const refs = new Set([sbom.metadata.component['bom-ref'], ...sbom.components.map((one) => one['bom-ref'])]);
 sbom.dependencies = sbom.dependencies
   .filter(({ ref }) => refs.has(ref))
   .map(({ ref, dependsOn = [] }) => ({ ref, dependsOn: dependsOn.filter((one) => refs.has(one)) }));
-mkdirSync(`${root}/dist`, { recursive: true });
 writeFileSync(`${root}/dist/sbom.cdx.json`, `${JSON.stringify(sbom, null, 2)}\n`);
