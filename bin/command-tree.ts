@@ -85,5 +85,5 @@ function examplesOf(command: Command): string[] {
   });
   command.outputHelp();
   command.configureOutput(output);
-  return [...text.matchAll(/^ {2}\$ (.+)$/gm)].map(([, line]) => line ?? '');
+  return [...text.replaceAll(/ \\\n +/g, ' ').matchAll(/^ {2}\$ (.+)$/gm)].map(([, line]) => line ?? '');
 }

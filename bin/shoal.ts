@@ -14,6 +14,7 @@ import { addKubernetes } from './commands/kubernetes.ts';
 import { addProxy } from './commands/proxy.ts';
 import { addReading } from './commands/reading.ts';
 import { addShell } from './commands/shell.ts';
+import { addSim } from './commands/sim.ts';
 import { addToken } from './commands/token.ts';
 import { addTop } from './commands/top.ts';
 import { exitCodesText } from './exit-codes.ts';
@@ -26,10 +27,21 @@ const USAGE = 2;
 /** Commands by what they are for; help lists them so. */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   'Run a swarm:': ['up', 'scheduler', 'seed', 'peer', 'gateway'],
-  'Get and spread content:': ['get', 'preheat', 'pin', 'evict', 'job'],
+  'Get and spread content:': [
+    'get',
+    'import',
+    'export',
+    'stat',
+    'verify',
+    'cache',
+    'preheat',
+    'pin',
+    'evict',
+    'job',
+  ],
   'See what happens:': ['top', 'doctor', 'status', 'image', 'task', 'explain', 'host', 'events'],
-  'Set up clients and logins:': ['configure', 'proxy', 'auth', 'token'],
-  'Other:': ['version', 'completion', 'man', 'help'],
+  'Set up clients and logins:': ['configure', 'proxy', 'auth', 'token', 'kubernetes'],
+  'Other:': ['sim', 'version', 'completion', 'man', 'help'],
 };
 
 function createProgram(): Command {
@@ -56,6 +68,7 @@ function createProgram(): Command {
   addAuth(program);
   addToken(program);
   addKubernetes(program);
+  addSim(program);
   addShell(program);
   program
     .command('version')

@@ -205,6 +205,11 @@ export const ERRORS = {
   ERR_API_BUSY: system(503, 75, 'Try again later: the gateway has as much under way as it takes.'),
   ERR_TOKEN_NOT_FOUND: user(404, 3, 'See `shoal token ls`.'),
   ERR_DOCTOR_FOUND: user(503, 1, 'Run the commands named above, then `shoal doctor` again.'),
+  ERR_SIM_BROKEN: user(
+    500,
+    1,
+    'Play the seed again by the line above; a rule that is broken is a defect: report it.',
+  ),
   ERR_DAEMON_UNAVAILABLE: user(503, 1, 'Start a daemon (`shoal peer --nats URL`), or name its --dir.'),
   ERR_INTERNAL: system(500, 1, 'Report this with the log lines around it.', false),
 } as const satisfies Record<string, CodeEntry>;

@@ -32,7 +32,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   app: BELOW_APP,
   web: [],
   sim: BELOW_APP,
-  bin: [...BELOW_APP, 'app'],
+  bin: [...BELOW_APP, 'app', 'sim/light'],
 };
 
 export interface Import {

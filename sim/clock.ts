@@ -1,22 +1,22 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Cancel, Clock } from '../core/clock.ts';
 import type { ProcessTime } from '../transport/memory-hub.ts';
-
-interface Timer {
-  readonly atMs: number;
-  /** Timers of one moment run in the order they were set. */
-  readonly order: number;
-  run: (() => void) | undefined;
-}
+import { type Timer, TimerHeap } from './timer-heap.ts';
 
 /** Wall-clock time at which every simulation begins, ms since 1970. */
 const WALL_MS = Date.UTC(2026, 0, 1);
 
 /** Virtual time: it moves from timer to timer, and stands still while anything that a timer set off goes on. */
 export class SimClock implements Clock {
-  readonly #heap: Timer[] = [];
+  readonly #timers = new TimerHeap();
+  readonly #turnEvery: number;
   #nowMs = 0;
   #order = 0;
+
+  /** @param turnEvery so many timers run before promises go on; more than 1 only where timers wait for no promise */
+  constructor(turnEvery = 1) {
+    this.#turnEvery = turnEvery;
+  }
 
   now(): number {
     return this.#nowMs;
@@ -29,7 +29,7 @@ export class SimClock implements Clock {
   after(delayMs: number, run: () => void): Cancel {
     const timer: Timer = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order, run };
     this.#order += 1;
-    this.#push(timer);
+    this.#timers.push(timer);
     return () => {
       timer.run = undefined;
     };
@@ -38,61 +38,27 @@ export class SimClock implements Clock {
   /** Runs until `done` holds or `untilMs` has come; returns whether it held. */
   async run(untilMs: number, done: () => boolean = () => false): Promise<boolean> {
     await turn();
+    let left = this.#turnEvery;
     while (!done()) {
-      const next = this.#heap[0];
+      const next = this.#timers.first;
       if (next === undefined || next.atMs > untilMs) {
         this.#nowMs = Math.max(this.#nowMs, untilMs);
         return done();
       }
-      this.#pop();
+      this.#timers.pop();
       const { run } = next;
       if (run === undefined) continue;
       next.run = undefined;
       this.#nowMs = next.atMs;
       run();
+      left -= 1;
+      if (left > 0) continue;
+      left = this.#turnEvery;
       // A turn of the loop begins when no promise is left to go on. Nothing here waits for real I/O, so nothing else runs.
       await turn();
     }
     return true;
   }
-
-  #push(timer: Timer): void {
-    const heap = this.#heap;
-    let at = heap.length;
-    heap.push(timer);
-    while (at > 0) {
-      const above = (at - 1) >> 1;
-      const parent = heap[above];
-      if (parent === undefined || !isBefore(timer, parent)) break;
-      heap[at] = parent;
-      at = above;
-    }
-    heap[at] = timer;
-  }
-
-  #pop(): void {
-    const heap = this.#heap;
-    const last = heap.pop();
-    if (last === undefined || heap.length === 0) return;
-    let at = 0;
-    for (;;) {
-      let below = 2 * at + 1;
-      let child = heap[below];
-      const right = heap[below + 1];
-      if (child !== undefined && right !== undefined && isBefore(right, child)) {
-        child = right;
-        below += 1;
-      }
-      if (child === undefined || !isBefore(child, last)) break;
-      heap[at] = child;
-      at = below;
-    }
-    heap[at] = last;
-  }
-}
-
-function isBefore(left: Timer, right: Timer): boolean {
-  return left.atMs < right.atMs || (left.atMs === right.atMs && left.order < right.order);
 }
 
 /**
