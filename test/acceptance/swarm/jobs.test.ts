@@ -1,10 +1,13 @@
-import { expect, test } from 'vitest';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
 import { openLog } from '../../../app/logging.ts';
 import { connectSwarm } from '../../../app/swarm-client.ts';
 import { type JobHost, type JobRecord, type JobRequest, jobRequestSchema } from '../../../core/jobs.ts';
 import { SUBJECTS } from '../../../transport/subjects.ts';
-import { SHOAL, startCommand, until } from '../../support/child.ts';
+import { HarborClient } from '../../gateway/harbor-client.ts';
+import { SHOAL, startChild, startCommand, until } from '../../support/child.ts';
 import { MIB } from '../../support/files.ts';
+import { freePort } from '../../support/free-port.ts';
 import { TAG } from '../../support/image.ts';
 import { lastJson, type Swarm } from '../../support/swarm.ts';
 import { expectPulled, HOSTS, openScene as openImageScene, PUBLIC, pullAll } from '../images/scene.ts';
@@ -35,7 +38,7 @@ async function byNats(swarm: Swarm, request: JobRequest, idempotencyKey: string)
   return job;
 }
 
-test('an image of 200 MiB is preheated on four hosts, by command and by NATS: one copy, a row a host, and pulls read nothing', async () => {
+test('an image of 200 MiB is preheated on four hosts, by command, by NATS, over HTTP and as Harbor does: one copy, a row a host, and pulls read nothing', async () => {
   const scene = await openImageScene();
   const { swarm, registry } = scene;
   const image = `${registry.name}/${PUBLIC}:${TAG}`;
@@ -59,14 +62,54 @@ test('an image of 200 MiB is preheated on four hosts, by command and by NATS: on
   check(await shoal(swarm, 'preheat', image, '--on', ids.join(','), '--wait'), 'by command');
   await pull();
 
-  const evicted = await shoal(swarm, 'evict', image, '--on', 'all', '--wait');
-  expect(evicted.job.progress).toMatchObject({ succeeded: 5, failed: 0 });
-  registry.front.reset();
+  const evict = async () => {
+    const evicted = await shoal(swarm, 'evict', image, '--on', 'all', '--wait');
+    expect(evicted.job.progress).toMatchObject({ succeeded: 5, failed: 0 });
+    registry.front.reset();
+  };
+  await evict();
   const request = jobRequestSchema.parse({ kind: 'preheat', what: [image], targets: { names: ids } });
   const job = await byNats(swarm, request, 'a key');
   expect((await byNats(swarm, request, 'a key')).id).toBe(job.id);
   await until('the job to end', async () => (await shown(swarm, job.id)).job.endedAtMs, 120_000);
   check(await shown(swarm, job.id), 'by NATS');
+  await pull();
+
+  const port = await freePort('127.0.0.1');
+  const flags = ['--nats', swarm.natsUrl, '--gateway-port', String(port), '--admin-port', '0'];
+  const named = ['--registry', `${registry.name}=${registry.url}`];
+  const gateway = startChild([...SHOAL, 'gateway', ...flags, ...named], join(swarm.dir, 'logs/gateway.log'));
+  onTestFinished(() => gateway.stop());
+  const url = `http://127.0.0.1:${port}`;
+  await until('the gateway', async () => (await fetch(`${url}/healthy`).catch(() => undefined))?.ok);
+  const made = ['token', 'create', 'test', '--scope', 'jobs', '--json', '--nats', swarm.natsUrl];
+  const { token } = JSON.parse((await startCommand([...SHOAL, ...made]).done).stdout);
+
+  await evict();
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const asked = await fetch(`${url}/api/v1/jobs`, { method: 'POST', headers, body: JSON.stringify(request) });
+  const { job: posted } = JSON.parse(await asked.text());
+  await until('the job to end', async () => (await shown(swarm, posted.id)).job.endedAtMs, 120_000);
+  check(await shown(swarm, posted.id), 'over HTTP');
+  await pull();
+
+  await evict();
+  const harbor = new HarborClient(url, { mode: 'OAUTH', token });
+  await harbor.health();
+  const manifest = `http://${registry.name}/v2/${PUBLIC}/manifests/${TAG}`;
+  const { id } = await harbor.preheat({ url: manifest, headers: {}, scope: 'all_peers' });
+  const told = await until(
+    'the job of Harbor',
+    async () => {
+      const now = await harbor.progress(id);
+      return now.state === 'PENDING' ? undefined : now;
+    },
+    120_000,
+  );
+  expect(told.state).toBe('SUCCESS');
+  expect(told.result.job_states[0]?.results[0]?.success_tasks).toHaveLength(5);
+  note(`as Harbor does, to the seed too: ${scene.copies().toFixed(4)} copies`);
+  expect(scene.copies()).toBeLessThanOrEqual(1.005);
   await pull();
 });
 
