@@ -55,7 +55,7 @@ test('a swarm by compose scales its peers, shares a file inside, and takes in a 
   await startCommand(compose('down', '-v', '--remove-orphans')).done;
   await run(compose('up', '-d', '--build', '--scale', 'peer=3'), 600_000);
   const all = await containers();
-  expect(all).toHaveLength(6);
+  expect(all).toHaveLength(7);
   await until('every container to be healthy', async () => (await healthy(all)) || undefined, 120_000);
 
   const peers = await containers('peer');
@@ -96,10 +96,10 @@ test('a swarm by compose scales its peers, shares a file inside, and takes in a 
   const ports = ['--data-port', '0', '--admin-port', '0', '--proxy-port', '0'];
   const daemon = startChild([...SHOAL, 'peer', ...joined, ...ports], join(dir, 'outside.log'));
   try {
-    const status = await until('the peer outside to join', () => joinedStatus(outside));
+    const peer = await until('the peer outside to join', () => joinedStatus(outside));
     const own = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-    const advertised = own.find((entry) => entry.address === status.ip);
-    expect(advertised?.internal, `${status.ip} is an outward address of this machine`).toBe(false);
+    const advertised = own.find((entry) => entry.address === peer.ip);
+    expect(advertised?.internal, `${peer.ip} is an outward address of this machine`).toBe(false);
     const output = join(dir, 'got');
     const got = await run([...SHOAL, 'get', url, '-o', output, '--dir', outside, ...flags]);
     expect(await digestOfFile(output)).toBe(digest);
@@ -110,6 +110,15 @@ test('a swarm by compose scales its peers, shares a file inside, and takes in a 
     expect(hosts).toHaveLength(5);
     const removed = await run(compose('run', '--rm', 'operator', 'task', 'rm', digest, '--json'));
     expect(lastJson(removed)).toMatchObject({ hosts: 5 });
+
+    // The gateway has the login of its role, and lets a token of the operator's in.
+    const made = lastJson(await run(compose('run', '--rm', 'operator', 'token', 'create', 'me', '--json')));
+    const { token } = made as { readonly token: string };
+    const status = await fetch('http://127.0.0.1:7402/api/v1/status', {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(JSON.parse(await status.text())).toMatchObject({ schedulers: 1, hosts: 5, nats: 'connected' });
+    expect(await (await fetch('http://127.0.0.1:7402/')).text()).toContain('/console/main.js');
 
     // A second start keeps the accounts.
     await run(compose('up', '-d', '--scale', 'peer=3'), 600_000);
