@@ -65,7 +65,7 @@ if (flag === '--exec') {
   if (command === undefined) fail(USAGE);
   process.exitCode = run(command, args, { env });
 } else {
-  const prepared = run(node, ['scripts/prepare.mjs', 'nats', 'shells'], { env });
+  const prepared = run(node, ['scripts/prepare.mjs', 'nats', 'shells', 'rules'], { env });
   if (prepared !== 0) process.exit(prepared);
   process.exitCode = run(node, ['node_modules/vitest/vitest.mjs', 'run', ...rest], { env });
 }
